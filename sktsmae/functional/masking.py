@@ -1,0 +1,92 @@
+"""Choosing the patches that an encoder sees."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def num_kept(num_patches: int, mask_ratio: float) -> int:
+    """Return how many patches stay visible.
+
+    Parameters
+    ----------
+    num_patches : int
+        Patches N of an image.
+    mask_ratio : float
+        Share of patches to hide, in (0, 1).
+
+    Returns
+    -------
+    int
+        ``int(N * (1 - mask_ratio))``.
+
+    Raises
+    ------
+    ValueError
+        If `mask_ratio` is outside (0, 1), or would leave no patch visible or none masked.
+    """
+    if not 0 < mask_ratio < 1:
+        raise ValueError(f"mask_ratio={mask_ratio}: give a share strictly between 0 and 1.")
+    kept = int(num_patches * (1 - mask_ratio))
+    if not 0 < kept < num_patches:
+        raise ValueError(
+            f"mask_ratio={mask_ratio} leaves {kept} of {num_patches} patches visible; at least one must be visible and "
+            "one masked: choose another mask_ratio or a smaller patch_size."
+        )
+    return kept
+
+
+def random_masking(noise: Tensor, mask_ratio: float) -> tuple[Tensor, Tensor, Tensor]:
+    """Keep the patches with the smallest noise and mask the others.
+
+    Parameters
+    ----------
+    noise : Tensor of shape (B, N)
+        One number a patch; uniform noise gives a uniformly random choice.
+    mask_ratio : float
+        Share of patches to hide, in (0, 1).
+
+    Returns
+    -------
+    ids_keep : Tensor of shape (B, K), int64
+        Indices of the visible patches, by increasing noise.
+    ids_restore : Tensor of shape (B, N), int64
+        Where each patch of the image stands in the sequence "visible patches, then masked ones".
+    mask : Tensor of shape (B, N), float32
+        0 for a kept patch and 1 for a masked one.
+
+    References
+    ----------
+    K. He et al., "Masked autoencoders are scalable vision learners", CVPR 2022.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sktsmae.functional.masking import random_masking
+    >>> ids_keep, ids_restore, mask = random_masking(torch.tensor([[0.9, 0.1, 0.5, 0.7]]), 0.5)
+    >>> ids_keep.tolist(), mask.tolist()
+    ([[1, 2]], [[1.0, 0.0, 0.0, 1.0]])
+    """
+    kept = num_kept(noise.shape[1], mask_ratio)
+    ids_shuffle = noise.argsort(dim=1)
+    ids_restore = ids_shuffle.argsort(dim=1)
+    return ids_shuffle[:, :kept], ids_restore, (ids_restore >= kept).float()
+
+
+def take_tokens(tokens: Tensor, ids: Tensor) -> Tensor:
+    """Pick tokens by index.
+
+    Parameters
+    ----------
+    tokens : Tensor of shape (B, N, D)
+        Sequences.
+    ids : Tensor of shape (B, K), int64
+        Indices into the sequences.
+
+    Returns
+    -------
+    Tensor of shape (B, K, D)
+        The tokens at `ids`.
+    """
+    return torch.gather(tokens, 1, ids[..., None].expand(-1, -1, tokens.shape[-1]))

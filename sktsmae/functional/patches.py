@@ -1,0 +1,110 @@
+"""Cutting a time-frequency image into patches, and putting it together again."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+
+def grid_size(image_size: tuple[int, int], patch_size: tuple[int, int]) -> tuple[int, int]:
+    """Return the rows and columns of patches that cover an image.
+
+    Parameters
+    ----------
+    image_size : tuple of int
+        Scales and samples, (S, T).
+    patch_size : tuple of int
+        Scales and samples of a patch.
+
+    Returns
+    -------
+    tuple of int
+        Rows along the scales and columns along the time, both rounded up.
+
+    Examples
+    --------
+    >>> from sktsmae.functional.patches import grid_size
+    >>> grid_size((64, 1010), (4, 50))
+    (16, 21)
+    """
+    rows, columns = (-(-size // patch) for size, patch in zip(image_size, patch_size, strict=True))
+    return rows, columns
+
+
+def patchify(image: Tensor, patch_size: tuple[int, int]) -> Tensor:
+    """Cut images into patches, ragged ends filled up with zeros.
+
+    Parameters
+    ----------
+    image : Tensor of shape (B, V, S, T)
+        Time-frequency images.
+    patch_size : tuple of int
+        Scales and samples of a patch.
+
+    Returns
+    -------
+    Tensor of shape (B, N, V * scales * samples)
+        Patches in raster order (rows of scales outer, time inner); inside a patch view, scale, time.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sktsmae.functional.patches import patchify
+    >>> patchify(torch.randn(2, 3, 64, 1010), (4, 50)).shape
+    torch.Size([2, 336, 600])
+    """
+    height, width = patch_size
+    rows, columns = grid_size((image.shape[-2], image.shape[-1]), patch_size)
+    image = F.pad(image, (0, columns * width - image.shape[-1], 0, rows * height - image.shape[-2]))
+    blocks: Tensor = image.unflatten(-1, (columns, width)).unflatten(
+        -3, (rows, height)
+    )  # (B, V, rows, height, columns, width)
+    return blocks.permute(0, 2, 4, 1, 3, 5).flatten(3).flatten(1, 2)  # (B, N, V * height * width)
+
+
+def unpatchify(patches: Tensor, image_size: tuple[int, int], patch_size: tuple[int, int]) -> Tensor:
+    """Put patches together again: the inverse of `patchify`.
+
+    Parameters
+    ----------
+    patches : Tensor of shape (B, N, V * scales * samples)
+        Patches in the order of `patchify`.
+    image_size : tuple of int
+        Scales and samples of the image, (S, T).
+    patch_size : tuple of int
+        Scales and samples of a patch.
+
+    Returns
+    -------
+    Tensor of shape (B, V, S, T)
+        The images, the padding cut off.
+    """
+    height, width = patch_size
+    rows, columns = grid_size(image_size, patch_size)
+    blocks: Tensor = patches.unflatten(2, (-1, height, width)).unflatten(1, (rows, columns))
+    # (B, rows, columns, V, height, width)
+    image = blocks.permute(0, 3, 1, 4, 2, 5).flatten(4).flatten(2, 3)  # (B, V, rows * height, columns * width)
+    return image[..., : image_size[0], : image_size[1]]
+
+
+def patch_validity(image_size: tuple[int, int], patch_size: tuple[int, int], num_views: int) -> Tensor | None:
+    """Tell which values of the patches are image and which are padding.
+
+    Parameters
+    ----------
+    image_size : tuple of int
+        Scales and samples of the image, (S, T).
+    patch_size : tuple of int
+        Scales and samples of a patch.
+    num_views : int
+        Views V of the image.
+
+    Returns
+    -------
+    Tensor of shape (N, V * scales * samples) or None
+        1 for a value of the image and 0 for padding; None where the patches cover the image exactly.
+    """
+    if all(size % patch == 0 for size, patch in zip(image_size, patch_size, strict=True)):
+        return None
+    return patchify(torch.ones(1, num_views, *image_size), patch_size)[0]

@@ -1,0 +1,53 @@
+"""Rotary position embedding."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def rotary_angles(positions: Tensor, dim: int, base: float = 10000.0) -> Tensor:
+    """Return the angles of every position, one for each pair of features.
+
+    Parameters
+    ----------
+    positions : Tensor of shape (..., A), int64
+        Coordinates on A axes.
+    dim : int
+        Features that rotate, a multiple of 2 A; each axis turns an equal share of them.
+    base : float, default=10000
+        The slowest frequency is about 1 / base radians a position.
+
+    Returns
+    -------
+    Tensor of shape (..., dim / 2), float32
+        ``position * base ** (-2 i / (dim / A))``, the axes' angles side by side.
+    """
+    share = dim // positions.shape[-1]
+    frequencies = base ** (-torch.arange(0, share, 2, dtype=torch.float32, device=positions.device) / share)
+    return (positions[..., None].float() * frequencies).flatten(-2)
+
+
+def apply_rotary(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """Rotate features i and i + D/2 of every token by the token's angle (the half-split convention).
+
+    Parameters
+    ----------
+    x : Tensor of shape (B, H, N, D)
+        Queries or keys.
+    cos, sin : Tensor of shape (B, 1, N, D / 2) or (1, 1, N, D / 2), float32
+        Cosine and sine of the angles.
+
+    Returns
+    -------
+    Tensor of shape (B, H, N, D), dtype of `x`
+        The rotated features. The product of a rotated query and a rotated key depends on their positions only
+        through the difference.
+
+    References
+    ----------
+    J. Su et al., "RoFormer: enhanced transformer with rotary position embedding", arXiv:2104.09864.
+    """
+    first, second = x.chunk(2, dim=-1)
+    rotated = torch.cat((first * cos - second * sin, second * cos + first * sin), dim=-1)
+    return rotated.to(x.dtype)

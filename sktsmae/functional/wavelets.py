@@ -1,0 +1,210 @@
+"""Continuous wavelet transform with the Ricker wavelet, and the three views of a signal."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+DIFF_ORDERS = (0, 1, 2)
+STD_FLOOR = 1e-5
+# Bytes of the complex product of one chunk: small enough to stay in the processor's cache.
+CHUNK_BYTES = 4 * 2**20
+
+
+def scale_grid(cwt_scales: int | Sequence[float]) -> Tensor:
+    """Return the scales that `cwt_scales` stands for.
+
+    Parameters
+    ----------
+    cwt_scales : int or sequence of float
+        A number n of scales, for the linear grid 0.1, 1.1, ..., n - 0.9, or the scales themselves, in samples,
+        positive and increasing.
+
+    Returns
+    -------
+    Tensor of shape (S,), float64
+        The scales in samples.
+
+    Raises
+    ------
+    ValueError
+        If there is no scale, or the scales are not positive, finite and increasing.
+
+    Examples
+    --------
+    >>> from sktsmae.functional.wavelets import scale_grid
+    >>> scale_grid(3).tolist()
+    [0.1, 1.1, 2.1]
+    """
+    if isinstance(cwt_scales, int):
+        if cwt_scales < 1:
+            raise ValueError(f"cwt_scales={cwt_scales}: the number of scales must be at least 1.")
+        return torch.arange(cwt_scales, dtype=torch.float64) + 0.1
+    scales = torch.as_tensor([float(scale) for scale in cwt_scales], dtype=torch.float64)
+    if scales.numel() == 0 or not bool(torch.isfinite(scales).all()) or bool((scales <= 0).any()):
+        raise ValueError(f"cwt_scales={cwt_scales!r}: give one or more scales, all positive and finite, in samples.")
+    if bool((scales.diff() <= 0).any()):
+        raise ValueError(f"cwt_scales={cwt_scales!r}: the scales must increase; sort them and drop repeated ones.")
+    return scales
+
+
+def ricker(scales: Tensor, length: int) -> Tensor:
+    r"""Sample the Ricker wavelet at each scale.
+
+    Parameters
+    ----------
+    scales : Tensor of shape (S,)
+        Scales in samples.
+    length : int
+        Odd number of samples; the wavelet is centred on the middle one.
+
+    Returns
+    -------
+    Tensor of shape (S, length), dtype of `scales`
+        :math:`\psi_s(t) = A (1 - t^2/s^2) e^{-t^2/(2 s^2)}` with :math:`A = 2 / (\sqrt{3 s} \pi^{1/4})`,
+        which has unit energy.
+
+    References
+    ----------
+    N. Ricker, "The form and laws of propagation of seismic wavelets", Geophysics 18, 1953.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sktsmae.functional.wavelets import ricker
+    >>> ricker(torch.tensor([4.0]), 41).square().sum().round(decimals=3).item()
+    1.0
+    """
+    time = torch.arange(length, dtype=scales.dtype, device=scales.device) - length // 2
+    square = (time / scales[:, None]).square()
+    amplitude = 2 / (torch.sqrt(3 * scales) * math.pi**0.25)
+    wavelets: Tensor = amplitude[:, None] * (1 - square) * torch.exp(-square / 2)
+    return wavelets
+
+
+def kernel_length(scales: Tensor, n_timepoints: int) -> int:
+    """Return the odd number of samples that every wavelet of a transform is cut to.
+
+    Parameters
+    ----------
+    scales : Tensor of shape (S,)
+        Scales in samples.
+    n_timepoints : int
+        Length of the signals.
+
+    Returns
+    -------
+    int
+        Ten times the largest scale, at most the signal's length, made odd upwards.
+    """
+    length = min(int(10 * float(scales.max())), n_timepoints)
+    return max(length, 1) | 1
+
+
+def differences(x: Tensor, diff_orders: Sequence[int] = DIFF_ORDERS) -> Tensor:
+    """Stack a signal's views: itself, its first and its second difference.
+
+    Parameters
+    ----------
+    x : Tensor of shape (..., T)
+        Signals.
+    diff_orders : sequence of {0, 1, 2}, default=(0, 1, 2)
+        The order of difference of each view: 0 is ``x[t]``, 1 is ``x[t] - x[t-1]``, 2 is
+        ``x[t+1] - 2 x[t] + x[t-1]``. Signals are continued by their edge values.
+
+    Returns
+    -------
+    Tensor of shape (..., V, T)
+        One view an order.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sktsmae.functional.wavelets import differences
+    >>> differences(torch.tensor([1.0, 2.0, 4.0]), (0, 1, 2)).tolist()
+    [[1.0, 2.0, 4.0], [0.0, 1.0, 2.0], [1.0, 1.0, -2.0]]
+    """
+    first = torch.diff(x, prepend=x[..., :1])
+    second = torch.diff(first, append=torch.zeros_like(x[..., :1]))
+    views = (x, first, second)
+    return torch.stack([views[order] for order in diff_orders], dim=-2)
+
+
+def cwt(x: Tensor, scales: Tensor) -> Tensor:
+    """Continuous wavelet transform with the Ricker wavelet, by chunks of fast Fourier transforms.
+
+    Parameters
+    ----------
+    x : Tensor of shape (..., T)
+        Signals, taken as zero outside their ends.
+    scales : Tensor of shape (S,)
+        Scales in samples.
+
+    Returns
+    -------
+    Tensor of shape (..., S, T), dtype of `x`
+        Each signal convolved with each wavelet.
+
+    Notes
+    -----
+    The wavelet is even, so its spectrum about its centre is real. A transform of the signal's length plus half a
+    kernel is long enough: what wraps around falls outside the signal.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sktsmae.functional.wavelets import cwt, scale_grid
+    >>> cwt(torch.randn(5, 3, 100), scale_grid(16)).shape
+    torch.Size([5, 3, 16, 100])
+    """
+    n_timepoints = x.shape[-1]
+    length = kernel_length(scales, n_timepoints)
+    n_fft = _fast_length(n_timepoints + length // 2)
+    kernel = F.pad(ricker(scales.double(), length), (0, n_fft - length)).roll(-(length // 2), -1)
+    spectrum = torch.fft.rfft(kernel).real.to(device=x.device, dtype=x.dtype)  # (S, F)
+
+    rows = x.reshape(-1, n_timepoints)
+    out = x.new_empty(len(rows), len(scales), n_timepoints)
+    step = max(1, CHUNK_BYTES // (spectrum.numel() * 2 * x.element_size()))
+    for start in range(0, len(rows), step):
+        chunk = torch.fft.rfft(rows[start : start + step], n_fft)[:, None] * spectrum  # (b, S, F)
+        out[start : start + step] = torch.fft.irfft(chunk, n_fft)[..., :n_timepoints]
+    return out.reshape(*x.shape[:-1], len(scales), n_timepoints)
+
+
+def standardize(x: Tensor, dim: int | tuple[int, ...]) -> Tensor:
+    """Subtract the mean and divide by the unbiased standard deviation, clamped at 1e-5.
+
+    Parameters
+    ----------
+    x : Tensor
+        Values; a constant slice becomes zeros.
+    dim : int or tuple of int
+        The axes that share one mean and one standard deviation.
+
+    Returns
+    -------
+    Tensor of the shape of `x`
+        The standardised values.
+    """
+    dims = (dim,) if isinstance(dim, int) else dim
+    count = math.prod(x.shape[axis] for axis in dims)
+    variance, mean = torch.var_mean(x, dims, correction=min(1, count - 1), keepdim=True)
+    return (x - mean) / variance.sqrt().clamp(min=STD_FLOOR)
+
+
+def _fast_length(n: int) -> int:
+    """Return the smallest 2^a 3^b 5^c that is at least n: lengths that Fourier transforms are fast at."""
+    best = 1 << (n - 1).bit_length()
+    fives = 1
+    while fives < best:
+        threes = fives
+        while threes < best:
+            best = min(best, threes << max(0, (-(-n // threes) - 1).bit_length()))
+            threes *= 3
+        fives *= 5
+    return best

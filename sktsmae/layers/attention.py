@@ -1,0 +1,47 @@
+"""Multi-head self-attention with rotary position embedding."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ..functional.rotary import apply_rotary
+
+
+class Attention(nn.Module):
+    """Scaled dot-product self-attention, queries and keys rotated by their position.
+
+    Parameters
+    ----------
+    dim : int
+        Embedding size D.
+    num_heads : int
+        Number of heads, a divisor of `dim`.
+    """
+
+    def __init__(self, dim: int, num_heads: int) -> None:
+        super().__init__()
+        self.num_heads = num_heads
+        self.qkv = nn.Linear(dim, 3 * dim, bias=False)
+        self.proj = nn.Linear(dim, dim)
+
+    def forward(self, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+        """Attend to all tokens of the sequence.
+
+        Parameters
+        ----------
+        x : Tensor of shape (B, N, D)
+            Tokens.
+        cos, sin : Tensor of shape (B, 1, N, D / H / 2) or (1, 1, N, D / H / 2)
+            Rotation of each token, from `RotaryEmbedding`.
+
+        Returns
+        -------
+        Tensor of shape (B, N, D)
+            Mixed tokens.
+        """
+        qkv = self.qkv(x).unflatten(-1, (3, self.num_heads, -1)).permute(2, 0, 3, 1, 4)  # (3, B, H, N, D / H)
+        q, k, v = qkv.unbind(0)
+        out = F.scaled_dot_product_attention(apply_rotary(q, cos, sin), apply_rotary(k, cos, sin), v)
+        mixed: Tensor = self.proj(out.transpose(1, 2).flatten(2))  # (B, N, D)
+        return mixed

@@ -1,0 +1,50 @@
+"""The pre-norm transformer block that encoder and decoder share."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from .attention import Attention
+from .mlp import MLP, LinearFactory
+
+
+class Block(nn.Module):
+    """Attention and MLP, each behind a layer norm and added to its input.
+
+    Parameters
+    ----------
+    dim : int
+        Embedding size D.
+    num_heads : int
+        Attention heads.
+    mlp_ratio : float, default=4
+        Hidden size of the MLP over `dim`.
+    linear : callable, default=nn.Linear
+        Class of the MLP's linear layers, called with their sizes.
+    """
+
+    def __init__(self, dim: int, num_heads: int, mlp_ratio: float = 4.0, linear: LinearFactory = nn.Linear) -> None:
+        super().__init__()
+        self.norm1 = nn.LayerNorm(dim)
+        self.attn = Attention(dim, num_heads)
+        self.norm2 = nn.LayerNorm(dim)
+        self.mlp = MLP(dim, int(dim * mlp_ratio), linear)
+
+    def forward(self, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+        """Apply the block.
+
+        Parameters
+        ----------
+        x : Tensor of shape (B, N, D)
+            Tokens.
+        cos, sin : Tensor of shape (B, 1, N, D / H / 2) or (1, 1, N, D / H / 2)
+            Rotation of each token, from `RotaryEmbedding`.
+
+        Returns
+        -------
+        Tensor of shape (B, N, D)
+            Tokens.
+        """
+        x = x + self.attn(self.norm1(x), cos, sin)
+        x = x + self.mlp(self.norm2(x))
+        return x

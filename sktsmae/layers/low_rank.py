@@ -1,0 +1,41 @@
+"""A linear layer whose matrix is the product of two thin ones."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+MIN_RANK = 32
+
+
+class LowRankLinear(nn.Module):
+    """Linear layer ``y = U V x + b``.
+
+    Parameters
+    ----------
+    in_features, out_features : int
+        Sizes of the input and the output.
+    rank_ratio : float, default=0.5
+        The rank is ``max(32, int(min(in_features, out_features) * rank_ratio))``.
+    """
+
+    def __init__(self, in_features: int, out_features: int, rank_ratio: float = 0.5) -> None:
+        super().__init__()
+        rank = max(MIN_RANK, int(min(in_features, out_features) * rank_ratio))
+        self.v = nn.Linear(in_features, rank, bias=False)
+        self.u = nn.Linear(rank, out_features)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Apply the layer.
+
+        Parameters
+        ----------
+        x : Tensor of shape (..., in_features)
+            Input.
+
+        Returns
+        -------
+        Tensor of shape (..., out_features)
+            Output.
+        """
+        out: Tensor = self.u(self.v(x))
+        return out

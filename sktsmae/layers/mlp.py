@@ -1,0 +1,45 @@
+"""The feed-forward part of a transformer block."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from torch import Tensor, nn
+
+LinearFactory = Callable[[int, int], nn.Module]
+
+
+class MLP(nn.Module):
+    """Two linear layers with a GELU between them.
+
+    Parameters
+    ----------
+    dim : int
+        Size of the input and the output.
+    hidden_dim : int
+        Size between the layers.
+    linear : callable, default=nn.Linear
+        Class of the layers, called with their sizes.
+    """
+
+    def __init__(self, dim: int, hidden_dim: int, linear: LinearFactory = nn.Linear) -> None:
+        super().__init__()
+        self.fc1 = linear(dim, hidden_dim)
+        self.act = nn.GELU()
+        self.fc2 = linear(hidden_dim, dim)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Apply the layers.
+
+        Parameters
+        ----------
+        x : Tensor of shape (..., dim)
+            Input.
+
+        Returns
+        -------
+        Tensor of shape (..., dim)
+            Output.
+        """
+        out: Tensor = self.fc2(self.act(self.fc1(x)))
+        return out

@@ -1,0 +1,239 @@
+"""Reading and writing weights; no file read here can run code."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+FORMAT = "sktsmae"
+FORMAT_VERSION = 1
+
+# Names in the reference implementation's files, and here. The first pattern that matches decides.
+_RENAMED = [
+    (r"(cls_token|pos_embed|patch_embed\..+|norm\..+)", r"encoder.\1"),
+    (r"(decoder_embed\..+|mask_token|decoder_pos_embed|time_reducer\..+)", r"decoder.\1"),
+    (r"blocks\.(\d+)\.mlp\.0\.(.+)", r"encoder.blocks.\1.mlp.fc1.\2"),
+    (r"blocks\.(\d+)\.mlp\.3\.(.+)", r"encoder.blocks.\1.mlp.fc2.\2"),
+    (r"blocks\.(.+)", r"encoder.blocks.\1"),
+    (r"decoder_blocks\.(\d+)\.mlp\.0\.(.+)", r"decoder.blocks.\1.mlp.fc1.\2"),
+    (r"decoder_blocks\.(\d+)\.mlp\.3\.(.+)", r"decoder.blocks.\1.mlp.fc2.\2"),
+    (r"decoder_blocks\.(.+)", r"decoder.blocks.\1"),
+    (r"decoder_norm\.(.+)", r"decoder.norm.\1"),
+    (r"decoder_pred_spec\.(.+)", r"decoder.pred_spec.\1"),
+    (r"time_pred\.(.+)", r"decoder.pred_time.\1"),
+    (r"(head\..+)", r"\1"),
+]
+# Tables that are computed here.
+_DROPPED = r"rope_(encoder|decoder)\..+"
+
+
+def write_safetensors(path: str | os.PathLike[str], state: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> None:
+    """Write tensors and what belongs to them to one file, in one step.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file, replaced if it is there; an interrupted write leaves the old one.
+    state : mapping of str to Tensor
+        The tensors, on any device.
+    metadata : mapping
+        Anything JSON can hold.
+    """
+    path = Path(path)
+    header = json.dumps({"version": FORMAT_VERSION, **metadata})
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    os.close(descriptor)
+    try:
+        save_file(tensors, temporary, metadata={FORMAT: header})
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def read_safetensors(path: str | os.PathLike[str], kind: str | None = None) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Read a file that `write_safetensors` wrote.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file.
+    kind : str, default=None
+        The ``"kind"`` that the metadata must name; None for any.
+
+    Returns
+    -------
+    state : dict of str to Tensor
+        The tensors, on the CPU.
+    metadata : dict
+        What was written beside them.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If the file is truncated, foreign, of another kind or of a newer version.
+    """
+    _require_file(path)
+    try:
+        with safe_open(path, framework="pt") as file:
+            header = (file.metadata() or {}).get(FORMAT)
+            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+        metadata = None if header is None else json.loads(header)
+    except (SafetensorError, OSError, json.JSONDecodeError) as error:
+        raise ValueError(f"{path}: not a readable safetensors file, perhaps truncated ({error}).") from error
+    if not isinstance(metadata, dict) or "version" not in metadata:
+        raise ValueError(f"{path}: a safetensors file, but not one that sktsmae wrote; its settings are missing.")
+    if metadata["version"] > FORMAT_VERSION:
+        raise ValueError(
+            f"{path}: format version {metadata['version']} is newer than the {FORMAT_VERSION} that this version of "
+            "sktsmae reads; upgrade sktsmae."
+        )
+    if kind is not None and metadata.get("kind") != kind:
+        raise ValueError(f"{path}: holds a {metadata.get('kind')!r}; a {kind!r} is needed here.")
+    return state, metadata
+
+
+def read_reference(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], bool]:
+    """Read a ``.pth`` file and give its tensors the names that they have here.
+
+    Parameters
+    ----------
+    path : str or path-like
+        A state dict of the reference implementation, bare or under ``"model"``; or one of `CWT_MAE_RoPE` or
+        `TF_MAE_Classifier` themselves, saved by `torch.save`.
+
+    Returns
+    -------
+    state : dict of str to Tensor
+        The tensors, on the CPU.
+    from_reference : bool
+        Whether the names were the reference implementation's.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If the file cannot be read without running code, or holds no such weights.
+    """
+    _require_file(path)
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except (UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError, AttributeError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise ValueError(f"{path}: not readable as weights, perhaps truncated or foreign ({reason}).") from error
+    state = content.get("model", content) if isinstance(content, dict) else None
+    if not isinstance(state, dict) or not all(isinstance(tensor, Tensor) for tensor in state.values()):
+        raise ValueError(f"{path}: holds no state dict, bare or under 'model'.")
+    return convert_reference(state, path)
+
+
+def convert_reference(state: Mapping[str, Tensor], source: object = "state dict") -> tuple[dict[str, Tensor], bool]:
+    """Rename the tensors of the reference implementation; a state dict with our names passes unchanged.
+
+    Parameters
+    ----------
+    state : mapping of str to Tensor
+        The state dict; prefixes that wrappers add (``module.``, ``_orig_mod.``) are taken off.
+    source : object, default="state dict"
+        What an error calls it.
+
+    Returns
+    -------
+    state : dict of str to Tensor
+        Tensors under the names of `CWT_MAE_RoPE` or `TF_MAE_Classifier`.
+    from_reference : bool
+        Whether anything had to be renamed.
+
+    Raises
+    ------
+    ValueError
+        If a name is known on neither side.
+    """
+    named = {re.sub(r"^((module|_orig_mod)\.)+", "", name): tensor for name, tensor in state.items()}
+    if any(name.startswith("encoder.") for name in named):
+        return named, False
+    converted = {}
+    for name, tensor in named.items():
+        bare = name.removeprefix("encoder_model.")
+        if re.fullmatch(_DROPPED, bare):
+            continue
+        for pattern, replacement in _RENAMED:
+            if re.fullmatch(pattern, bare):
+                converted[re.sub(pattern, replacement, bare)] = tensor
+                break
+        else:
+            raise ValueError(f"{source}: the tensor {name!r} belongs to no CWT-MAE model.")
+    return _convert_head(converted), True
+
+
+def load_matching(model: nn.Module, state: Mapping[str, Tensor], source: object) -> None:
+    """Load a state dict whose tensors must all fit.
+
+    Parameters
+    ----------
+    model : nn.Module
+        Where to.
+    state : mapping of str to Tensor
+        What.
+    source : object
+        What an error calls it.
+
+    Raises
+    ------
+    ValueError
+        If a tensor is missing, left over or of another shape; it is named.
+    """
+    own = model.state_dict()
+    problems = [f"{name} is missing" for name in own if name not in state]
+    problems += [f"{name} is unknown" for name in state if name not in own]
+    problems += [
+        f"{name} is {tuple(state[name].shape)} in the file and {tuple(own[name].shape)} by the settings"
+        for name in own
+        if name in state and state[name].shape != own[name].shape
+    ]
+    if problems:
+        more = f" and {len(problems) - 5} more" if len(problems) > 5 else ""
+        raise ValueError(f"{source}: the weights do not fit the settings: {'; '.join(problems[:5])}{more}.")
+    model.load_state_dict(dict(state))
+
+
+def _convert_head(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Rename the layers of a residual MLP head, which the reference implementation numbers."""
+    numbers = sorted({int(match[1]) for name in state if (match := re.match(r"head\.(\d+)\.", name))})
+    if not numbers:
+        return {
+            re.sub(r"\.ffn\.(0|3)\.", lambda m: ".mlp" + _fc_name(m), name): tensor for name, tensor in state.items()
+        }
+    last = numbers[-1]
+    names = {0: "norm_in", 1: "proj", last - 1: "norm", last: "classifier"}
+    names |= {number: f"blocks.{number - 4}" for number in numbers[2:-2]}
+    converted = {}
+    for name, tensor in state.items():
+        renamed = re.sub(r"^head\.(\d+)\.", lambda match: f"head.{names[int(match[1])]}.", name)
+        converted[re.sub(r"\.net\.(0|3)\.", _fc_name, renamed)] = tensor
+    return converted
+
+
+def _fc_name(match: re.Match[str]) -> str:
+    """Name the first and the second linear layer of what was a numbered sequence."""
+    return ".fc1." if match[1] == "0" else ".fc2."
+
+
+def _require_file(path: str | os.PathLike[str]) -> None:
+    if not os.path.isfile(path):
+        raise FileNotFoundError(f"{path}: no such file; give the path of a checkpoint.")

@@ -1,0 +1,224 @@
+"""Scalogram, encoder and head: the network that is fine-tuned."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from torch import Tensor, nn
+
+from ..functional.patches import patchify
+from .checkpoints import load_matching, read_reference, read_safetensors
+from .encoder import Encoder, resample_pos_embed
+from .heads import LatentReasoningHead, ResidualMLPHead
+from .mae import CWT_MAE_RoPE
+from .scalogram import Scalogram
+
+# Settings of the autoencoder that its encoder does not share: a classifier may differ in them from its checkpoint.
+_DECODER_ONLY = {"decoder_embed_dim", "decoder_depth", "decoder_num_heads", "mask_ratio", "time_loss_weight"}
+
+
+class SignalClassifier(nn.Module):
+    """A head on the patch tokens of all channels; there is no decoder and no masking.
+
+    Parameters
+    ----------
+    scalogram : Scalogram
+        Makes the images.
+    encoder : Encoder
+        Makes the tokens.
+    head : nn.Module
+        Maps tokens (B, N, D) to logits (B, C).
+    """
+
+    def __init__(self, scalogram: Scalogram, encoder: Encoder, head: nn.Module) -> None:
+        super().__init__()
+        self.scalogram = scalogram
+        self.encoder = encoder
+        self.head = head
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Score the classes of signals.
+
+        Parameters
+        ----------
+        x : Tensor of shape (B, T), (B, M, T) or (B, M * V, S, T)
+            Signals of one channel or of M, or spectrograms.
+
+        Returns
+        -------
+        Tensor of shape (B, C)
+            Logits.
+        """
+        tokens = encode_patches(self.scalogram, self.encoder, x)[:, :, 1:].flatten(1, 2)  # (B, M * N, D)
+        logits: Tensor = self.head(tokens)
+        return logits
+
+
+class TF_MAE_Classifier(SignalClassifier):  # noqa: N801 - the name of the published design
+    """Classifier on a pre-trained encoder.
+
+    Parameters
+    ----------
+    pretrained_path : str, path-like or None
+        A file by `save_mae`, or a ``.pth`` file of the reference implementation; None starts from random weights.
+    num_classes : int
+        Classes C.
+    use_cot : bool, default=True
+        Whether the head is a `LatentReasoningHead` rather than a `ResidualMLPHead`.
+    num_reasoning_tokens : int, default=8
+        Tokens of the reasoning head.
+    num_res_blocks, hidden_dim : int, default=2 and 512
+        Size of the MLP head.
+    dropout : float, default=0.1
+        Dropout of the head.
+    **settings
+        Arguments of `CWT_MAE_RoPE`. What is left out comes from the file, or else is the default there. A
+        `signal_len` other than the file's resamples the position embedding.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If the file cannot be read, or does not fit the settings; the message says in what.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sktsmae.models import TF_MAE_Classifier
+    >>> classifier = TF_MAE_Classifier(None, num_classes=10, signal_len=200, embed_dim=48, depth=2, num_heads=4)
+    >>> classifier(torch.randn(16, 200)).shape
+    torch.Size([16, 10])
+    """
+
+    def __init__(
+        self,
+        pretrained_path: str | os.PathLike[str] | None,
+        num_classes: int,
+        use_cot: bool = True,
+        num_reasoning_tokens: int = 8,
+        num_res_blocks: int = 2,
+        hidden_dim: int = 512,
+        dropout: float = 0.1,
+        **settings: Any,
+    ) -> None:
+        state: dict[str, Tensor] = {}
+        if pretrained_path is not None:
+            state, settings = _read_encoder(pretrained_path, settings)
+        # The decoder is the smallest there is, and is dropped at once.
+        mae = CWT_MAE_RoPE(**{**settings, "decoder_embed_dim": 4, "decoder_depth": 0, "decoder_num_heads": 1})
+        scalogram, encoder = mae.scalogram, mae.encoder
+        if state:
+            load_encoder(encoder, state, pretrained_path)
+        embed_dim = mae.settings["embed_dim"]
+        head: nn.Module
+        if use_cot:
+            num_heads = mae.settings["num_heads"]
+            head = LatentReasoningHead(embed_dim, num_classes, num_heads, num_reasoning_tokens, dropout)
+        else:
+            head = ResidualMLPHead(embed_dim, num_classes, num_res_blocks, hidden_dim, dropout)
+        super().__init__(scalogram, encoder, head)
+
+
+def encode_patches(scalogram: Scalogram, encoder: Encoder, x: Tensor) -> Tensor:
+    """Encode all patches of every channel.
+
+    Parameters
+    ----------
+    scalogram : Scalogram
+        Makes the images.
+    encoder : Encoder
+        Makes the tokens.
+    x : Tensor of shape (B, T), (B, M, T) or (B, M * V, S, T)
+        Signals of one channel or of M, or spectrograms.
+
+    Returns
+    -------
+    Tensor of shape (B, M, 1 + N, D)
+        The class token and the patch tokens of each channel.
+    """
+    image = scalogram(x)  # (B, V, S, T) or (B, M, V, S, T)
+    tokens: Tensor = encoder(patchify(image.flatten(0, -4), encoder.patch_size))  # (B * M, 1 + N, D)
+    tokens = tokens.unflatten(0, (len(x), -1))  # (B, M, 1 + N, D)
+    return tokens
+
+
+def load_encoder(encoder: Encoder, state: dict[str, Tensor], source: object) -> None:
+    """Load an encoder's weights, its position embedding resampled where the signal's length differs.
+
+    Parameters
+    ----------
+    encoder : Encoder
+        Where to.
+    state : dict of str to Tensor
+        A state dict with names ``encoder.*``; others are passed over.
+    source : object
+        What an error calls it.
+
+    Raises
+    ------
+    ValueError
+        If a tensor does not fit; it is named.
+    """
+    own = {name.removeprefix("encoder."): tensor for name, tensor in state.items() if name.startswith("encoder.")}
+    rows = encoder.grid_size[0]
+    if "pos_embed" in own and (own["pos_embed"].shape[1] - 1) % rows == 0:
+        old_grid = (rows, (own["pos_embed"].shape[1] - 1) // rows)
+        own["pos_embed"] = resample_pos_embed(own["pos_embed"], old_grid, encoder.grid_size)
+    load_matching(encoder, own, source)
+
+
+def load_reference_classifier(path: str | os.PathLike[str], **settings: Any) -> TF_MAE_Classifier:
+    """Build the classifier of a ``.pth`` file of the reference implementation, head included.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file: a bare state dict, or one under ``"model"``.
+    **settings
+        Arguments of `TF_MAE_Classifier`; the file holds none. The raster rotary embedding is set for the reference
+        implementation's files.
+
+    Returns
+    -------
+    TF_MAE_Classifier
+        The model, in evaluation mode, on the CPU.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If the file cannot be read without running code, or a tensor does not fit the settings; it is named.
+    """
+    state, from_reference = read_reference(path)
+    if from_reference:
+        settings["rope"] = "raster"
+    model = TF_MAE_Classifier(None, **settings)
+    load_matching(model, state, path)
+    return model.eval()
+
+
+def _read_encoder(path: str | os.PathLike[str], settings: dict[str, Any]) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Read a checkpoint of an autoencoder, and complete the settings by those of the file."""
+    if os.fspath(path).endswith(".safetensors"):
+        state, metadata = read_safetensors(path, kind="mae")
+        stored = metadata["settings"]
+        differing = [
+            f"{name}={value!r} (in the file {stored.get(name)!r})"
+            for name, value in settings.items()
+            if name != "signal_len" and name not in _DECODER_ONLY and _plain(value) != stored.get(name)
+        ]
+        if differing:
+            raise ValueError(
+                f"{path}: a checkpoint of another architecture; these settings differ: {', '.join(differing)}."
+            )
+        return state, {**stored, **settings}
+    state, from_reference = read_reference(path)
+    return state, {**settings, "rope": "raster"} if from_reference else settings
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as JSON gives it back."""
+    return list(value) if isinstance(value, tuple) else value

@@ -1,0 +1,215 @@
+"""The encoder: visible patches to latent tokens."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Literal, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ..functional.masking import take_tokens
+from ..functional.patches import grid_size
+from ..layers.block import Block
+from ..layers.low_rank import LowRankLinear
+from ..layers.patch_embed import PatchEmbed
+from ..layers.rotary import RotaryEmbedding
+
+Rope = Literal["axial", "raster"]
+
+
+class Encoder(nn.Module):
+    """Vision transformer over the patches of one channel's time-frequency image.
+
+    Parameters
+    ----------
+    image_size : tuple of int
+        Views, scales and samples of an image, (V, S, T).
+    patch_size : tuple of int
+        Scales and samples of a patch.
+    embed_dim : int, default=768
+        Embedding size D.
+    depth : int, default=12
+        Number of blocks.
+    num_heads : int, default=12
+        Attention heads H.
+    mlp_ratio : float, default=4
+        Hidden size of the MLPs over `embed_dim`.
+    mlp_rank_ratio : float, default=0.5
+        Rank of the MLPs' matrices over their smaller side.
+    rope : {"axial", "raster"}, default="axial"
+        Rotary embedding by frequency and time apart, or by one index over the flattened grid.
+
+    Raises
+    ------
+    ValueError
+        If the sizes do not fit each other.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sktsmae.functional.patches import patchify
+    >>> from sktsmae.models import Encoder
+    >>> encoder = Encoder((3, 64, 500), (4, 50), embed_dim=96, depth=2, num_heads=4)
+    >>> encoder(patchify(torch.randn(2, 3, 64, 500), (4, 50))).shape
+    torch.Size([2, 161, 96])
+    """
+
+    positions: Tensor
+
+    def __init__(
+        self,
+        image_size: tuple[int, int, int],
+        patch_size: tuple[int, int],
+        embed_dim: int = 768,
+        depth: int = 12,
+        num_heads: int = 12,
+        mlp_ratio: float = 4.0,
+        mlp_rank_ratio: float = 0.5,
+        rope: Rope = "axial",
+    ) -> None:
+        super().__init__()
+        num_views, *size = image_size
+        self.image_size = image_size
+        self.patch_size = patch_size
+        self.grid_size = grid_size((size[0], size[1]), patch_size)
+        self.num_patches = self.grid_size[0] * self.grid_size[1]
+        self.patch_embed = PatchEmbed(num_views, patch_size, embed_dim)
+        self.cls_token = nn.Parameter(torch.zeros(1, 1, embed_dim))
+        self.pos_embed = nn.Parameter(torch.zeros(1, 1 + self.num_patches, embed_dim))
+        self.rotary, positions = rotary_grid(self.grid_size, head_dim(embed_dim, num_heads, "num_heads"), rope)
+        self.register_buffer("positions", positions, persistent=False)
+        low_rank = partial(LowRankLinear, rank_ratio=mlp_rank_ratio)
+        self.blocks = nn.ModuleList(Block(embed_dim, num_heads, mlp_ratio, low_rank) for _ in range(depth))
+        self.norm = nn.LayerNorm(embed_dim)
+        nn.init.normal_(self.cls_token, std=0.02)
+        nn.init.normal_(self.pos_embed, std=0.02)
+        self.apply(init_weights)
+
+    def forward(self, patches: Tensor, ids_keep: Tensor | None = None) -> Tensor:
+        """Encode the patches that are kept.
+
+        Parameters
+        ----------
+        patches : Tensor of shape (B, N, V * scales * samples)
+            All patches of each image.
+        ids_keep : Tensor of shape (B, K), int64, default=None
+            Which patches to see; None for all.
+
+        Returns
+        -------
+        Tensor of shape (B, 1 + K, D)
+            The class token and the tokens of the kept patches, normalised.
+        """
+        pos_embed = self.pos_embed.expand(len(patches), -1, -1)  # (B, 1 + N, D)
+        cos, sin = self.rotary(self.positions[None])  # (1, 1, 1 + N, D / H / 2)
+        if ids_keep is not None:
+            patches = take_tokens(patches, ids_keep)  # (B, K, P)
+            ids = F.pad(ids_keep + 1, (1, 0))  # (B, 1 + K), the class token's index 0 in front
+            pos_embed = take_tokens(pos_embed, ids)
+            cos, sin = cos[0, 0][ids][:, None], sin[0, 0][ids][:, None]  # (B, 1, 1 + K, D / H / 2)
+        tokens = torch.cat((self.cls_token.expand(len(patches), -1, -1), self.patch_embed(patches)), dim=1) + pos_embed
+        for block in self.blocks:
+            tokens = block(tokens, cos, sin)
+        return cast(Tensor, self.norm(tokens))
+
+
+def head_dim(embed_dim: int, num_heads: int, name: str) -> int:
+    """Return the features of one attention head.
+
+    Parameters
+    ----------
+    embed_dim : int
+        Embedding size D.
+    num_heads : int
+        Attention heads H.
+    name : str
+        What the user calls the number of heads, for the message.
+
+    Returns
+    -------
+    int
+        ``embed_dim / num_heads``.
+
+    Raises
+    ------
+    ValueError
+        If the heads do not divide the embedding.
+    """
+    dim_name = name.replace("num_heads", "embed_dim")
+    if embed_dim % num_heads:
+        raise ValueError(f"{dim_name}={embed_dim} is not divisible by {name}={num_heads}; choose a multiple of it.")
+    return embed_dim // num_heads
+
+
+def rotary_grid(grid: tuple[int, int], dim: int, rope: Rope) -> tuple[RotaryEmbedding, Tensor]:
+    """Return the rotary embedding of a grid of patches and the position of each token.
+
+    Parameters
+    ----------
+    grid : tuple of int
+        Rows and columns of patches.
+    dim : int
+        Features of an attention head.
+    rope : {"axial", "raster"}
+        Two coordinates a token (column, then row) or one index; the class token is at the origin, patches start at 1.
+
+    Returns
+    -------
+    rotary : RotaryEmbedding
+        The embedding, for as many axes as the positions have.
+    positions : Tensor of shape (1 + N, A), int64
+        Position of the class token and of every patch.
+
+    Raises
+    ------
+    ValueError
+        If `rope` is unknown or the head cannot be shared out among the axes.
+    """
+    rows, columns = grid
+    if rope == "axial":
+        patches = torch.cartesian_prod(torch.arange(rows), torch.arange(columns)).flip(-1)
+    elif rope == "raster":
+        patches = torch.arange(rows * columns)[:, None]
+    else:
+        raise ValueError(f"rope={rope!r}: choose 'axial' or 'raster'.")
+    positions = F.pad(patches + 1, (0, 0, 1, 0))
+    return RotaryEmbedding(dim, positions.shape[1]), positions
+
+
+def resample_pos_embed(pos_embed: Tensor, old_grid: tuple[int, int], new_grid: tuple[int, int]) -> Tensor:
+    """Resample a position embedding bicubically to another number of patches.
+
+    Parameters
+    ----------
+    pos_embed : Tensor of shape (1, 1 + N, D)
+        Embedding of the class token and of N patches.
+    old_grid, new_grid : tuple of int
+        Rows and columns of patches before and after.
+
+    Returns
+    -------
+    Tensor of shape (1, 1 + N', D)
+        The class token's embedding as it was, and the patches' resampled.
+    """
+    if old_grid == new_grid:
+        return pos_embed
+    cls_embed, patches = pos_embed[:, :1], pos_embed[:, 1:]
+    image = patches.unflatten(1, old_grid).permute(0, 3, 1, 2)  # (1, D, rows, columns)
+    image = F.interpolate(image, size=new_grid, mode="bicubic", align_corners=False)
+    return torch.cat((cls_embed, image.flatten(2).transpose(1, 2)), dim=1)
+
+
+def init_weights(module: nn.Module) -> None:
+    """Draw the weights of a linear layer or a convolution, Xavier-uniform as in MAE, and clear its bias.
+
+    Parameters
+    ----------
+    module : nn.Module
+        Any module; others than these stay as they are.
+    """
+    if isinstance(module, (nn.Linear, nn.Conv2d)):
+        nn.init.xavier_uniform_(module.weight.flatten(1))
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)

@@ -1,0 +1,300 @@
+"""The masked autoencoder: scalogram, encoder and decoder in one network."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from ..functional.losses import masked_patch_loss, waveform_loss
+from ..functional.masking import num_kept, random_masking
+from ..functional.patches import patch_validity, patchify
+from ..functional.wavelets import DIFF_ORDERS
+from .checkpoints import load_matching, read_reference, read_safetensors, write_safetensors
+from .decoder import Decoder
+from .encoder import Encoder, Rope
+from .scalogram import Scalogram
+
+
+class Reconstruction(NamedTuple):
+    """What the autoencoder saw and what it made of it; each channel is a sequence, so B stands for B * M.
+
+    Attributes
+    ----------
+    image : Tensor of shape (B, V, S, T)
+        Standardised time-frequency images.
+    target : Tensor of shape (B, N, V * scales * samples)
+        Their patches.
+    latent : Tensor of shape (B, 1 + K, D)
+        The encoder's output.
+    mask : Tensor of shape (B, N)
+        0 for a kept patch and 1 for a masked one.
+    pred_spec : Tensor of shape (B, N, V * scales * samples)
+        Predicted patches.
+    pred_time : Tensor of shape (B, T)
+        Predicted waveform, standardised.
+    """
+
+    image: Tensor
+    target: Tensor
+    latent: Tensor
+    mask: Tensor
+    pred_spec: Tensor
+    pred_time: Tensor
+
+
+class CWT_MAE_RoPE(nn.Module):  # noqa: N801 - the name of the published design
+    """Masked autoencoder of wavelet images with rotary position embedding.
+
+    Parameters
+    ----------
+    signal_len : int, default=3000
+        Samples T of a signal.
+    cwt_scales : int or sequence of float, default=64
+        A number of scales (0.1, 1.1, ...) or the scales in samples.
+    diff_orders : sequence of {0, 1, 2}, default=(0, 1, 2)
+        Orders of difference of the views.
+    patch_size_freq, patch_size_time : int, default=4 and 50
+        Scales and samples of a patch.
+    embed_dim, depth, num_heads : int, default=768, 12 and 12
+        Size of the encoder.
+    decoder_embed_dim, decoder_depth, decoder_num_heads : int, default=512, 8 and 16
+        Size of the decoder.
+    mask_ratio : float, default=0.75
+        Share of patches that are hidden, in (0, 1).
+    mlp_ratio : float, default=4
+        Hidden size of the MLPs over the embedding's.
+    mlp_rank_ratio : float, default=0.5
+        Rank of the encoder's MLP matrices over their smaller side.
+    time_loss_weight : float, default=1
+        Weight of the waveform's loss beside the spectrogram's.
+    rope : {"axial", "raster"}, default="axial"
+        Rotary embedding by frequency and time apart, or by one index over the grid.
+
+    Raises
+    ------
+    ValueError
+        If a setting is impossible; the message names it.
+
+    References
+    ----------
+    K. He et al., "Masked autoencoders are scalable vision learners", CVPR 2022.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sktsmae.models import CWT_MAE_RoPE
+    >>> model = CWT_MAE_RoPE(signal_len=500, embed_dim=96, depth=2, num_heads=4,
+    ...                      decoder_embed_dim=64, decoder_depth=1, decoder_num_heads=4)
+    >>> loss, pred_spec, pred_time, imgs = model(torch.randn(8, 500))
+    >>> pred_spec.shape, pred_time.shape, imgs.shape
+    (torch.Size([8, 160, 600]), torch.Size([8, 500]), torch.Size([8, 3, 64, 500]))
+    """
+
+    valid: Tensor | None
+
+    def __init__(
+        self,
+        signal_len: int = 3000,
+        cwt_scales: int | Sequence[float] = 64,
+        diff_orders: Sequence[int] = DIFF_ORDERS,
+        patch_size_freq: int = 4,
+        patch_size_time: int = 50,
+        embed_dim: int = 768,
+        depth: int = 12,
+        num_heads: int = 12,
+        decoder_embed_dim: int = 512,
+        decoder_depth: int = 8,
+        decoder_num_heads: int = 16,
+        mask_ratio: float = 0.75,
+        mlp_ratio: float = 4.0,
+        mlp_rank_ratio: float = 0.5,
+        time_loss_weight: float = 1.0,
+        rope: Rope = "axial",
+    ) -> None:
+        super().__init__()
+        self.scalogram = Scalogram(cwt_scales, diff_orders)
+        image_size = (self.scalogram.num_views, len(self.scalogram.scales), signal_len)
+        patch_size = (patch_size_freq, patch_size_time)
+        self.encoder = Encoder(image_size, patch_size, embed_dim, depth, num_heads, mlp_ratio, mlp_rank_ratio, rope)
+        self.decoder = Decoder(
+            image_size, patch_size, embed_dim, decoder_embed_dim, decoder_depth, decoder_num_heads, mlp_ratio, rope
+        )
+        num_kept(self.encoder.num_patches, mask_ratio)
+        self.mask_ratio = mask_ratio
+        self.time_loss_weight = time_loss_weight
+        self.settings: dict[str, Any] = {
+            "signal_len": signal_len,
+            "cwt_scales": cwt_scales if isinstance(cwt_scales, int) else self.scalogram.scales.tolist(),
+            "diff_orders": list(diff_orders),
+            "patch_size_freq": patch_size_freq,
+            "patch_size_time": patch_size_time,
+            "embed_dim": embed_dim,
+            "depth": depth,
+            "num_heads": num_heads,
+            "decoder_embed_dim": decoder_embed_dim,
+            "decoder_depth": decoder_depth,
+            "decoder_num_heads": decoder_num_heads,
+            "mask_ratio": mask_ratio,
+            "mlp_ratio": mlp_ratio,
+            "mlp_rank_ratio": mlp_rank_ratio,
+            "time_loss_weight": time_loss_weight,
+            "rope": rope,
+        }
+        valid = patch_validity(image_size[1:], patch_size, image_size[0])
+        self.register_buffer("valid", valid, persistent=False)
+
+    def forward(self, x: Tensor, noise: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Hide patches, rebuild them, and measure how well.
+
+        Parameters
+        ----------
+        x : Tensor of shape (B, T), (B, M, T) or (B, M * V, S, T)
+            Signals of one channel or of M, or spectrograms.
+        noise : Tensor of shape (B, N) or (B, M, N), default=None
+            The patches with the smallest noise stay visible; None draws it.
+
+        Returns
+        -------
+        loss : Tensor of shape ()
+            ``loss_spec + time_loss_weight * loss_time``.
+        pred_spec : Tensor of shape (B, N, V * scales * samples), with M after B where `x` has it
+            Predicted patches.
+        pred_time : Tensor of shape (B, T), with M after B where `x` has it
+            Predicted waveform of the standardised signal.
+        imgs : Tensor of shape (B, V, S, T), with M after B where `x` has it
+            The standardised images.
+        """
+        imgs = self.scalogram(x)
+        out = self.reconstruct(imgs.flatten(0, -4), None if noise is None else noise.flatten(0, -2))
+        loss_spec, loss_time = self.losses(out, x)
+        loss = loss_spec + self.time_loss_weight * loss_time
+        lead = imgs.shape[:-3]
+        return loss, out.pred_spec.unflatten(0, lead), out.pred_time.unflatten(0, lead), imgs
+
+    def reconstruct(self, image: Tensor, noise: Tensor | None = None) -> Reconstruction:
+        """Hide patches of images and rebuild them.
+
+        Parameters
+        ----------
+        image : Tensor of shape (B, V, S, T)
+            Standardised images, a channel each.
+        noise : Tensor of shape (B, N), default=None
+            The patches with the smallest noise stay visible; None draws it.
+
+        Returns
+        -------
+        Reconstruction
+            Everything on the way.
+        """
+        target = patchify(image, self.encoder.patch_size)  # (B, N, P)
+        if noise is None:
+            noise = torch.rand(target.shape[:2], device=target.device)
+        ids_keep, ids_restore, mask = random_masking(noise, self.mask_ratio)
+        latent = self.encoder(target, ids_keep)
+        pred_spec, pred_time = self.decoder(latent, ids_restore)
+        return Reconstruction(image, target, latent, mask, pred_spec, pred_time)
+
+    def losses(self, out: Reconstruction, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Measure a reconstruction.
+
+        Parameters
+        ----------
+        out : Reconstruction
+            From `reconstruct`.
+        x : Tensor of shape (B, T), (B, M, T) or (B, M * V, S, T)
+            What the images were made of. The waveform to meet is the signal, or the finest scale of the first view of
+            a spectrogram.
+
+        Returns
+        -------
+        loss_spec, loss_time : Tensor of shape (), float32
+            Losses of the masked patches and of the waveform.
+        """
+        signal = out.image[:, 0, 0] if x.ndim == 4 else x.flatten(0, -2)  # (B, T)
+        loss_spec = masked_patch_loss(out.pred_spec, out.target, out.mask, self.valid)
+        return loss_spec, waveform_loss(out.pred_time, signal)
+
+
+def save_mae(model: CWT_MAE_RoPE, path: str | os.PathLike[str]) -> None:
+    """Write weights and settings to one safetensors file.
+
+    Parameters
+    ----------
+    model : CWT_MAE_RoPE
+        The model.
+    path : str or path-like
+        The file, replaced if it is there.
+    """
+    write_safetensors(path, model.state_dict(), {"kind": "mae", "settings": model.settings})
+
+
+def load_mae(path: str | os.PathLike[str]) -> CWT_MAE_RoPE:
+    """Build the model that `save_mae` wrote.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file.
+
+    Returns
+    -------
+    CWT_MAE_RoPE
+        The model, in evaluation mode, on the CPU.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If the file is truncated, or not one of these.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib
+    >>> from sktsmae.models import CWT_MAE_RoPE, load_mae, save_mae
+    >>> model = CWT_MAE_RoPE(signal_len=100, embed_dim=32, depth=1, num_heads=4,
+    ...                      decoder_embed_dim=32, decoder_depth=1, decoder_num_heads=4)
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "mae.safetensors"
+    >>> save_mae(model, path)
+    >>> load_mae(path).settings == model.settings
+    True
+    """
+    state, metadata = read_safetensors(path, kind="mae")
+    model = CWT_MAE_RoPE(**metadata["settings"])
+    load_matching(model, state, path)
+    return model.eval()
+
+
+def load_reference_mae(path: str | os.PathLike[str], **settings: Any) -> CWT_MAE_RoPE:
+    """Build the model of a ``.pth`` file of the reference implementation.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file: a bare state dict, or one under ``"model"``.
+    **settings
+        Arguments of `CWT_MAE_RoPE`; the file holds none. The raster rotary embedding is set for the reference
+        implementation's files.
+
+    Returns
+    -------
+    CWT_MAE_RoPE
+        The model, in evaluation mode, on the CPU.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If the file cannot be read without running code, or a tensor does not fit the settings; it is named.
+    """
+    state, from_reference = read_reference(path)
+    if from_reference:
+        settings["rope"] = "raster"
+    model = CWT_MAE_RoPE(**settings)
+    load_matching(model, state, path)
+    return model.eval()

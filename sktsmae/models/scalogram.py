@@ -1,0 +1,96 @@
+"""Signals to time-frequency images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from ..functional.wavelets import DIFF_ORDERS, cwt, differences, scale_grid, standardize
+
+
+class Scalogram(nn.Module):
+    """Continuous wavelet transform of the views of a signal, each view of each sample standardised.
+
+    Parameters
+    ----------
+    cwt_scales : int or sequence of float, default=64
+        A number n of scales (0.1, 1.1, ..., n - 0.9), or the scales, in samples, increasing.
+    diff_orders : sequence of {0, 1, 2}, default=(0, 1, 2)
+        Orders of difference of the views.
+    standardize : bool, default=True
+        Whether to standardise each view over scales and time.
+
+    Raises
+    ------
+    ValueError
+        If the scales are not positive and increasing, or an order of difference is unknown or repeated.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sktsmae.models import Scalogram
+    >>> Scalogram(cwt_scales=32)(torch.randn(4, 6, 100)).shape
+    torch.Size([4, 6, 3, 32, 100])
+    """
+
+    scales: Tensor
+
+    def __init__(
+        self,
+        cwt_scales: int | Sequence[float] = 64,
+        diff_orders: Sequence[int] = DIFF_ORDERS,
+        standardize: bool = True,
+    ) -> None:
+        super().__init__()
+        if not diff_orders or not set(diff_orders) <= set(DIFF_ORDERS) or len(set(diff_orders)) < len(diff_orders):
+            raise ValueError(f"diff_orders={diff_orders!r}: give one or more of 0, 1 and 2, each once.")
+        self.diff_orders = tuple(diff_orders)
+        self.standardize = standardize
+        self.register_buffer("scales", scale_grid(cwt_scales), persistent=False)
+
+    @property
+    def num_views(self) -> int:
+        """Number of views V of a channel.
+
+        Returns
+        -------
+        int
+            One a member of `diff_orders`.
+        """
+        return len(self.diff_orders)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Transform signals, or take spectrograms as they are.
+
+        Parameters
+        ----------
+        x : Tensor of shape (B, T), (B, M, T) or (B, M * V, S, T)
+            Signals of one channel or of M, or spectrograms.
+
+        Returns
+        -------
+        Tensor of shape (B, V, S, T), (B, M, V, S, T) or (B, M, V, S, T), float32
+            Time-frequency images.
+        """
+        # A spectrogram in low precision would lose what its standardisation is about to bring out.
+        with torch.autocast(x.device.type, enabled=False):
+            x = x.float()
+            image = x.unflatten(1, (-1, self.num_views)) if x.ndim == 4 else self.transform(x)
+            return standardize(image, (-2, -1)) if self.standardize else image
+
+    def transform(self, x: Tensor) -> Tensor:
+        """Transform signals without standardising the images.
+
+        Parameters
+        ----------
+        x : Tensor of shape (B, T) or (B, M, T), float32
+            Signals.
+
+        Returns
+        -------
+        Tensor of shape (B, V, S, T) or (B, M, V, S, T), float32
+            Wavelet coefficients.
+        """
+        return cwt(differences(x, self.diff_orders), self.scales)
