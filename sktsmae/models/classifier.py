@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import Any
 
 from torch import Tensor, nn
 
 from ..functional.patches import patchify
 from .checkpoints import load_matching, read_reference, read_safetensors
-from .encoder import Encoder, resample_pos_embed
+from .encoder import Encoder, build_encoder, resample_pos_embed
 from .heads import LatentReasoningHead, ResidualMLPHead
-from .mae import CWT_MAE_RoPE
 from .scalogram import Scalogram
 
 # Settings of the autoencoder that its encoder does not share: a classifier may differ in them from its checkpoint.
@@ -106,19 +106,32 @@ class TF_MAE_Classifier(SignalClassifier):  # noqa: N801 - the name of the publi
         state: dict[str, Tensor] = {}
         if pretrained_path is not None:
             state, settings = _read_encoder(pretrained_path, settings)
-        # The decoder is the smallest there is, and is dropped at once.
-        mae = CWT_MAE_RoPE(**{**settings, "decoder_embed_dim": 4, "decoder_depth": 0, "decoder_num_heads": 1})
-        scalogram, encoder = mae.scalogram, mae.encoder
+        scalogram, encoder = build_encoder(**encoder_settings(settings))
         if state:
             load_encoder(encoder, state, pretrained_path)
-        embed_dim = mae.settings["embed_dim"]
+        embed_dim, num_heads = encoder.embed_dim, encoder.num_heads
         head: nn.Module
         if use_cot:
-            num_heads = mae.settings["num_heads"]
             head = LatentReasoningHead(embed_dim, num_classes, num_heads, num_reasoning_tokens, dropout)
         else:
             head = ResidualMLPHead(embed_dim, num_classes, num_res_blocks, hidden_dim, dropout)
         super().__init__(scalogram, encoder, head)
+
+
+def encoder_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Drop the settings of an autoencoder that belong to its decoder and its training.
+
+    Parameters
+    ----------
+    settings : mapping
+        Arguments of `CWT_MAE_RoPE`.
+
+    Returns
+    -------
+    dict
+        Those of `build_encoder`.
+    """
+    return {name: value for name, value in settings.items() if name not in _DECODER_ONLY}
 
 
 def encode_patches(scalogram: Scalogram, encoder: Encoder, x: Tensor) -> Tensor:
@@ -207,8 +220,8 @@ def _read_encoder(path: str | os.PathLike[str], settings: dict[str, Any]) -> tup
         stored = metadata["settings"]
         differing = [
             f"{name}={value!r} (in the file {stored.get(name)!r})"
-            for name, value in settings.items()
-            if name != "signal_len" and name not in _DECODER_ONLY and _plain(value) != stored.get(name)
+            for name, value in encoder_settings(settings).items()
+            if name != "signal_len" and _plain(value) != stored.get(name)
         ]
         if differing:
             raise ValueError(

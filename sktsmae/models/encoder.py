@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Literal, cast
 
@@ -11,10 +12,12 @@ from torch.nn import functional as F
 
 from ..functional.masking import take_tokens
 from ..functional.patches import grid_size
+from ..functional.wavelets import DIFF_ORDERS
 from ..layers.block import Block
 from ..layers.low_rank import LowRankLinear
 from ..layers.patch_embed import PatchEmbed
 from ..layers.rotary import RotaryEmbedding
+from .scalogram import Scalogram
 
 Rope = Literal["axial", "raster"]
 
@@ -72,6 +75,8 @@ class Encoder(nn.Module):
         super().__init__()
         num_views, *size = image_size
         self.image_size = image_size
+        self.embed_dim = embed_dim
+        self.num_heads = num_heads
         self.patch_size = patch_size
         self.grid_size = grid_size((size[0], size[1]), patch_size)
         self.num_patches = self.grid_size[0] * self.grid_size[1]
@@ -113,6 +118,55 @@ class Encoder(nn.Module):
         for block in self.blocks:
             tokens = block(tokens, cos, sin)
         return cast(Tensor, self.norm(tokens))
+
+
+def build_encoder(
+    signal_len: int = 3000,
+    cwt_scales: int | Sequence[float] = 64,
+    diff_orders: Sequence[int] = DIFF_ORDERS,
+    patch_size_freq: int = 4,
+    patch_size_time: int = 50,
+    embed_dim: int = 768,
+    depth: int = 12,
+    num_heads: int = 12,
+    mlp_ratio: float = 4.0,
+    mlp_rank_ratio: float = 0.5,
+    rope: Rope = "axial",
+) -> tuple[Scalogram, Encoder]:
+    """Build a scalogram and the encoder that fits it; the defaults are the published design's.
+
+    Parameters
+    ----------
+    signal_len : int, default=3000
+        Samples T of a signal.
+    cwt_scales, diff_orders
+        Arguments of `Scalogram`.
+    patch_size_freq, patch_size_time : int, default=4 and 50
+        Scales and samples of a patch.
+    embed_dim, depth, num_heads, mlp_ratio, mlp_rank_ratio, rope
+        Arguments of `Encoder`.
+
+    Returns
+    -------
+    scalogram : Scalogram
+        Signals to images.
+    encoder : Encoder
+        Patches of these images to tokens.
+
+    Raises
+    ------
+    ValueError
+        If a setting is impossible; the message names it.
+    """
+    scalogram = Scalogram(cwt_scales, diff_orders)
+    sizes = {"signal_len": signal_len, "patch_size_freq": patch_size_freq, "patch_size_time": patch_size_time}
+    sizes |= {"embed_dim": embed_dim, "depth": depth, "num_heads": num_heads}
+    for name, size in sizes.items():
+        if size < 1:
+            raise ValueError(f"{name}={size}: give a positive number.")
+    image_size = (scalogram.num_views, len(scalogram.scales), signal_len)
+    patch_size = (patch_size_freq, patch_size_time)
+    return scalogram, Encoder(image_size, patch_size, embed_dim, depth, num_heads, mlp_ratio, mlp_rank_ratio, rope)
 
 
 def head_dim(embed_dim: int, num_heads: int, name: str) -> int:

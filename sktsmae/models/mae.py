@@ -15,8 +15,7 @@ from ..functional.patches import patch_validity, patchify
 from ..functional.wavelets import DIFF_ORDERS
 from .checkpoints import load_matching, read_reference, read_safetensors, write_safetensors
 from .decoder import Decoder
-from .encoder import Encoder, Rope
-from .scalogram import Scalogram
+from .encoder import Rope, build_encoder
 
 
 class Reconstruction(NamedTuple):
@@ -116,34 +115,34 @@ class CWT_MAE_RoPE(nn.Module):  # noqa: N801 - the name of the published design
         rope: Rope = "axial",
     ) -> None:
         super().__init__()
-        self.scalogram = Scalogram(cwt_scales, diff_orders)
-        image_size = (self.scalogram.num_views, len(self.scalogram.scales), signal_len)
-        patch_size = (patch_size_freq, patch_size_time)
-        self.encoder = Encoder(image_size, patch_size, embed_dim, depth, num_heads, mlp_ratio, mlp_rank_ratio, rope)
-        self.decoder = Decoder(
-            image_size, patch_size, embed_dim, decoder_embed_dim, decoder_depth, decoder_num_heads, mlp_ratio, rope
-        )
-        num_kept(self.encoder.num_patches, mask_ratio)
-        self.mask_ratio = mask_ratio
-        self.time_loss_weight = time_loss_weight
-        self.settings: dict[str, Any] = {
+        encoder_settings: dict[str, Any] = {
             "signal_len": signal_len,
-            "cwt_scales": cwt_scales if isinstance(cwt_scales, int) else self.scalogram.scales.tolist(),
+            "cwt_scales": cwt_scales if isinstance(cwt_scales, int) else [float(scale) for scale in cwt_scales],
             "diff_orders": list(diff_orders),
             "patch_size_freq": patch_size_freq,
             "patch_size_time": patch_size_time,
             "embed_dim": embed_dim,
             "depth": depth,
             "num_heads": num_heads,
+            "mlp_ratio": mlp_ratio,
+            "mlp_rank_ratio": mlp_rank_ratio,
+            "rope": rope,
+        }
+        self.settings = encoder_settings | {
             "decoder_embed_dim": decoder_embed_dim,
             "decoder_depth": decoder_depth,
             "decoder_num_heads": decoder_num_heads,
             "mask_ratio": mask_ratio,
-            "mlp_ratio": mlp_ratio,
-            "mlp_rank_ratio": mlp_rank_ratio,
             "time_loss_weight": time_loss_weight,
-            "rope": rope,
         }
+        self.scalogram, self.encoder = build_encoder(**encoder_settings)
+        image_size, patch_size = self.encoder.image_size, self.encoder.patch_size
+        self.decoder = Decoder(
+            image_size, patch_size, embed_dim, decoder_embed_dim, decoder_depth, decoder_num_heads, mlp_ratio, rope
+        )
+        num_kept(self.encoder.num_patches, mask_ratio)
+        self.mask_ratio = mask_ratio
+        self.time_loss_weight = time_loss_weight
         valid = patch_validity(image_size[1:], patch_size, image_size[0])
         self.register_buffer("valid", valid, persistent=False)
 

@@ -1,0 +1,119 @@
+"""Data by batches: no copy of a data set, and no loop over its samples."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+
+def load_batch(X: np.ndarray, index: Any) -> Tensor:
+    """Read some samples.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, ...)
+        Samples of any numeric dtype, in memory or mapped from a file.
+    index : slice or ndarray of int
+        Which samples.
+
+    Returns
+    -------
+    Tensor of shape (b, ...), float32
+        A copy of them, on the CPU.
+    """
+    return torch.from_numpy(np.array(X[index], dtype=np.float32, order="C"))
+
+
+class SignalDataset(Dataset):
+    """Samples with their targets, fetched a batch at a time.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, ...)
+        All samples.
+    index : ndarray of int of shape (m,)
+        The samples that belong to this data set.
+    targets : tuple of Tensor of shape (m, ...), default=()
+        What goes with each of them.
+    """
+
+    def __init__(self, X: np.ndarray, index: np.ndarray, targets: tuple[Tensor, ...] = ()) -> None:
+        self.X = X
+        self.index = index
+        self.targets = targets
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def __getitems__(self, positions: list[int]) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """Fetch a batch; the loader calls this in place of one call a sample.
+
+        Parameters
+        ----------
+        positions : list of int
+            Places in `index`.
+
+        Returns
+        -------
+        X : Tensor of shape (b, ...), float32
+            Samples.
+        targets : tuple of Tensor of shape (b, ...)
+            Their targets.
+        """
+        # Files are read fastest in their own order; which sample of a batch comes first makes no difference.
+        positions = sorted(positions, key=self.index.__getitem__)
+        return load_batch(self.X, self.index[positions]), tuple(target[positions] for target in self.targets)
+
+
+def as_fetched(batch: Any) -> Any:
+    """Return what `SignalDataset` fetched: it is a batch already.
+
+    Parameters
+    ----------
+    batch : object
+        The batch.
+
+    Returns
+    -------
+    object
+        The same.
+    """
+    return batch
+
+
+@torch.inference_mode()
+def map_batches(
+    function: Callable[[Tensor], Tensor], X: np.ndarray, batch_size: int, device: torch.device
+) -> np.ndarray:
+    """Apply a function batch by batch.
+
+    Parameters
+    ----------
+    function : callable
+        Maps samples (b, ...) on `device` to a tensor (b, ...).
+    X : ndarray of shape (n, ...)
+        Samples.
+    batch_size : int
+        Samples at a time.
+    device : torch.device
+        Where the function computes.
+
+    Returns
+    -------
+    ndarray of shape (n, ...), float32
+        The results.
+    """
+    out: np.ndarray | None = None
+    for start in range(0, len(X), batch_size):
+        batch = load_batch(X, slice(start, start + batch_size)).to(device)
+        result = function(batch).cpu().numpy()
+        if out is None:
+            out = np.empty((len(X), *result.shape[1:]), dtype=result.dtype)
+        out[start : start + len(result)] = result
+    assert out is not None, "checked input has a sample"
+    return out

@@ -1,0 +1,81 @@
+"""Fitted estimators as pickles and as files."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from torch import nn
+
+# Attributes that a file keeps beside the weights, where the estimator has them.
+_KEPT = ("input_shape_", "n_features_in_", "n_iter_", "history_", "seed_")
+
+
+class CPUPickleMixin:
+    """Pickles a fitted estimator with its network on the CPU, so that it loads where there is no GPU."""
+
+    model_: nn.Module
+
+    def __getstate__(self) -> dict[str, Any]:
+        if hasattr(self, "model_"):
+            self.model_.cpu()  # the next call moves it back to the device
+        state: dict[str, Any] = super().__getstate__()  # type: ignore[assignment]
+        return state
+
+
+def dump_estimator(estimator: BaseEstimator) -> dict[str, Any]:
+    """Describe an estimator by what JSON can hold.
+
+    Parameters
+    ----------
+    estimator : BaseEstimator
+        A fitted estimator.
+
+    Returns
+    -------
+    dict
+        Its parameters, those left out that are objects, and its fitted attributes.
+    """
+    params = {name: _plain(value) for name, value in estimator.get_params(deep=False).items()}
+    fitted = {name: _plain(getattr(estimator, name)) for name in _KEPT if hasattr(estimator, name)}
+    if hasattr(estimator, "feature_names_in_"):
+        fitted["feature_names_in_"] = estimator.feature_names_in_.tolist()
+    return {"params": {name: value for name, value in params.items() if _is_json(value)}, "fitted": fitted}
+
+
+def restore_fitted(estimator: BaseEstimator, description: dict[str, Any]) -> None:
+    """Set the fitted attributes that `dump_estimator` described.
+
+    Parameters
+    ----------
+    estimator : BaseEstimator
+        Gets them.
+    description : dict
+        From `dump_estimator`.
+    """
+    for name, value in description["fitted"].items():
+        if name == "input_shape_":
+            value = tuple(value)
+        elif name == "feature_names_in_":
+            value = np.array(value, dtype=object)
+        setattr(estimator, name, value)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, tuple):
+        return list(value)
+    return value
+
+
+def _is_json(value: Any) -> bool:
+    try:
+        json.dumps(value)
+    except TypeError:
+        return False
+    return True

@@ -1,0 +1,159 @@
+"""What every estimator asks of its input, its device and its parameters."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_array, validate_data
+
+POSITIVE_INT = Interval(Integral, 1, None, closed="left")
+NON_NEGATIVE_INT = Interval(Integral, 0, None, closed="left")
+POSITIVE_REAL = Interval(Real, 0, None, closed="neither")
+NON_NEGATIVE_REAL = Interval(Real, 0, None, closed="left")
+OPEN_SHARE = Interval(Real, 0, 1, closed="neither")
+SHARE = Interval(Real, 0, 1, closed="left")
+SCALES = [POSITIVE_INT, "array-like"]
+DEVICE = [StrOptions({"auto"}), str, torch.device]
+
+
+def check_signals(estimator: BaseEstimator, X: Any, *, reset: bool, min_samples: int = 1) -> np.ndarray:
+    """Check signals or spectrograms, and remember or compare their size.
+
+    Parameters
+    ----------
+    estimator : BaseEstimator
+        Gets ``n_features_in_`` and ``input_shape_`` if `reset`, and is asked for them otherwise.
+    X : array-like of shape (n, T), (n, M, T) or (n, M * V, S, T)
+        Signals of one channel or of M, or spectrograms; numpy, pandas, torch or lists.
+    reset : bool
+        Whether this is `fit`.
+    min_samples : int, default=1
+        How many rows are needed.
+
+    Returns
+    -------
+    ndarray of shape (n, T), (n, M, T) or (n, M * V, S, T)
+        The array as it came, copied only where it was no array; one channel has no axis of its own.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If X is no such array, or not finite, or of another size than in `fit`.
+    """
+    X = _as_array(X)
+    name = type(estimator).__name__
+    if X.ndim == 1 or X.ndim > 4:
+        raise ValueError(
+            f"Expected 2D array, got {X.ndim}D array instead: X must be (n_samples, length), (n_samples, channels, "
+            f"length) or a spectrogram. Reshape your data using X.reshape(1, -1) if it is one signal."
+        )
+    if X.ndim == 3 and X.shape[1] == 1:
+        X = X[:, 0]
+    if X.ndim == 2:
+        if not reset and len(getattr(estimator, "input_shape_", (0,))) > 1:
+            raise ValueError(_size_message(name, estimator.input_shape_, X.shape[1:]))
+        checked = validate_data(estimator, X, reset=reset, ensure_min_samples=min_samples)
+    else:
+        checked = check_array(
+            X,
+            ensure_2d=False,
+            allow_nd=True,
+            ensure_min_samples=min_samples,
+            estimator=estimator,
+            input_name="X",
+        )
+        if 0 in checked.shape[1:]:
+            raise ValueError(f"X has shape {checked.shape}: every axis must have at least one entry.")
+        if reset:
+            estimator.n_features_in_ = checked.shape[1]
+    if reset:
+        estimator.input_shape_ = checked.shape[1:]
+    elif estimator.input_shape_ != checked.shape[1:]:
+        raise ValueError(_size_message(name, estimator.input_shape_, checked.shape[1:]))
+    return checked
+
+
+def resolve_device(device: str | torch.device, fitted: bool = False) -> torch.device:
+    """Return the device to compute on.
+
+    Parameters
+    ----------
+    device : str or torch.device
+        "auto" for a CUDA GPU where there is one and the CPU elsewhere, or torch's name of a device.
+    fitted : bool, default=False
+        Whether the estimator is fitted already. It may then have been moved from another machine, so that the CPU
+        stands in, with a warning, for a device that is missing here.
+
+    Returns
+    -------
+    torch.device
+        The device.
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown or there is no such device.
+    """
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        resolved = torch.device(device)
+        if resolved.type != "cpu":
+            torch.empty(0, device=resolved)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        message = f"device={str(device)!r} is not available on this machine"
+        if not fitted:
+            raise ValueError(f"{message}; use device='cpu', or 'auto' to take what there is.") from error
+        warnings.warn(f"{message}; computing on the CPU.", UserWarning, stacklevel=2)
+        return torch.device("cpu")
+    return resolved
+
+
+@contextmanager
+def unchanged_on_error(estimator: BaseEstimator) -> Iterator[None]:
+    """Give an estimator back the attributes that it had, if the block raises.
+
+    Parameters
+    ----------
+    estimator : BaseEstimator
+        Which one.
+    """
+    before = dict(vars(estimator))
+    try:
+        yield
+    except BaseException:
+        vars(estimator).clear()
+        vars(estimator).update(before)
+        raise
+
+
+def _as_array(X: Any) -> Any:
+    """Return X as something with axes: an array, a sparse matrix (refused later), or a DataFrame."""
+    if isinstance(X, torch.Tensor):
+        return X.detach().cpu().numpy()
+    if hasattr(X, "ndim") and hasattr(X, "shape"):
+        if X.ndim == 1 and X.dtype == object and len({np.size(row) for row in X if not isinstance(row, str)}) > 1:
+            raise ValueError(_RAGGED)
+        return X
+    try:
+        return np.asarray(X)
+    except ValueError as error:
+        raise ValueError(_RAGGED) from error
+
+
+_RAGGED = (
+    "X is ragged: its signals differ in length or in the number of channels. Cut or resample them to one length, and "
+    "give an array of shape (n_samples, length) or (n_samples, channels, length)."
+)
+
+
+def _size_message(name: str, fitted: tuple[int, ...], given: tuple[int, ...]) -> str:
+    return f"X has samples of shape {given}, but {name} was fitted on samples of shape {fitted}; give X that shape."

@@ -1,0 +1,523 @@
+"""Fine-tuning as a scikit-learn classifier."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from numbers import Real
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.base import (
+    BaseEstimator,
+    ClassifierMixin,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    clone,
+)
+from sklearn.frozen import FrozenEstimator
+from sklearn.model_selection import train_test_split
+from sklearn.utils import Tags, column_or_1d, compute_sample_weight
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import (
+    _check_sample_weight,
+    assert_all_finite,
+    check_consistent_length,
+    check_is_fitted,
+)
+from torch import Tensor, nn
+
+from ..functional.losses import weighted_cross_entropy
+from ..models import Encoder, LatentReasoningHead, ResidualMLPHead, SignalClassifier
+from ..models.checkpoints import load_matching, read_safetensors, write_safetensors
+from ..models.classifier import encode_patches, encoder_settings, load_encoder
+from ..models.encoder import build_encoder
+from ._batches import SignalDataset, map_batches
+from ._persistence import CPUPickleMixin, dump_estimator, restore_fitted
+from ._training import TRAINING_CONSTRAINTS, draw_seed, history_rows, seeded, train
+from ._validation import (
+    NON_NEGATIVE_INT,
+    POSITIVE_INT,
+    SHARE,
+    check_signals,
+    resolve_device,
+    unchanged_on_error,
+)
+from .pretrainer import MAEPretrainer, embed, num_embeddings, require_views
+
+
+class WeightedCrossEntropy(nn.Module):
+    """Cross entropy of a batch whose targets are labels and weights.
+
+    Parameters
+    ----------
+    label_smoothing : float
+        Probability that is spread over all classes.
+    """
+
+    def __init__(self, label_smoothing: float) -> None:
+        super().__init__()
+        self.label_smoothing = label_smoothing
+
+    def forward(self, logits: Tensor, targets: tuple[Tensor, Tensor]) -> Tensor:
+        """Compute the loss.
+
+        Parameters
+        ----------
+        logits : Tensor of shape (B, C)
+            Scores of the classes.
+        targets : tuple of Tensor of shape (B,)
+            Class indices and weights.
+
+        Returns
+        -------
+        Tensor of shape ()
+            The loss.
+        """
+        labels, weights = targets
+        return weighted_cross_entropy(logits, labels, weights, self.label_smoothing)
+
+
+class MAEClassifier(CPUPickleMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClassifierMixin, BaseEstimator):
+    """Classify signals by fine-tuning a pre-trained encoder.
+
+    Parameters
+    ----------
+    pretrainer : MAEPretrainer, FrozenEstimator, str, path-like or None, default=None
+        Where the encoder comes from. None: ``MAEPretrainer()``. A `MAEPretrainer` is cloned and fitted on all of X,
+        labelled or not, so that its parameters can be searched. ``FrozenEstimator(fitted)`` gives its weights, and
+        keeps them through `clone` and GridSearchCV. A path names a file by `MAEPretrainer.save`. ``"scratch"`` takes
+        ``MAEPretrainer()`` untrained.
+    finetune : {"full", "head"}, default="full"
+        Whether the encoder is trained too, or only the head, on tokens that are computed once and held in memory
+        (4 * M * N * embed_dim bytes a sample).
+    head : {"reasoning", "mlp"}, default="reasoning"
+        Learned reasoning tokens that attend to all patch tokens, or a residual multi-layer perceptron on their mean.
+    num_reasoning_tokens : int, default=8
+        Tokens of the reasoning head.
+    num_res_blocks, hidden_dim : int, default=2 and 128
+        Size of the MLP head.
+    dropout : float, default=0.1
+        Dropout of the head.
+    layer_decay : float, default=0.75
+        Factor of the learning rate from each block to the one below.
+    label_smoothing : float, default=0.1
+        Probability that is spread over all classes.
+    class_weight : dict, "balanced" or None, default=None
+        Weights of the classes.
+    unlabeled : object, default=None
+        The value of `y` that marks unlabelled rows, such as -1; they serve pre-training alone. None: all have labels.
+    max_epochs : int, default=100
+        Passes over the labelled data.
+    batch_size : int, default=32
+        Signals a step.
+    lr : float, default=1e-3
+        Highest learning rate of AdamW.
+    weight_decay : float, default=0.05
+        Weight decay of the matrices.
+    warmup_fraction : float, default=0.1
+        Share of the steps in which the learning rate rises; it falls along a cosine after that.
+    gradient_clip : float or None, default=1
+        Largest norm of a gradient.
+    early_stopping : bool, default=False
+        Whether to hold out labelled rows, stratified, stop when their loss no longer falls, and keep the best weights.
+    validation_fraction : float, default=0.1
+        Share that is held out.
+    n_iter_no_change : int, default=10
+        Epochs without improvement before stopping.
+    device : str or torch.device, default="auto"
+        Where to compute; "auto" takes a CUDA GPU where there is one.
+    precision : {"auto", "float32", "bfloat16"}, default="auto"
+        Arithmetic in training; "auto" is bfloat16 on a GPU, float32 on the CPU.
+    random_state : int, RandomState or None, default=None
+        Seeds weights, dropout, order, and a pretrainer that has no seed of its own; an int makes fits repeatable. No
+        global generator is touched.
+    verbose : int, default=0
+        Whether to show a progress bar.
+    callbacks : list or None, default=None
+        Further skorch callbacks.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (C,)
+        The labels.
+    model_ : SignalClassifier
+        The network.
+    encoder_ : Encoder
+        Its encoder.
+    pretrainer_ : MAEPretrainer
+        The fitted pretrainer that the encoder started from; absent from a loaded estimator.
+    net_ : skorch.NeuralNet
+        The net that trained the network, or only its head; absent from a loaded estimator.
+    history_ : list of dict
+        Of each epoch: ``epoch``, ``train_loss``, ``valid_loss`` where held out, ``dur`` in seconds.
+    n_iter_ : int
+        Epochs done.
+    n_features_in_ : int
+        Length of the second axis of X in `fit`.
+    input_shape_ : tuple of int
+        Shape of one sample in `fit`.
+
+    See Also
+    --------
+    MAEPretrainer : Trains the encoder.
+
+    Examples
+    --------
+    >>> from sktsmae import MAEClassifier, MAEPretrainer
+    >>> from sktsmae.datasets import load_sparwatch
+    >>> X, y = load_sparwatch(return_X_y=True)
+    >>> classifier = MAEClassifier(pretrainer=MAEPretrainer(max_epochs=2), max_epochs=2, random_state=0)
+    >>> classifier.fit(X[::16, :2], y[::16]).predict_proba(X[:3, :2]).shape
+    (3, 7)
+    """
+
+    _parameter_constraints: dict[str, list[Any]] = {  # noqa: RUF012 - scikit-learn's name and form
+        "pretrainer": [MAEPretrainer, FrozenEstimator, str, os.PathLike, None],
+        "finetune": [StrOptions({"full", "head"})],
+        "head": [StrOptions({"reasoning", "mlp"})],
+        "num_reasoning_tokens": [POSITIVE_INT],
+        "num_res_blocks": [NON_NEGATIVE_INT],
+        "hidden_dim": [POSITIVE_INT],
+        "dropout": [SHARE],
+        "layer_decay": [Interval(Real, 0, 1, closed="right")],
+        "label_smoothing": [SHARE],
+        "class_weight": [dict, StrOptions({"balanced"}), None],
+        "unlabeled": [object],
+        **TRAINING_CONSTRAINTS,
+    }
+
+    def __init__(
+        self,
+        *,
+        pretrainer: MAEPretrainer | FrozenEstimator | str | os.PathLike[str] | None = None,
+        finetune: str = "full",
+        head: str = "reasoning",
+        num_reasoning_tokens: int = 8,
+        num_res_blocks: int = 2,
+        hidden_dim: int = 128,
+        dropout: float = 0.1,
+        layer_decay: float = 0.75,
+        label_smoothing: float = 0.1,
+        class_weight: Any = None,
+        unlabeled: Any = None,
+        max_epochs: int = 100,
+        batch_size: int = 32,
+        lr: float = 1e-3,
+        weight_decay: float = 0.05,
+        warmup_fraction: float = 0.1,
+        gradient_clip: float | None = 1.0,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        device: str | torch.device = "auto",
+        precision: str = "auto",
+        random_state: Any = None,
+        verbose: int = 0,
+        callbacks: list[Any] | None = None,
+    ) -> None:
+        self.pretrainer = pretrainer
+        self.finetune = finetune
+        self.head = head
+        self.num_reasoning_tokens = num_reasoning_tokens
+        self.num_res_blocks = num_res_blocks
+        self.hidden_dim = hidden_dim
+        self.dropout = dropout
+        self.layer_decay = layer_decay
+        self.label_smoothing = label_smoothing
+        self.class_weight = class_weight
+        self.unlabeled = unlabeled
+        self.max_epochs = max_epochs
+        self.batch_size = batch_size
+        self.lr = lr
+        self.weight_decay = weight_decay
+        self.warmup_fraction = warmup_fraction
+        self.gradient_clip = gradient_clip
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.device = device
+        self.precision = precision
+        self.random_state = random_state
+        self.verbose = verbose
+        self.callbacks = callbacks
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> MAEClassifier:
+        """Pre-train where that is asked for, and fine-tune.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, T), (n, M, T) or (n, M * V, S, T)
+            Signals of one channel or of M, or spectrograms by `CWTTransformer`.
+        y : array-like of shape (n,)
+            Labels of any type; `unlabeled` marks rows without one.
+        sample_weight : array-like of shape (n,), default=None
+            Weights of the rows in fine-tuning.
+
+        Returns
+        -------
+        MAEClassifier
+            Itself.
+
+        Raises
+        ------
+        ValueError
+            If a parameter, X or y is impossible; the message names it, and the estimator is left as it was.
+        """
+        with unchanged_on_error(self):
+            self._validate_params()
+            device = resolve_device(self.device)
+            X = check_signals(self, X, reset=True, min_samples=2)
+            rows, labels, weights = self._check_targets(X, y, sample_weight)
+            seed = draw_seed(self.random_state)
+            train_rows, valid_rows = np.arange(len(rows)), np.arange(0)
+            if self.early_stopping:
+                train_rows, valid_rows = self._hold_out(labels, seed)
+            self.pretrainer_ = self._fit_pretrainer(X, seed)
+            with seeded(seed, device):
+                self.model_, self._settings = self._build(X)
+                module: nn.Module = self.model_
+                if self.finetune == "head":
+                    module, X = self.model_.head, self._tokens(X, rows, device)
+                    rows = np.arange(len(rows))
+                targets = (torch.from_numpy(labels), torch.from_numpy(weights))
+                train_set, valid_set = (
+                    SignalDataset(X, rows[part], tuple(target[part] for target in targets))
+                    for part in (train_rows, valid_rows)
+                )
+                self.net_ = train(
+                    self,
+                    module,
+                    WeightedCrossEntropy,
+                    train_set,
+                    valid_set if len(valid_set) else None,
+                    device,
+                    layer_decay=self.layer_decay,
+                    label_smoothing=self.label_smoothing,
+                )
+            self.model_.eval()
+            self.history_ = history_rows(self.net_)
+            self.n_iter_ = len(self.history_)
+        return self
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Estimate the probability of each class.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, T), (n, M, T) or (n, M * V, S, T)
+            Samples of the size seen in `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n, C), float32
+            Probabilities in the order of `classes_`.
+        """
+        check_is_fitted(self)
+        X = check_signals(self, X, reset=False)
+        device = resolve_device(self.device, fitted=True)
+        model = self.model_.to(device)
+        return map_batches(lambda batch: model(batch).softmax(-1), X, self.batch_size, device)
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Predict the class.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, T), (n, M, T) or (n, M * V, S, T)
+            Samples of the size seen in `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n,), dtype of `classes_`
+            The most probable labels.
+        """
+        places = self.predict_proba(X).argmax(1)
+        return self.classes_[places]
+
+    def transform(self, X: Any) -> np.ndarray:
+        """Embed signals by the fine-tuned encoder.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, T), (n, M, T) or (n, M * V, S, T)
+            Samples of the size seen in `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n, M * embed_dim), float32
+            The mean of the tokens of each channel, side by side.
+        """
+        check_is_fitted(self)
+        X = check_signals(self, X, reset=False)
+        device = resolve_device(self.device, fitted=True)
+        return embed(self.model_.to(device), X, "mean", self.batch_size, device)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the fitted classifier to one safetensors file.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The file, replaced if it is there. Parameters that are objects (`callbacks`, a RandomState, a `pretrainer`
+            that is an estimator) are left out, as is `pretrainer_`.
+        """
+        check_is_fitted(self)
+        metadata = {
+            "kind": "classifier",
+            "settings": self._settings,
+            "classes": {"values": self.classes_.tolist(), "dtype": self.classes_.dtype.str},
+            "estimator": dump_estimator(self),
+        }
+        write_safetensors(path, self.model_.state_dict(), metadata)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> MAEClassifier:
+        """Read a fitted classifier.
+
+        Parameters
+        ----------
+        path : str or path-like
+            A file by `save`.
+
+        Returns
+        -------
+        MAEClassifier
+            The classifier, ready to predict.
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is no such file.
+        ValueError
+            If the file is truncated or not one of these.
+        """
+        state, metadata = read_safetensors(path, kind="classifier")
+        classifier = cls(**metadata["estimator"]["params"])
+        restore_fitted(classifier, metadata["estimator"])
+        classes = metadata["classes"]
+        classifier.classes_ = np.array(classes["values"], dtype=classes["dtype"])
+        classifier._settings = metadata["settings"]
+        scalogram, encoder = build_encoder(**metadata["settings"])
+        classifier.model_ = SignalClassifier(scalogram, encoder, classifier._build_head(encoder))
+        load_matching(classifier.model_, state, path)
+        classifier.model_.eval()
+        return classifier
+
+    @property
+    def encoder_(self) -> Encoder:
+        """Encoder : The encoder of the network."""
+        check_is_fitted(self)
+        return self.model_.encoder
+
+    @property
+    def _n_features_out(self) -> int:
+        return num_embeddings(self.model_, self.input_shape_)
+
+    def _check_targets(self, X: np.ndarray, y: Any, sample_weight: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return the labelled rows, their class indices and their weights, of mean 1; set `classes_`."""
+        if y is None:
+            raise ValueError("MAEClassifier requires y to be passed, but the target y is None.")
+        y = column_or_1d(y, warn=True)
+        check_consistent_length(X, y)
+        if y.dtype.kind == "f":
+            assert_all_finite(y, input_name="y")
+        weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+        labelled = np.ones(len(y), dtype=bool) if self.unlabeled is None else _differs(y, self.unlabeled)
+        rows = np.flatnonzero(labelled & (weights > 0))
+        check_classification_targets(y[rows])
+        self.classes_, labels = np.unique(y[rows], return_inverse=True)
+        if len(self.classes_) < 2:
+            raise ValueError(
+                f"y holds the one class {self.classes_.tolist()} in the rows with a label and a weight; give two classes "
+                "or more."
+            )
+        weights = weights[rows] * compute_sample_weight(self.class_weight, y[rows])
+        return rows, labels, (weights / weights.mean()).astype(np.float32)
+
+    def _hold_out(self, labels: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
+        """Split the labelled rows in two, stratified."""
+        try:
+            train_rows, valid_rows = train_test_split(
+                np.arange(len(labels)), test_size=self.validation_fraction, stratify=labels, random_state=seed
+            )
+        except ValueError as error:
+            raise ValueError(
+                f"early_stopping=True cannot hold out validation_fraction={self.validation_fraction} of y by class "
+                f"({error}); choose another fraction or early_stopping=False."
+            ) from error
+        return train_rows, valid_rows
+
+    def _fit_pretrainer(self, X: np.ndarray, seed: int) -> MAEPretrainer:
+        """Return the fitted pretrainer that `pretrainer` stands for."""
+        given = self.pretrainer
+        if isinstance(given, FrozenEstimator):
+            if not isinstance(given.estimator, MAEPretrainer):
+                raise ValueError(f"pretrainer={given!r}: the frozen estimator must be a MAEPretrainer.")
+            check_is_fitted(given.estimator)
+            return given.estimator
+        common: dict[str, Any] = {"device": self.device, "precision": self.precision, "verbose": self.verbose}
+        if given is None:
+            pretrainer = MAEPretrainer(**common)
+        elif isinstance(given, MAEPretrainer):
+            if hasattr(given, "model_"):
+                warnings.warn(
+                    "pretrainer is fitted already and is fitted again on X; give FrozenEstimator(pretrainer) to keep "
+                    "its weights.",
+                    UserWarning,
+                    stacklevel=3,
+                )
+            pretrainer = clone(given)
+        elif given == "scratch":
+            pretrainer = MAEPretrainer(max_epochs=0, **common)
+        else:
+            return MAEPretrainer.load(given)
+        if pretrainer.random_state is None:
+            pretrainer.set_params(random_state=seed)
+        return pretrainer.fit(X)
+
+    def _build(self, X: np.ndarray) -> tuple[SignalClassifier, dict[str, Any]]:
+        """Return the network on the pretrainer's weights, and the settings of its encoder."""
+        source = self.pretrainer_.model_
+        settings = encoder_settings(source.settings) | {"signal_len": X.shape[-1]}
+        _, num_scales, _ = source.encoder.image_size
+        if X.ndim == 4:
+            require_views(X, source.scalogram.num_views)
+            if X.shape[2] != num_scales:
+                raise ValueError(
+                    f"X is a spectrogram of {X.shape[2]} scales, but pretrainer was fitted on {num_scales}; give "
+                    "spectrograms of as many."
+                )
+        scalogram, encoder = source.scalogram, source.encoder
+        if self.finetune == "full" or settings != encoder_settings(source.settings):
+            scalogram, encoder = build_encoder(**settings)
+            load_encoder(encoder, source.state_dict(), "pretrainer")
+        return SignalClassifier(scalogram, encoder, self._build_head(encoder)), settings
+
+    def _build_head(self, encoder: Encoder) -> nn.Module:
+        sizes = (encoder.embed_dim, len(self.classes_))
+        if self.head == "reasoning":
+            return LatentReasoningHead(*sizes, encoder.num_heads, self.num_reasoning_tokens, self.dropout)
+        return ResidualMLPHead(*sizes, self.num_res_blocks, self.hidden_dim, self.dropout)
+
+    def _tokens(self, X: np.ndarray, rows: np.ndarray, device: torch.device) -> np.ndarray:
+        """Return the patch tokens of some rows, (m, M * N, D)."""
+        model = self.model_.to(device)
+
+        def encode(batch: Tensor) -> Tensor:
+            return encode_patches(model.scalogram, model.encoder, batch)[:, :, 1:].flatten(1, 2)
+
+        return map_batches(encode, X[rows], self.batch_size, device)
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        tags.transformer_tags.preserves_dtype = ["float32"]
+        return tags
+
+
+def _differs(y: np.ndarray, value: Any) -> np.ndarray:
+    """Compare element by element; values of another type differ."""
+    return np.fromiter((label != value for label in y.tolist()), dtype=bool, count=len(y))

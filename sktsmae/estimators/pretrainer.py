@@ -1,0 +1,555 @@
+"""Self-supervised features as a scikit-learn transformer."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.model_selection import train_test_split
+from sklearn.utils import Bunch, Tags
+from sklearn.utils._param_validation import StrOptions
+from sklearn.utils.validation import check_is_fitted
+from torch import Tensor, nn
+
+from ..functional.patches import unpatchify
+from ..models import CWT_MAE_RoPE, Encoder, SignalClassifier, load_mae
+from ..models.checkpoints import load_matching, read_safetensors, write_safetensors
+from ..models.classifier import encode_patches
+from ._batches import SignalDataset, load_batch, map_batches
+from ._persistence import CPUPickleMixin, dump_estimator, restore_fitted
+from ._training import TRAINING_CONSTRAINTS, draw_seed, history_rows, seeded, train
+from ._validation import (
+    NON_NEGATIVE_REAL,
+    OPEN_SHARE,
+    POSITIVE_INT,
+    POSITIVE_REAL,
+    SCALES,
+    check_signals,
+    resolve_device,
+    unchanged_on_error,
+)
+
+POOLINGS = {
+    "mean": lambda tokens: tokens[:, :, 1:].mean(2),
+    "max": lambda tokens: tokens[:, :, 1:].amax(2),
+    "cls": lambda tokens: tokens[:, :, 0],
+}
+
+
+class ReconstructionLoss(nn.Module):
+    """The loss that the autoencoder computes itself."""
+
+    def forward(self, output: tuple[Tensor, ...], targets: Any) -> Tensor:
+        """Pick the loss.
+
+        Parameters
+        ----------
+        output : tuple of Tensor
+            What `CWT_MAE_RoPE` returns.
+        targets : object
+            Unused.
+
+        Returns
+        -------
+        Tensor of shape ()
+            The loss.
+        """
+        return output[0]
+
+
+class MAEPretrainer(CPUPickleMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+    """Learn features of signals without labels, by rebuilding hidden patches of their wavelet images.
+
+    Parameters
+    ----------
+    cwt_scales : int or array-like of float, default=64
+        A number n of scales (0.1, 1.1, ..., n - 0.9), or the scales, in samples, increasing. A spectrogram as X has
+        its own.
+    diff_orders : tuple of {0, 1, 2}, default=(0, 1, 2)
+        The views of a signal: itself, its first and its second difference.
+    patch_size : "auto" or tuple of int, default="auto"
+        Scales and samples of a patch; "auto" makes a grid of about 8 x 16 patches, finer for long signals.
+    embed_dim, depth, num_heads : int, default=64, 4 and 4
+        Size of the encoder. The published size is one call:
+        ``MAEPretrainer(patch_size=(4, 50), embed_dim=768, depth=12, num_heads=12, decoder_embed_dim=512,
+        decoder_depth=8)``.
+    mlp_rank_ratio : float, default=0.5
+        Rank of the encoder's MLP matrices over their smaller side.
+    decoder_embed_dim, decoder_depth : int, default=64 and 1
+        Size of the decoder; it has a head of attention for every 32 features.
+    rope : {"axial", "raster"}, default="axial"
+        Rotary embedding by frequency and time apart, or by one index over the grid.
+    mask_ratio : float, default=0.75
+        Share of patches that are hidden, in (0, 1).
+    time_loss_weight : float, default=1
+        Weight of the waveform's loss beside the spectrogram's.
+    pooling : {"mean", "max", "cls"}, default="mean"
+        How the tokens of a channel become one embedding.
+    max_epochs : int, default=100
+        Passes over the data; 0 leaves the encoder untrained.
+    batch_size : int, default=64
+        Signals a step.
+    lr : float, default=1e-3
+        Highest learning rate of AdamW.
+    weight_decay : float, default=0.05
+        Weight decay of the matrices.
+    warmup_fraction : float, default=0.1
+        Share of the steps in which the learning rate rises; it falls along a cosine after that.
+    gradient_clip : float or None, default=1
+        Largest norm of a gradient.
+    early_stopping : bool, default=False
+        Whether to hold out signals, stop when their loss no longer falls, and keep the best weights.
+    validation_fraction : float, default=0.1
+        Share that is held out.
+    n_iter_no_change : int, default=10
+        Epochs without improvement before stopping.
+    warm_start : bool, default=False
+        Whether `fit` goes on from the weights that are there.
+    device : str or torch.device, default="auto"
+        Where to compute; "auto" takes a CUDA GPU where there is one.
+    precision : {"auto", "float32", "bfloat16"}, default="auto"
+        Arithmetic in training; "auto" is bfloat16 on a GPU, float32 on the CPU. Wavelets and losses are always float32.
+    random_state : int, RandomState or None, default=None
+        Seeds weights, masks and order; an int makes fits repeatable. No global generator is touched.
+    verbose : int, default=0
+        Whether to show a progress bar.
+    callbacks : list or None, default=None
+        Further skorch callbacks.
+
+    Attributes
+    ----------
+    model_ : CWT_MAE_RoPE
+        The network.
+    encoder_ : Encoder
+        Its encoder.
+    net_ : skorch.NeuralNet
+        The net that trained it; absent from a loaded estimator.
+    history_ : list of dict
+        Of each epoch: ``epoch``, ``train_loss``, ``valid_loss`` where held out, ``dur`` in seconds.
+    n_iter_ : int
+        Epochs done.
+    seed_ : int
+        The seed drawn from `random_state`.
+    n_features_in_ : int
+        Length of the second axis of X in `fit`.
+    input_shape_ : tuple of int
+        Shape of one sample in `fit`.
+
+    See Also
+    --------
+    MAEClassifier : Fine-tunes the encoder.
+
+    References
+    ----------
+    K. He et al., "Masked autoencoders are scalable vision learners", CVPR 2022.
+
+    Examples
+    --------
+    >>> from sktsmae import MAEPretrainer
+    >>> from sktsmae.datasets import load_sparwatch
+    >>> X = load_sparwatch().data[:40, :3]
+    >>> pretrainer = MAEPretrainer(max_epochs=2, random_state=0).fit(X)
+    >>> pretrainer.transform(X).shape
+    (40, 192)
+    """
+
+    _parameter_constraints: dict[str, list[Any]] = {  # noqa: RUF012 - scikit-learn's name and form
+        "cwt_scales": SCALES,
+        "diff_orders": ["array-like"],
+        "patch_size": [StrOptions({"auto"}), tuple, list],
+        "embed_dim": [POSITIVE_INT],
+        "depth": [POSITIVE_INT],
+        "num_heads": [POSITIVE_INT],
+        "mlp_rank_ratio": [POSITIVE_REAL],
+        "decoder_embed_dim": [POSITIVE_INT],
+        "decoder_depth": [POSITIVE_INT],
+        "rope": [StrOptions({"axial", "raster"})],
+        "mask_ratio": [OPEN_SHARE],
+        "time_loss_weight": [NON_NEGATIVE_REAL],
+        "pooling": [StrOptions(set(POOLINGS))],
+        "warm_start": ["boolean"],
+        **TRAINING_CONSTRAINTS,
+    }
+
+    def __init__(
+        self,
+        *,
+        cwt_scales: int | Sequence[float] = 64,
+        diff_orders: Sequence[int] = (0, 1, 2),
+        patch_size: str | tuple[int, int] = "auto",
+        embed_dim: int = 64,
+        depth: int = 4,
+        num_heads: int = 4,
+        mlp_rank_ratio: float = 0.5,
+        decoder_embed_dim: int = 64,
+        decoder_depth: int = 1,
+        rope: str = "axial",
+        mask_ratio: float = 0.75,
+        time_loss_weight: float = 1.0,
+        pooling: str = "mean",
+        max_epochs: int = 100,
+        batch_size: int = 64,
+        lr: float = 1e-3,
+        weight_decay: float = 0.05,
+        warmup_fraction: float = 0.1,
+        gradient_clip: float | None = 1.0,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        warm_start: bool = False,
+        device: str | torch.device = "auto",
+        precision: str = "auto",
+        random_state: Any = None,
+        verbose: int = 0,
+        callbacks: list[Any] | None = None,
+    ) -> None:
+        self.cwt_scales = cwt_scales
+        self.diff_orders = diff_orders
+        self.patch_size = patch_size
+        self.embed_dim = embed_dim
+        self.depth = depth
+        self.num_heads = num_heads
+        self.mlp_rank_ratio = mlp_rank_ratio
+        self.decoder_embed_dim = decoder_embed_dim
+        self.decoder_depth = decoder_depth
+        self.rope = rope
+        self.mask_ratio = mask_ratio
+        self.time_loss_weight = time_loss_weight
+        self.pooling = pooling
+        self.max_epochs = max_epochs
+        self.batch_size = batch_size
+        self.lr = lr
+        self.weight_decay = weight_decay
+        self.warmup_fraction = warmup_fraction
+        self.gradient_clip = gradient_clip
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.warm_start = warm_start
+        self.device = device
+        self.precision = precision
+        self.random_state = random_state
+        self.verbose = verbose
+        self.callbacks = callbacks
+
+    def fit(self, X: Any, y: Any = None) -> MAEPretrainer:
+        """Train the autoencoder.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, T), (n, M, T) or (n, M * V, S, T)
+            Signals of one channel or of M, or spectrograms by `CWTTransformer`.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        MAEPretrainer
+            Itself.
+
+        Raises
+        ------
+        ValueError
+            If a parameter or X is impossible; the message names it, and the estimator is left as it was.
+        """
+        with unchanged_on_error(self):
+            self._validate_params()
+            device = resolve_device(self.device)
+            X = check_signals(self, X, reset=True, min_samples=2)
+            self.seed_ = draw_seed(self.random_state)
+            index = np.arange(len(X))
+            validation = None
+            if self.early_stopping:
+                index, held_out = train_test_split(index, test_size=self.validation_fraction, random_state=self.seed_)
+                validation = SignalDataset(X, held_out)
+            with seeded(self.seed_, device):
+                settings = mae_settings(self, X)
+                model = CWT_MAE_RoPE(**settings)
+                if self.warm_start and hasattr(self, "model_"):
+                    load_matching(model, self.model_.state_dict(), "warm_start")
+                self.net_ = train(self, model, ReconstructionLoss, SignalDataset(X, index), validation, device)
+            self.model_ = model
+            self.history_ = history_rows(self.net_)
+            self.n_iter_ = len(self.history_)
+        return self
+
+    def transform(self, X: Any) -> np.ndarray:
+        """Embed signals.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, T), (n, M, T) or (n, M * V, S, T)
+            Samples of the size seen in `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n, M * embed_dim), float32
+            The embeddings of the channels, side by side.
+        """
+        check_is_fitted(self)
+        X = check_signals(self, X, reset=False)
+        device = resolve_device(self.device, fitted=True)
+        return embed(self.model_.to(device), X, self.pooling, self.batch_size, device)
+
+    def reconstruct(self, X: Any) -> Bunch:
+        """Hide patches of each signal's image and rebuild them.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, T), (n, M, T) or (n, M * V, S, T)
+            Samples of the size seen in `fit`. The result holds three images of each, so give a few.
+
+        Returns
+        -------
+        Bunch
+            ``image`` (n, M, V, S, T), the standardised images; ``mask`` (n, M, S, T), bool, what was hidden;
+            ``image_pred`` (n, M, V, S, T) and ``signal_pred`` (n, M, T), what was made of the rest, the signal
+            standardised.
+        """
+        check_is_fitted(self)
+        X = check_signals(self, X, reset=False)
+        device = resolve_device(self.device, fitted=True)
+        model = self.model_.to(device)
+        size, patch_size = model.encoder.image_size[1:], model.encoder.patch_size
+        with torch.inference_mode(), seeded(self.seed_, device):
+            images = model.scalogram(load_batch(X, slice(None)).to(device))
+            lead = images.shape[:-3] if images.ndim == 5 else (len(X), 1)
+            out = model.reconstruct(images.flatten(0, -4))
+            mask = out.mask[..., None].expand(-1, -1, patch_size[0] * patch_size[1])  # (B, N, P / V)
+            results = {
+                "image": out.image,
+                "mask": unpatchify(mask, size, patch_size)[:, 0] > 0,
+                "image_pred": unpatchify(out.pred_spec, size, patch_size),
+                "signal_pred": out.pred_time,
+            }
+        return Bunch(**{name: value.unflatten(0, lead).cpu().numpy() for name, value in results.items()})
+
+    def score(self, X: Any, y: Any = None) -> float:
+        """Return the negative loss, the masks fixed by `seed_`.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, T), (n, M, T) or (n, M * V, S, T)
+            Samples of the size seen in `fit`.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        float
+            Minus the mean loss; higher is better.
+        """
+        check_is_fitted(self)
+        X = check_signals(self, X, reset=False)
+        device = resolve_device(self.device, fitted=True)
+        model = self.model_.to(device)
+        with seeded(self.seed_, device):
+            losses = map_batches(lambda batch: model(batch)[0].expand(len(batch)), X, self.batch_size, device)
+        return -float(losses.mean())
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the fitted estimator to one safetensors file.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The file, replaced if it is there. Parameters that are objects (`callbacks`, a RandomState) are left out.
+        """
+        check_is_fitted(self)
+        metadata = {"kind": "mae", "settings": self.model_.settings, "estimator": dump_estimator(self)}
+        write_safetensors(path, self.model_.state_dict(), metadata)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> MAEPretrainer:
+        """Read a fitted estimator.
+
+        Parameters
+        ----------
+        path : str or path-like
+            A file by `save`, or by `sktsmae.models.save_mae`.
+
+        Returns
+        -------
+        MAEPretrainer
+            The estimator, ready to transform.
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is no such file.
+        ValueError
+            If the file is truncated or not one of these.
+        """
+        model = load_mae(path)
+        _, metadata = read_safetensors(path, kind="mae")
+        settings = model.settings
+        description = metadata.get("estimator", {"params": {}, "fitted": {"input_shape_": [settings["signal_len"]]}})
+        shared = set(cls._parameter_constraints) & set(settings)
+        pretrainer = cls(
+            **{
+                **{name: settings[name] for name in shared},
+                "patch_size": (settings["patch_size_freq"], settings["patch_size_time"]),
+                **description["params"],
+            }
+        )
+        restore_fitted(pretrainer, {"fitted": {"seed_": 0, "n_features_in_": settings["signal_len"]}})
+        restore_fitted(pretrainer, description)
+        pretrainer.model_ = model
+        return pretrainer
+
+    @property
+    def encoder_(self) -> Encoder:
+        """Encoder : The encoder of the network."""
+        check_is_fitted(self)
+        return self.model_.encoder
+
+    @property
+    def _n_features_out(self) -> int:
+        return num_embeddings(self.model_, self.input_shape_)
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        tags.transformer_tags.preserves_dtype = ["float32"]
+        return tags
+
+
+def mae_settings(pretrainer: MAEPretrainer, X: np.ndarray) -> dict[str, Any]:
+    """Turn an estimator's parameters into the network's settings.
+
+    Parameters
+    ----------
+    pretrainer : MAEPretrainer
+        Its parameters.
+    X : ndarray of shape (n, T), (n, M, T) or (n, M * V, S, T)
+        Checked samples.
+
+    Returns
+    -------
+    dict
+        Arguments of `CWT_MAE_RoPE`.
+
+    Raises
+    ------
+    ValueError
+        If `patch_size` is no pair of positive numbers, or the channels of a spectrogram do not fit `diff_orders`.
+    """
+    diff_orders = tuple(pretrainer.diff_orders)
+    cwt_scales = pretrainer.cwt_scales
+    if X.ndim == 4:
+        require_views(X, len(diff_orders))
+        cwt_scales = X.shape[2]
+    num_scales = cwt_scales if isinstance(cwt_scales, int) else len(cwt_scales)
+    patch_size = pretrainer.patch_size
+    if isinstance(patch_size, str):
+        patch_size = auto_patch_size(num_scales, X.shape[-1])
+    elif len(patch_size) != 2 or not all(isinstance(size, (int, np.integer)) and size > 0 for size in patch_size):
+        raise ValueError(f"patch_size={patch_size!r}: give 'auto' or two positive whole numbers (scales, samples).")
+    return {
+        "signal_len": X.shape[-1],
+        "cwt_scales": cwt_scales,
+        "diff_orders": diff_orders,
+        "patch_size_freq": int(patch_size[0]),
+        "patch_size_time": int(patch_size[1]),
+        "embed_dim": pretrainer.embed_dim,
+        "depth": pretrainer.depth,
+        "num_heads": pretrainer.num_heads,
+        "decoder_embed_dim": pretrainer.decoder_embed_dim,
+        "decoder_depth": pretrainer.decoder_depth,
+        "decoder_num_heads": max(1, pretrainer.decoder_embed_dim // 32),
+        "mask_ratio": pretrainer.mask_ratio,
+        "mlp_rank_ratio": pretrainer.mlp_rank_ratio,
+        "time_loss_weight": pretrainer.time_loss_weight,
+        "rope": pretrainer.rope,
+    }
+
+
+def require_views(X: np.ndarray, num_views: int) -> None:
+    """Refuse spectrograms whose channels are not whole sets of views.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, M * V, S, T)
+        Spectrograms.
+    num_views : int
+        Views V.
+
+    Raises
+    ------
+    ValueError
+        If V does not divide the channels.
+    """
+    if X.shape[1] % num_views:
+        raise ValueError(
+            f"X is a spectrogram with {X.shape[1]} channels, no multiple of the {num_views} views of diff_orders; give "
+            "diff_orders as it was when the spectrogram was made."
+        )
+
+
+def auto_patch_size(num_scales: int, n_timepoints: int) -> tuple[int, int]:
+    """Choose a patch size.
+
+    Parameters
+    ----------
+    num_scales, n_timepoints : int
+        Size of the image.
+
+    Returns
+    -------
+    tuple of int
+        Scales and samples of a patch: 8 rows; 16 columns, or up to 64 of 50 samples for long signals.
+    """
+    columns_for_short, columns_for_long = -(-n_timepoints // 16), -(-n_timepoints // 64)
+    return -(-num_scales // 8), max(columns_for_long, min(50, columns_for_short))
+
+
+def num_embeddings(model: CWT_MAE_RoPE | SignalClassifier, input_shape: tuple[int, ...]) -> int:
+    """Count the features that `embed` gives.
+
+    Parameters
+    ----------
+    model : CWT_MAE_RoPE or SignalClassifier
+        Has a scalogram and an encoder.
+    input_shape : tuple of int
+        Shape of one sample: (T,), (M, T) or (M * V, S, T).
+
+    Returns
+    -------
+    int
+        M * D.
+    """
+    num_channels = {1: 1, 2: input_shape[0], 3: input_shape[0] // model.scalogram.num_views}[len(input_shape)]
+    return num_channels * model.encoder.embed_dim
+
+
+def embed(
+    model: CWT_MAE_RoPE | SignalClassifier, X: np.ndarray, pooling: str, batch_size: int, device: torch.device
+) -> np.ndarray:
+    """Pool the tokens that a network's encoder makes of each channel.
+
+    Parameters
+    ----------
+    model : CWT_MAE_RoPE or SignalClassifier
+        Has a scalogram and an encoder, on `device`.
+    X : ndarray of shape (n, T), (n, M, T) or (n, M * V, S, T)
+        Checked samples.
+    pooling : {"mean", "max", "cls"}
+        How.
+    batch_size : int
+        Samples at a time.
+    device : torch.device
+        Where to compute.
+
+    Returns
+    -------
+    ndarray of shape (n, M * D), float32
+        The embeddings of the channels, side by side.
+    """
+    pool = POOLINGS[pooling]
+    return map_batches(
+        lambda batch: pool(encode_patches(model.scalogram, model.encoder, batch)).flatten(1), X, batch_size, device
+    )

@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from torch.nn import functional as F
+from torch.testing import assert_close
+
+from sktsmae.functional.losses import masked_patch_loss, waveform_loss, weighted_cross_entropy
+from sktsmae.functional.patches import patch_validity
+
+
+@pytest.fixture
+def patches():
+    """Predicted and true patches of a 3 x 7 image cut in 2 x 4 patches, a mask, and what is no padding."""
+    valid = patch_validity((3, 7), (2, 4), num_views=1)  # (4, 8); the last patch has 3 values
+    mask = torch.tensor([[1.0, 0.0, 0.0, 1.0], [0.0, 1.0, 0.0, 1.0]])
+    pred, target = torch.randn(2, 2, 4, 8)
+    return pred, target, mask, valid
+
+
+def test_masked_patch_loss_ignores_visible_patches(patches):
+    pred, target, mask, valid = patches
+    changed = torch.where(mask[..., None] == 0, pred + 100, pred)
+    assert torch.equal(masked_patch_loss(changed, target, mask, valid), masked_patch_loss(pred, target, mask, valid))
+
+
+def test_masked_patch_loss_ignores_padding(patches):
+    pred, target, mask, valid = patches
+    changed = torch.where(valid == 0, pred + 100, pred)
+    assert torch.equal(masked_patch_loss(changed, target, mask, valid), masked_patch_loss(pred, target, mask, valid))
+
+
+def test_masked_patch_loss_sees_every_other_value(patches):
+    pred, target, mask, valid = patches
+    pred.requires_grad_()
+    masked_patch_loss(pred, target, mask, valid).backward()
+    assert torch.equal(pred.grad != 0, (mask[..., None] * valid) == 1)
+
+
+def test_masked_patch_loss_is_a_mean_over_values_then_over_masked_patches(patches):
+    pred, target, mask, valid = patches
+    error = (pred - target) ** 2
+    each = [error[b, n][valid[n] == 1].mean() for b, n in mask.nonzero().tolist()]
+    assert_close(masked_patch_loss(pred, target, mask, valid), torch.stack(each).mean())
+    each = [error[b, n].mean() for b, n in mask.nonzero().tolist()]
+    assert_close(masked_patch_loss(pred, target, mask), torch.stack(each).mean())
+
+
+def test_losses_are_float32_in_low_precision(patches):
+    pred, target, mask, valid = patches
+    low = masked_patch_loss(pred.bfloat16(), target.bfloat16(), mask, valid)
+    assert low.dtype == torch.float32
+    assert waveform_loss(pred[0].bfloat16(), target[0]).dtype == torch.float32
+    assert_close(low, masked_patch_loss(pred.bfloat16().float(), target.bfloat16().float(), mask, valid))
+
+
+@pytest.mark.parametrize(("gain", "offset"), [(1.0, 0.0), (250.0, -40.0), (1e-3, 3.0)])
+def test_waveform_loss_meets_the_standardised_signal(gain, offset):
+    signal, pred = torch.randn(2, 3, 100)
+    standardised = (signal - signal.mean(-1, keepdim=True)) / signal.std(-1, keepdim=True)
+    # Beside an offset of 3, a signal of 1e-3 has lost four of float32's seven digits.
+    torch.testing.assert_close(
+        waveform_loss(pred, gain * signal + offset), (pred - standardised).square().mean(), rtol=1e-3, atol=0
+    )
+    # The square of an error of 1e-4 in each value.
+    assert waveform_loss(standardised, gain * signal + offset).item() == pytest.approx(0, abs=1e-7)
+
+
+def test_waveform_loss_of_a_constant_signal_is_that_of_zero():
+    pred = torch.randn(2, 50)
+    assert_close(waveform_loss(pred, torch.full((2, 50), 4.2)), pred.square().mean())
+
+
+@pytest.mark.parametrize("label_smoothing", [0.0, 0.1])
+def test_integer_weights_equal_repeated_rows(label_smoothing):
+    logits, labels = torch.randn(5, 3), torch.tensor([0, 2, 1, 1, 0])
+    counts = torch.tensor([1, 3, 0, 2, 4])
+    repeated = F.cross_entropy(
+        logits.repeat_interleave(counts, 0), labels.repeat_interleave(counts), label_smoothing=label_smoothing
+    )
+    weights = counts / counts.float().mean()
+    assert_close(weighted_cross_entropy(logits, labels, weights, label_smoothing), repeated)
+
+
+def test_a_sample_counts_alike_in_whatever_batch_it_falls():
+    logits, labels, weights = torch.randn(6, 3), torch.tensor([0, 1, 2, 0, 1, 2]), torch.tensor([4.0, 1, 1, 0, 0, 0])
+    whole = weighted_cross_entropy(logits, labels, weights)
+    halves = [weighted_cross_entropy(logits[i : i + 3], labels[i : i + 3], weights[i : i + 3]) for i in (0, 3)]
+    assert_close(torch.stack(halves).mean(), whole)

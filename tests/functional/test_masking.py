@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from sktsmae.functional.masking import num_kept, random_masking, take_tokens
+
+
+@pytest.mark.parametrize(
+    ("num_patches", "mask_ratio", "kept"),
+    [(960, 0.75, 240), (128, 0.75, 32), (10, 0.75, 2), (7, 0.5, 3), (2, 0.5, 1), (21, 0.1, 18), (100, 0.99, 1)],
+)
+def test_masking_keeps_exact_counts(num_patches, mask_ratio, kept):
+    ids_keep, ids_restore, mask = random_masking(torch.rand(5, num_patches), mask_ratio)
+    assert num_kept(num_patches, mask_ratio) == kept
+    assert ids_keep.shape == (5, kept)
+    assert ids_restore.shape == mask.shape == (5, num_patches)
+    assert mask.unique().tolist() == [0, 1]
+    assert (mask.sum(1) == num_patches - kept).all()
+
+
+def test_masking_keeps_the_patches_with_the_smallest_noise():
+    noise = torch.rand(6, 40)
+    ids_keep, _, mask = random_masking(noise, 0.7)
+    for row in range(6):
+        kept = noise[row][mask[row] == 0]
+        assert kept.max() < noise[row][mask[row] == 1].min()
+        assert torch.equal(noise[row][ids_keep[row]], kept.sort().values)
+
+
+def test_ids_restore_brings_back_the_order():
+    tokens, noise = torch.randn(4, 12, 3), torch.rand(4, 12)
+    ids_keep, ids_restore, mask = random_masking(noise, 0.75)
+    hidden = torch.stack([torch.cat((tokens[b, ids_keep[b]], torch.full((9, 3), -1.0))) for b in range(4)])
+    restored = take_tokens(hidden, ids_restore)
+    expected = torch.where(mask[..., None] == 1, -1.0, tokens)
+    assert torch.equal(restored, expected)
+
+
+def test_every_patch_is_kept_equally_often():
+    _, _, mask = random_masking(torch.rand(4000, 16), 0.75)
+    # The share of 4000 draws has a standard deviation of 0.007; five of them are allowed.
+    assert ((1 - mask).mean(0) - 0.25).abs().max() < 0.035
+
+
+@pytest.mark.parametrize("mask_ratio", [0.0, 1.0, -0.1, 1.5, math.nan, math.inf])
+def test_mask_ratio_outside_the_unit_interval_is_refused(mask_ratio):
+    with pytest.raises(ValueError, match=rf"mask_ratio={mask_ratio}: give a share strictly between 0 and 1"):
+        random_masking(torch.rand(2, 10), mask_ratio)
+
+
+@pytest.mark.parametrize(
+    ("num_patches", "mask_ratio", "kept"), [(10, 0.95, 0), (1, 0.5, 0), (3, 0.75, 0), (10, 1e-17, 10)]
+)
+def test_mask_ratio_that_hides_all_or_nothing_is_refused(num_patches, mask_ratio, kept):
+    with pytest.raises(ValueError, match=rf"mask_ratio={mask_ratio} leaves {kept} of {num_patches} patches visible"):
+        num_kept(num_patches, mask_ratio)
+
+
+def test_take_tokens_picks_by_index():
+    tokens = torch.randn(2, 5, 3)
+    ids = torch.tensor([[4, 0], [1, 1]])
+    assert torch.equal(take_tokens(tokens, ids), torch.stack([tokens[0, [4, 0]], tokens[1, [1, 1]]]))

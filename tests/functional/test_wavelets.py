@@ -1,0 +1,188 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import pywt
+import torch
+from torch.testing import assert_close
+
+from sktsmae.functional import wavelets
+from sktsmae.functional.wavelets import cwt, differences, kernel_length, ricker, scale_grid, standardize
+
+
+def mexican_hat(scale: float, length: int) -> np.ndarray:
+    """The Ricker wavelet of the textbook, in float64, centred on the middle sample."""
+    t = (np.arange(length) - length // 2) / scale
+    return 2 / (np.sqrt(3 * scale) * np.pi**0.25) * (1 - t**2) * np.exp(-(t**2) / 2)
+
+
+def convolve(signal: np.ndarray, scales: list[float], length: int) -> np.ndarray:
+    """The transform by its definition."""
+    h = length // 2
+    return np.stack([np.convolve(signal, mexican_hat(s, length))[h : h + len(signal)] for s in scales])
+
+
+@pytest.mark.parametrize(
+    ("cwt_scales", "expected"),
+    [
+        (1, [0.1]),
+        (4, [0.1, 1.1, 2.1, 3.1]),
+        ([2.5], [2.5]),
+        ((1, 2, 4.5), [1.0, 2.0, 4.5]),
+        (np.array([0.5, 8.0]), [0.5, 8.0]),
+        (torch.tensor([1.0, 3.0]), [1.0, 3.0]),
+    ],
+)
+def test_scale_grid_gives_the_scales_in_double_precision(cwt_scales, expected):
+    grid = scale_grid(cwt_scales)
+    assert grid.dtype == torch.float64
+    assert_close(grid, torch.tensor(expected, dtype=torch.float64))
+
+
+@pytest.mark.parametrize(
+    ("cwt_scales", "message"),
+    [
+        (0, "cwt_scales=0: .* at least 1"),
+        (-3, "cwt_scales=-3: .* at least 1"),
+        ([], r"cwt_scales=\[\]: give one or more"),
+        ([0.0, 1.0], "all positive and finite"),
+        ([-1.0, 1.0], "all positive and finite"),
+        ([1.0, math.nan], "all positive and finite"),
+        ([1.0, math.inf], "all positive and finite"),
+        ([2.0, 1.0], r"cwt_scales=\[2.0, 1.0\]: the scales must increase"),
+        ((1.0, 1.0, 2.0), "must increase"),
+    ],
+)
+def test_scale_grid_refuses_what_is_no_grid(cwt_scales, message):
+    with pytest.raises(ValueError, match=message):
+        scale_grid(cwt_scales)
+
+
+@pytest.mark.parametrize("scale", [2.0, 4.0, 31.7])
+def test_ricker_is_even_with_unit_energy_and_zero_mean(scale):
+    psi = ricker(torch.tensor([scale], dtype=torch.float64), 2 * math.ceil(10 * scale) + 1)[0]
+    assert_close(psi, psi.flip(0), rtol=0, atol=0)
+    assert psi.argmax() == len(psi) // 2
+    # Sums stand for integrals; from scale 2 on, nothing is aliased that matters.
+    assert psi.square().sum().item() == pytest.approx(1, abs=1e-6)
+    assert psi.sum().item() == pytest.approx(0, abs=1e-6)
+
+
+def test_ricker_has_the_shape_of_pywavelets_mexh():
+    psi, x = pywt.ContinuousWavelet("mexh").wavefun(level=10)
+    step = x[1] - x[0]
+    scale = 2 / step  # every second sample of ours falls on the grid of theirs, which has no point at 0
+    ours = ricker(torch.tensor([scale], dtype=torch.float64), 2 * len(x) - 1)[0, ::2].numpy()
+    np.testing.assert_allclose(ours, psi / np.sqrt(scale), rtol=0, atol=1e-12)
+
+
+def test_cwt_correlates_with_pywavelets():
+    scales = [8.0, 16.0, 32.0]
+    signal = np.random.default_rng(0).standard_normal(1000)
+    theirs = pywt.cwt(signal, scales, "mexh", method="fft")[0]
+    ours = cwt(torch.from_numpy(signal), torch.tensor(scales)).numpy()
+    for a, b in zip(ours, theirs, strict=True):
+        assert np.corrcoef(a, b)[0, 1] > 0.99  # theirs differentiates a sampled integral: close, not equal
+
+
+@pytest.mark.parametrize(
+    ("largest", "n_timepoints", "expected"),
+    [
+        (63.1, 3000, 631),
+        (63.1, 631, 631),
+        (63.1, 630, 631),
+        (63.1, 100, 101),
+        (64.0, 3000, 641),
+        (3.1, 3000, 31),
+        (0.11, 3000, 1),
+        (63.1, 1, 1),
+        (63.1, 2, 3),
+    ],
+)
+def test_kernel_length_is_odd_and_cut_to_the_signal(largest, n_timepoints, expected):
+    assert kernel_length(torch.tensor([0.1, largest], dtype=torch.float64), n_timepoints) == expected
+
+
+@pytest.mark.parametrize("n_scales", [3, 64], ids=["short-kernel", "kernel-cut-below-631"])
+@pytest.mark.parametrize("n_timepoints", [1, 2, 3, 20, 21, 97, 630, 631, 632, 1301])
+def test_cwt_equals_a_direct_convolution(n_timepoints, n_scales):
+    scales = scale_grid(n_scales)
+    signal = torch.randn(n_timepoints, dtype=torch.float64)
+    expected = convolve(signal.numpy(), scales.tolist(), kernel_length(scales, n_timepoints))
+    np.testing.assert_allclose(cwt(signal, scales), expected, rtol=0, atol=1e-12)
+    # float32 Fourier transforms round relative to the largest value, here below 10.
+    np.testing.assert_allclose(cwt(signal.float(), scales), expected, rtol=0, atol=1e-5)
+
+
+def test_cwt_keeps_leading_axes_and_dtype():
+    x = torch.randn(2, 3, 50)
+    out = cwt(x, scale_grid(5))
+    assert out.shape == (2, 3, 5, 50)
+    assert out.dtype == torch.float32
+    assert_close(out[1, 2], cwt(x[1, 2], scale_grid(5)))
+
+
+@pytest.mark.parametrize("chunk_bytes", [1, 20_000, 10**9])
+def test_cwt_does_not_depend_on_the_chunks(monkeypatch, chunk_bytes):
+    x, scales = torch.randn(7, 3, 97), scale_grid(8)
+    expected = torch.stack([cwt(signal, scales) for signal in x.flatten(0, 1)]).unflatten(0, (7, 3))
+    monkeypatch.setattr(wavelets, "CHUNK_BYTES", chunk_bytes)
+    assert_close(cwt(x, scales), expected)
+
+
+@pytest.mark.parametrize("chunk_bytes", [1, 10**9])
+def test_gradient_flows_through_cwt(monkeypatch, chunk_bytes):
+    monkeypatch.setattr(wavelets, "CHUNK_BYTES", chunk_bytes)
+    x = torch.randn(3, 12, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(lambda x: cwt(x, scale_grid(4)), x)
+
+
+@pytest.mark.parametrize("period", [15.0, 33.3, 60.0])
+def test_response_to_a_sine_peaks_at_its_scale(period):
+    # The spectrum of the wavelet is proportional to s^(5/2) w^2 exp(-s^2 w^2 / 2): its maximum over s is at
+    # s w = sqrt(5 / 2).
+    omega = 2 * math.pi / period
+    step = 0.05
+    scales = torch.arange(2, 20, step, dtype=torch.float64)
+    response = cwt(torch.sin(omega * torch.arange(2000, dtype=torch.float64)), scales)
+    strength = response[:, 500:1500].std(-1)  # away from the ends, which the sine does not reach beyond
+    assert scales[strength.argmax()].item() == pytest.approx(math.sqrt(5 / 2) / omega, abs=2 * step)
+
+
+def test_differences_match_their_formulas():
+    x = torch.randn(4, 2, 9)
+    zeroth, first, second = differences(x, (0, 1, 2)).unbind(-2)
+    padded = torch.cat((x[..., :1], x, x[..., -1:]), -1)  # edges replicated
+    assert_close(zeroth, x)
+    assert_close(first, x - padded[..., :-2])
+    assert_close(second, padded[..., 2:] - 2 * x + padded[..., :-2])
+    assert (first[..., 0] == 0).all()
+
+
+@pytest.mark.parametrize("orders", [(0,), (2,), (0, 2), (2, 0, 1)])
+def test_differences_come_in_the_order_asked_for(orders):
+    x = torch.randn(11)
+    assert_close(differences(x, orders), differences(x, (0, 1, 2))[list(orders)])
+
+
+def test_differences_of_one_sample_are_zero():
+    assert differences(torch.tensor([[3.0]])).tolist() == [[[3.0], [0.0], [0.0]]]
+
+
+@pytest.mark.parametrize("value", [0.0, 0.1, -3.3, 1.1e6])
+@pytest.mark.parametrize("shape", [(2, 3, 8, 97), (1, 1, 1, 1), (2, 1, 1, 3000)])
+def test_standardize_makes_a_constant_zero(shape, value):
+    assert (standardize(torch.full(shape, value), (-2, -1)) == 0).all()
+
+
+@pytest.mark.parametrize("dim", [-1, (-2, -1), (0, 2)])
+def test_standardize_gives_mean_zero_and_unbiased_std_one(dim):
+    out = standardize(5 + 3 * torch.randn(4, 6, 50), dim)
+    assert_close(out.mean(dim), torch.zeros_like(out.mean(dim)))
+    assert_close(out.std(dim, correction=1), torch.ones_like(out.std(dim)))
+
+
+def test_standardize_does_not_blow_up_what_is_below_the_floor():
+    assert_close(standardize(torch.tensor([0.0, 1e-6]), -1), torch.tensor([-0.05, 0.05]))

@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+from torch.testing import assert_close
+
+from sktsmae.functional.masking import random_masking, take_tokens
+from sktsmae.models import Decoder
+
+
+def make_decoder(depth: int = 1, n_timepoints: int = 20, rope: str = "axial") -> Decoder:
+    """A decoder of 3 x 4 patches of 2 * 3 * 5 values."""
+    decoder = Decoder(
+        (2, 9, n_timepoints),
+        (3, 5),
+        embed_dim=16,
+        decoder_embed_dim=24,
+        decoder_depth=depth,
+        decoder_num_heads=3,
+        rope=rope,
+    )
+    return decoder.eval()
+
+
+@pytest.fixture
+def masking() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    return random_masking(torch.rand(2, 12), 0.75)
+
+
+@pytest.mark.parametrize("n_timepoints", [20, 17])
+def test_decoder_predicts_all_patches_and_the_waveform(masking, n_timepoints):
+    pred_spec, pred_time = make_decoder(n_timepoints=n_timepoints)(torch.randn(2, 4, 16), masking[1])
+    assert pred_spec.shape == (2, 12, 30)
+    assert pred_time.shape == (2, n_timepoints)
+
+
+@pytest.mark.parametrize("rope", ["axial", "raster"])
+def test_order_of_the_visible_tokens_does_not_matter(masking, rope):
+    decoder, latent = make_decoder(rope=rope), torch.randn(2, 4, 16)
+    order = torch.tensor([2, 0, 1])
+    rank = torch.cat((order.argsort(), torch.arange(3, 12)))
+    permuted = torch.cat((latent[:, :1], latent[:, 1:][:, order]), 1)
+    for a, b in zip(decoder(permuted, rank[masking[1]]), decoder(latent, masking[1]), strict=True):
+        assert_close(a, b)
+
+
+def test_each_visible_token_returns_to_its_place(masking):
+    ids_keep, ids_restore, mask = masking
+    decoder = make_decoder(depth=0)  # without attention a token tells of itself alone
+    latent = torch.randn(2, 4, 16, requires_grad=True)
+    pred_spec, _ = decoder(latent, ids_restore)
+    visible = decoder.decoder_embed(latent[:, 1:]) + take_tokens(
+        decoder.decoder_pos_embed[:, 1:].expand(2, -1, -1), ids_keep
+    )
+    assert_close(take_tokens(pred_spec, ids_keep), decoder.pred_spec(decoder.norm(visible)))
+    hidden = decoder.pred_spec(decoder.norm(decoder.mask_token + decoder.decoder_pos_embed[:, 1:])).expand(2, -1, -1)
+    assert_close(pred_spec[mask == 1], hidden[mask == 1])
+
+
+def test_waveform_of_one_time_is_read_from_all_rows_at_that_time():
+    decoder = make_decoder(depth=0)
+    latent = torch.randn(1, 13, 16, requires_grad=True)
+    _, pred_time = decoder(latent, torch.arange(12)[None])
+    for column in range(4):
+        (grad,) = torch.autograd.grad(pred_time[0, 5 * column : 5 * column + 5].sum(), latent, retain_graph=True)
+        used = grad[0].abs().sum(-1) > 0
+        assert used[1:].unflatten(0, (3, 4)).nonzero()[:, 1].tolist() == [column] * 3
+
+
+def test_axial_and_raster_rope_differ(masking):
+    axial, raster = make_decoder(rope="axial"), make_decoder(rope="raster")
+    raster.load_state_dict(axial.state_dict())
+    latent = torch.randn(2, 4, 16)
+    assert (axial(latent, masking[1])[0] - raster(latent, masking[1])[0]).abs().max() > 1e-4
+
+
+def test_blocks_of_the_decoder_are_plain():
+    assert type(make_decoder().blocks[0].mlp.fc1) is nn.Linear
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"rope": "spiral"}, ["rope='spiral'"]),
+        ({"decoder_embed_dim": 24, "decoder_num_heads": 5}, ["decoder_embed_dim=24", "decoder_num_heads=5"]),
+        ({"decoder_embed_dim": 18, "decoder_num_heads": 3}, ["decoder_embed_dim", "decoder_num_heads", "6"]),
+    ],
+)
+def test_impossible_settings_are_named(settings, words):
+    with pytest.raises(ValueError, match="".join(f"(?=.*{word})" for word in words)):
+        Decoder((2, 9, 20), (3, 5), embed_dim=16, **settings)

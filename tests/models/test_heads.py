@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import nn
+from torch.testing import assert_close
+
+from sktsmae.models import LatentReasoningHead, ResidualMLPHead
+
+HEADS = {
+    "reasoning": lambda dropout=0.1: LatentReasoningHead(16, 5, num_heads=2, num_reasoning_tokens=3, dropout=dropout),
+    "mlp": lambda dropout=0.1: ResidualMLPHead(16, 5, num_res_blocks=2, hidden_dim=20, dropout=dropout),
+}
+
+
+@pytest.fixture(params=HEADS)
+def make_head(request) -> Callable[..., nn.Module]:
+    return HEADS[request.param]
+
+
+@pytest.mark.parametrize("num_tokens", [1, 12, 50])
+def test_head_scores_any_number_of_tokens(make_head, num_tokens):
+    assert make_head()(torch.randn(4, num_tokens, 16)).shape == (4, 5)
+
+
+def test_order_of_the_tokens_does_not_matter(make_head):
+    head, tokens = make_head().eval(), torch.randn(4, 12, 16)
+    assert_close(head(tokens[:, torch.randperm(12)]), head(tokens))
+
+
+def test_every_token_matters(make_head):
+    tokens = torch.randn(4, 12, 16, requires_grad=True)
+    make_head().eval()(tokens).square().sum().backward()
+    assert (tokens.grad.abs().amax(-1) > 0).all()
+
+
+def test_samples_do_not_influence_each_other(make_head):
+    head, tokens = make_head().eval(), torch.randn(4, 12, 16)
+    assert_close(head(tokens)[1:2], head(tokens[1:2]))
+
+
+def test_dropout_acts_in_training_only(make_head):
+    head, tokens = make_head(dropout=0.5), torch.randn(4, 12, 16)
+    assert (head(tokens) - head(tokens)).abs().max() > 1e-3
+    head.eval()
+    assert torch.equal(head(tokens), head(tokens))
+
+
+def test_without_dropout_training_and_evaluation_agree(make_head):
+    head, tokens = make_head(dropout=0.0), torch.randn(4, 12, 16)
+    assert_close(head.train()(tokens), head.eval()(tokens))
+
+
+def test_every_weight_of_a_head_learns(make_head):
+    head = make_head(dropout=0.0)
+    head(torch.randn(4, 12, 16)).square().sum().backward()
+    assert [name for name, p in head.named_parameters() if p.grad is None or not p.grad.any()] == []
+
+
+def test_reasoning_head_reads_reasons_and_decides():
+    head, tokens = HEADS["reasoning"]().eval(), torch.randn(4, 12, 16)
+    thought = head.reasoning_tokens.expand(4, -1, -1)
+    assert thought.shape == (4, 3, 16)
+    assert head.cross_attn.num_heads == head.self_attn.num_heads == 2
+    assert head.mlp.fc1.out_features == 4 * 16
+    thought = head.norm1(thought + head.cross_attn(thought, tokens, tokens)[0])
+    thought = head.norm2(thought + head.self_attn(thought, thought, thought)[0])
+    thought = head.norm3(thought + head.mlp(thought))
+    assert_close(head(tokens), head.classifier(thought.mean(1)))
+
+
+@pytest.mark.parametrize("num_res_blocks", [0, 1, 3])
+def test_mlp_head_takes_the_mean_and_adds_its_blocks(num_res_blocks):
+    head = ResidualMLPHead(16, 5, num_res_blocks, hidden_dim=20).eval()
+    tokens = torch.randn(4, 12, 16)
+    x = nn.functional.gelu(head.proj(head.norm_in(tokens.mean(1))))
+    for block in head.blocks:
+        x = x + block.fc2(nn.functional.gelu(block.fc1(block.norm(x))))
+    assert len(head.blocks) == num_res_blocks
+    assert_close(head(tokens), head.classifier(head.norm(x)))

@@ -1,0 +1,153 @@
+"""Agreement with the reference implementation: its files, inputs and outputs lie in the folder beside."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+from torch.testing import assert_close
+
+from sktsmae.models import TF_MAE_Classifier, load_reference_classifier, load_reference_mae
+from sktsmae.models.encoder import resample_pos_embed
+
+REFERENCE = Path(__file__).parent / "reference"
+CONFIG = json.loads((REFERENCE / "config.json").read_text(encoding="utf-8"))
+MODEL: dict[str, Any] = CONFIG["model"]
+ENCODER = {name: value for name, value in MODEL.items() if name != "signal_len"}
+FINETUNE: dict[str, Any] = {**ENCODER, **CONFIG["finetune"]}
+TOLERANCE = {"rtol": 0, "atol": 1e-4}  # the agreement that is promised
+INPUTS = {"x", "noise", "x_finetune"}
+
+
+@pytest.fixture(scope="module")
+def golden() -> dict[str, Tensor]:
+    with np.load(REFERENCE / "golden.npz") as file:
+        return {name: torch.from_numpy(file[name]) for name in file.files}
+
+
+@pytest.fixture(scope="module")
+def ours(golden) -> dict[str, Tensor]:
+    """Every output, computed here."""
+    model = load_reference_mae(REFERENCE / "mae.pth", **MODEL)
+    x, noise = golden["x"], golden["noise"]
+    with torch.no_grad():
+        image = model.scalogram(x)
+        out = model.reconstruct(image, noise)
+        loss_spec, loss_time = model.losses(out, x)
+        cot = load_reference_classifier(REFERENCE / "classifier_cot.pth", use_cot=True, **FINETUNE)
+        mlp = load_reference_classifier(REFERENCE / "classifier_mlp.pth", use_cot=False, **FINETUNE)
+        return {
+            "cwt": model.scalogram.transform(x),
+            "cwt_standardized": image,
+            "latent": out.latent,
+            "mask": out.mask,
+            "loss": model(x, noise)[0],
+            "loss_spec": loss_spec,
+            "loss_time": loss_time,
+            "pred_spec": out.pred_spec,
+            "pred_time": out.pred_time,
+            "pos_embed_512": resample_pos_embed(model.encoder.pos_embed, (8, 16), (8, 32)),
+            "logits_cot": cot(golden["x_finetune"]),
+            "logits_mlp": mlp(golden["x_finetune"]),
+        }
+
+
+@pytest.mark.parametrize("name", sorted(set(CONFIG["shapes"]) - INPUTS))
+def test_output_agrees_with_the_reference(golden, ours, name):
+    assert list(ours[name].shape) == CONFIG["shapes"][name]
+    assert_close(ours[name], golden[name], **TOLERANCE)
+
+
+def test_forward_returns_what_the_reference_returns(golden):
+    model = load_reference_mae(REFERENCE / "mae.pth", **MODEL)
+    loss, pred_spec, pred_time, imgs = model(golden["x"], golden["noise"])
+    for name, value in [("loss", loss), ("pred_spec", pred_spec), ("pred_time", pred_time)]:
+        assert_close(value, golden[name], **TOLERANCE)
+    assert_close(imgs, golden["cwt_standardized"], **TOLERANCE)
+
+
+@pytest.mark.parametrize(("kind", "use_cot"), [("cot", True), ("mlp", False)])
+def test_fine_tuning_starts_from_the_pre_trained_encoder(golden, kind, use_cot):
+    tuned = load_reference_classifier(REFERENCE / f"classifier_{kind}.pth", use_cot=use_cot, **FINETUNE)
+    fresh = TF_MAE_Classifier(pretrained_path=REFERENCE / "mae.pth", use_cot=use_cot, **FINETUNE)
+    assert_close(fresh.encoder.pos_embed, tuned.encoder.pos_embed, **TOLERANCE)
+    assert_close(fresh.encoder.pos_embed, golden["pos_embed_512"], **TOLERANCE)
+    source = load_reference_mae(REFERENCE / "mae.pth", **MODEL).encoder.state_dict()
+    for name, tensor in fresh.encoder.state_dict().items():
+        assert name == "pos_embed" or torch.equal(tensor, source[name])
+
+
+@pytest.mark.parametrize("container", ["bare", "model"])
+@pytest.mark.parametrize("prefix", ["", "module.", "_orig_mod.", "module._orig_mod.", "_orig_mod.module."])
+def test_prefixes_of_wrappers_are_taken_off(tmp_path, prefix, container):
+    path = tmp_path / "wrapped.pth"
+    for kind in ("mae", "classifier_mlp"):
+        content = torch.load(REFERENCE / f"{kind}.pth", weights_only=True)
+        state = {prefix + name: tensor for name, tensor in content.get("model", content).items()}
+        torch.save(state if container == "bare" else {"model": state, "epoch": 100}, path)
+        if kind == "mae":
+            wrapped, plain = (load_reference_mae(p, **MODEL) for p in (path, REFERENCE / "mae.pth"))
+        else:
+            files = (path, REFERENCE / "classifier_mlp.pth")
+            wrapped, plain = (load_reference_classifier(p, use_cot=False, **FINETUNE) for p in files)
+        assert_close(wrapped.state_dict(), plain.state_dict(), rtol=0, atol=0)
+
+
+def test_reference_files_select_the_raster_rope_and_evaluation_mode():
+    mae = load_reference_mae(REFERENCE / "mae.pth", **MODEL)
+    classifier = load_reference_classifier(REFERENCE / "classifier_cot.pth", **FINETUNE)
+    fresh = TF_MAE_Classifier(REFERENCE / "mae.pth", **FINETUNE)
+    assert mae.settings["rope"] == "raster"
+    assert not mae.training
+    assert not classifier.training
+    for encoder in (mae.encoder, classifier.encoder, fresh.encoder):
+        assert encoder.positions.shape[1] == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "tensor"),
+    [
+        ({"embed_dim": 64}, "encoder.cls_token is (1, 1, 48) in the file and (1, 1, 64) by the settings"),
+        ({"depth": 3}, "encoder.blocks.2.norm1.weight is missing"),
+        ({"depth": 1}, "encoder.blocks.1.norm1.weight is unknown"),
+        ({"signal_len": 512}, "encoder.pos_embed is (1, 129, 48) in the file and (1, 257, 48) by the settings"),
+        ({"decoder_embed_dim": 48}, "decoder.mask_token is (1, 1, 32) in the file and (1, 1, 48) by the settings"),
+    ],
+)
+def test_mismatch_with_the_settings_names_the_tensor(changes, tensor):
+    with pytest.raises(ValueError, match=re.escape(str(REFERENCE / "mae.pth"))) as error:
+        load_reference_mae(REFERENCE / "mae.pth", **{**MODEL, **changes})
+    assert tensor in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "tensor"),
+    [
+        ({"num_classes": 6}, "head.classifier.weight is (5, 48) in the file and (6, 48) by the settings"),
+        ({"num_reasoning_tokens": 8}, "head.reasoning_tokens is (1, 4, 48) in the file"),
+        ({"use_cot": False}, "head.norm_in.weight is missing"),
+    ],
+)
+def test_mismatch_with_the_head_names_the_tensor(changes, tensor):
+    with pytest.raises(ValueError, match="the weights do not fit the settings") as error:
+        load_reference_classifier(REFERENCE / "classifier_cot.pth", **{**FINETUNE, **changes})
+    assert tensor in str(error.value)
+
+
+def test_tensor_of_another_network_is_named(tmp_path):
+    state = torch.load(REFERENCE / "mae.pth", weights_only=True)
+    state = {**state.get("model", state), "resnet.conv1.weight": torch.zeros(3)}
+    torch.save(state, tmp_path / "other.pth")
+    with pytest.raises(ValueError, match=r"other\.pth: the tensor 'resnet\.conv1\.weight' belongs to no CWT-MAE"):
+        load_reference_mae(tmp_path / "other.pth", **MODEL)
+
+
+def test_file_of_a_bare_autoencoder_is_no_classifier():
+    with pytest.raises(ValueError, match=r"head\.reasoning_tokens is missing"):
+        load_reference_classifier(REFERENCE / "mae.pth", **FINETUNE)
