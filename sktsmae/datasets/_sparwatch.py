@@ -42,8 +42,8 @@ def load_sparwatch(*, subset: str = "train", return_X_y: bool = False) -> Any:
     --------
     >>> from sktsmae.datasets import load_sparwatch
     >>> X, y = load_sparwatch(return_X_y=True)
-    >>> X.shape, y[0]
-    ((656, 6, 200), 'TRAP')
+    >>> X.shape, y.shape
+    ((656, 6, 200), (656,))
     """
     with as_file(files("sktsmae.datasets") / "data" / "sparwatch.npz") as path, np.load(path) as archive:
         data, target = archive[f"X_{subset}"], archive[f"y_{subset}"]

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator
-from torch import nn
 
 # Attributes that a file keeps beside the weights, where the estimator has them.
 _KEPT = ("input_shape_", "n_features_in_", "n_iter_", "history_", "seed_")
@@ -16,7 +15,7 @@ _KEPT = ("input_shape_", "n_features_in_", "n_iter_", "history_", "seed_")
 class CPUPickleMixin:
     """Pickles a fitted estimator with its network on the CPU, so that it loads where there is no GPU."""
 
-    model_: nn.Module
+    model_: Any
 
     def __getstate__(self) -> dict[str, Any]:
         if hasattr(self, "model_"):

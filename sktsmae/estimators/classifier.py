@@ -174,6 +174,8 @@ class MAEClassifier(CPUPickleMixin, ClassNamePrefixFeaturesOutMixin, Transformer
     (3, 7)
     """
 
+    model_: SignalClassifier
+
     _parameter_constraints: dict[str, list[Any]] = {  # noqa: RUF012 - scikit-learn's name and form
         "pretrainer": [MAEPretrainer, FrozenEstimator, str, os.PathLike, None],
         "finetune": [StrOptions({"full", "head"})],
@@ -431,8 +433,8 @@ class MAEClassifier(CPUPickleMixin, ClassNamePrefixFeaturesOutMixin, Transformer
         self.classes_, labels = np.unique(y[rows], return_inverse=True)
         if len(self.classes_) < 2:
             raise ValueError(
-                f"y holds the one class {self.classes_.tolist()} in the rows with a label and a weight; give two classes "
-                "or more."
+                f"y holds the one class {self.classes_.tolist()} in the rows with a label and a weight; give two "
+                "classes or more."
             )
         weights = weights[rows] * compute_sample_weight(self.class_weight, y[rows])
         return rows, labels, (weights / weights.mean()).astype(np.float32)

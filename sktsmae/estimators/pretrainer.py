@@ -157,6 +157,8 @@ class MAEPretrainer(CPUPickleMixin, ClassNamePrefixFeaturesOutMixin, Transformer
     (40, 192)
     """
 
+    model_: CWT_MAE_RoPE
+
     _parameter_constraints: dict[str, list[Any]] = {  # noqa: RUF012 - scikit-learn's name and form
         "cwt_scales": SCALES,
         "diff_orders": ["array-like"],
