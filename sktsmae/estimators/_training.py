@@ -53,7 +53,7 @@ TRAINING_CONSTRAINTS: dict[str, list[Any]] = {
 
 
 class Net(NeuralNet):
-    """skorch's loop with grouped parameters and mixed precision.
+    """The loop of skorch with grouped parameters and mixed precision.
 
     Parameters
     ----------

@@ -410,7 +410,13 @@ class MAEClassifier(CPUPickleMixin, ClassNamePrefixFeaturesOutMixin, Transformer
 
     @property
     def encoder_(self) -> Encoder:
-        """Encoder : The encoder of the network."""
+        """The network's encoder.
+
+        Returns
+        -------
+        Encoder
+            A part of `model_`.
+        """
         check_is_fitted(self)
         return self.model_.encoder
 

@@ -23,6 +23,40 @@ _STATISTICS = (
 )  # fmt: skip
 
 
+def row_statistics(images: torch.Tensor) -> torch.Tensor:
+    """Describe each row of images by twelve statistics over time.
+
+    Parameters
+    ----------
+    images : Tensor of shape (B, V, S, T)
+        Images.
+
+    Returns
+    -------
+    Tensor of shape (B, V, S, 12)
+        Mean, standard deviation, skewness, kurtosis, minimum, quantiles .1, .25, .5, .75 and .9, maximum, and mean
+        absolute change. A constant row has skewness and kurtosis 0.
+    """
+    n_timepoints = images.shape[-1]
+    mean = images.mean(-1, keepdim=True)
+    centred = images - mean
+    std = centred.square().mean(-1, keepdim=True).sqrt()
+    scaled = centred / std.clamp(min=torch.finfo(images.dtype).tiny)
+    ordered = images.sort(-1).values
+    places = [round(q * (n_timepoints - 1)) for q in (0.0, *_QUANTILES, 1.0)]
+    change = images.diff().abs().sum(-1, keepdim=True) / max(1, n_timepoints - 1)
+    moments = (mean, std, scaled.pow(3).mean(-1, keepdim=True), scaled.pow(4).mean(-1, keepdim=True))
+    return torch.cat((*moments, ordered[..., places], change), dim=-1)
+
+
+# What becomes of a batch of images (b, M * V, S, T).
+_OUTPUTS = {
+    "image": lambda images: images,
+    "flat": lambda images: images.flatten(1),
+    "statistics": lambda images: row_statistics(images).flatten(1),
+}
+
+
 def _is_tabular(estimator: CWTTransformer) -> bool:
     if estimator.output == "image":
         raise AttributeError("output='image' has no columns to name; choose output='flat' or output='statistics'.")
@@ -90,7 +124,7 @@ class CWTTransformer(TransformerMixin, BaseEstimator):
         "cwt_scales": SCALES,
         "diff_orders": ["array-like"],
         "standardize": ["boolean"],
-        "output": [StrOptions({"image", "flat", "statistics"})],
+        "output": [StrOptions(set(_OUTPUTS))],
         "batch_size": [POSITIVE_INT],
         "device": DEVICE,
     }
@@ -161,14 +195,8 @@ class CWTTransformer(TransformerMixin, BaseEstimator):
         device = resolve_device(self.device, fitted=True)
         scalogram = self._scalogram().to(device)
 
-        def describe(batch: torch.Tensor) -> torch.Tensor:
-            images = scalogram(batch).flatten(1, -3)  # (b, M * V, S, T)
-            if self.output == "image":
-                return images
-            rows = images if self.output == "flat" else row_statistics(images)
-            return rows.flatten(1)
-
-        return map_batches(describe, X, self.batch_size, device)
+        finish = _OUTPUTS[self.output]
+        return map_batches(lambda batch: finish(scalogram(batch).flatten(1, -3)), X, self.batch_size, device)
 
     @available_if(_is_tabular)
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
@@ -204,29 +232,3 @@ class CWTTransformer(TransformerMixin, BaseEstimator):
         tags.input_tags.three_d_array = True
         tags.transformer_tags.preserves_dtype = ["float32"]
         return tags
-
-
-def row_statistics(images: torch.Tensor) -> torch.Tensor:
-    """Describe each row of images by twelve statistics over time.
-
-    Parameters
-    ----------
-    images : Tensor of shape (B, V, S, T)
-        Images.
-
-    Returns
-    -------
-    Tensor of shape (B, V, S, 12)
-        Mean, standard deviation, skewness, kurtosis, minimum, quantiles .1, .25, .5, .75 and .9, maximum, and mean
-        absolute change. A constant row has skewness and kurtosis 0.
-    """
-    n_timepoints = images.shape[-1]
-    mean = images.mean(-1, keepdim=True)
-    centred = images - mean
-    std = centred.square().mean(-1, keepdim=True).sqrt()
-    scaled = centred / std.clamp(min=torch.finfo(images.dtype).tiny)
-    ordered = images.sort(-1).values
-    places = [round(q * (n_timepoints - 1)) for q in (0.0, *_QUANTILES, 1.0)]
-    change = images.diff().abs().sum(-1, keepdim=True) / max(1, n_timepoints - 1)
-    moments = (mean, std, scaled.pow(3).mean(-1, keepdim=True), scaled.pow(4).mean(-1, keepdim=True))
-    return torch.cat((*moments, ordered[..., places], change), dim=-1)

@@ -139,12 +139,20 @@ def build_encoder(
     ----------
     signal_len : int, default=3000
         Samples T of a signal.
-    cwt_scales, diff_orders
-        Arguments of `Scalogram`.
+    cwt_scales : int or sequence of float, default=64
+        A number of scales (0.1, 1.1, ...) or the scales in samples.
+    diff_orders : sequence of {0, 1, 2}, default=(0, 1, 2)
+        Orders of difference of the views.
     patch_size_freq, patch_size_time : int, default=4 and 50
         Scales and samples of a patch.
-    embed_dim, depth, num_heads, mlp_ratio, mlp_rank_ratio, rope
-        Arguments of `Encoder`.
+    embed_dim, depth, num_heads : int, default=768, 12 and 12
+        Size of the encoder.
+    mlp_ratio : float, default=4
+        Hidden size of the MLPs over `embed_dim`.
+    mlp_rank_ratio : float, default=0.5
+        Rank of the MLPs' matrices over their smaller side.
+    rope : {"axial", "raster"}, default="axial"
+        Rotary embedding by frequency and time apart, or by one index over the grid.
 
     Returns
     -------

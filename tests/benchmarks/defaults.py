@@ -1,0 +1,93 @@
+"""Choose the defaults: cross-validated accuracy and fit seconds of variants, on training splits alone.
+
+``python tests/benchmarks/defaults.py DATA [--only NAME ...]`` changes one parameter at a time and prints a Markdown
+table; its last result is in ``defaults.md`` beside it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from accuracy import load
+from sklearn.model_selection import StratifiedKFold
+
+from sktsmae import MAEClassifier, MAEPretrainer
+
+SETS = ["ECG200", "GunPoint", "Plane", "PowerCons", "SyntheticControl", "ToeSegmentation1", "Trace", "UMD"]
+SMALL = {"embed_dim": 32, "depth": 2}
+LARGE = {"embed_dim": 128, "depth": 6}
+# Name: parameters of the classifier, parameters of its pretrainer or "scratch".
+VARIANTS: dict[str, tuple[dict[str, Any], dict[str, Any] | str]] = {
+    "defaults": ({}, {}),
+    "pretrainer='scratch'": ({}, "scratch"),
+    "finetune='head'": ({"finetune": "head"}, {}),
+    "head='mlp'": ({"head": "mlp"}, {}),
+    "head='mlp', finetune='head'": ({"head": "mlp", "finetune": "head"}, {}),
+    "num_reasoning_tokens=4": ({"num_reasoning_tokens": 4}, {}),
+    "num_reasoning_tokens=16": ({"num_reasoning_tokens": 16}, {}),
+    "layer_decay=1": ({"layer_decay": 1.0}, {}),
+    "layer_decay=0.5": ({"layer_decay": 0.5}, {}),
+    "label_smoothing=0": ({"label_smoothing": 0.0}, {}),
+    "dropout=0": ({"dropout": 0.0}, {}),
+    "dropout=0.3": ({"dropout": 0.3}, {}),
+    "lr=3e-4": ({"lr": 3e-4}, {}),
+    "lr=3e-3": ({"lr": 3e-3}, {}),
+    "max_epochs halved": ({"max_epochs": 0.5}, {}),
+    "max_epochs doubled": ({"max_epochs": 2.0}, {}),
+    "pretrainer__max_epochs halved": ({}, {"max_epochs": 0.5}),
+    "pretrainer__max_epochs doubled": ({}, {"max_epochs": 2.0}),
+    "pretrainer__mask_ratio=0.5": ({}, {"mask_ratio": 0.5}),
+    "pretrainer__cwt_scales=32": ({}, {"cwt_scales": 32}),
+    "pretrainer smaller (32 x 2)": ({}, SMALL),
+    "pretrainer larger (128 x 6)": ({}, LARGE),
+}
+
+
+def build(classifier: dict[str, Any], pretrainer: dict[str, Any] | str) -> MAEClassifier:
+    """Return a classifier with some parameters changed; an epoch count below 10 is a factor of the default."""
+    source: MAEPretrainer | str = pretrainer if isinstance(pretrainer, str) else _with(MAEPretrainer(), pretrainer)
+    return _with(MAEClassifier(pretrainer=source, random_state=0), classifier)
+
+
+def _with(estimator: Any, changes: dict[str, Any]) -> Any:
+    changes = dict(changes)
+    if isinstance(changes.get("max_epochs"), float):
+        changes["max_epochs"] = round(changes["max_epochs"] * estimator.max_epochs)
+    return estimator.set_params(**changes)
+
+
+def measure(name: str, folder: Path) -> tuple[list[float], float]:
+    """Return the accuracy on each set and the seconds of a fit."""
+    accuracies, seconds = [], []
+    for data_set in SETS:
+        X, y, _, _ = load(folder, data_set)
+        hits = np.zeros(len(y))
+        for train, test in StratifiedKFold(2, shuffle=True, random_state=0).split(X, y):
+            start = time.perf_counter()
+            classifier = build(*VARIANTS[name]).fit(X[train], y[train])
+            seconds.append(time.perf_counter() - start)
+            hits[test] = classifier.predict(X[test]) == y[test]
+        accuracies.append(hits.mean())
+    return accuracies, float(np.mean(seconds))
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--only", nargs="+", default=list(VARIANTS))
+    options = parser.parse_args()
+    print("|".join(["", "changed", "mean", "s a fit", *SETS, ""]))
+    print("|".join(["", "---", *["---:"] * (2 + len(SETS)), ""]))
+    for name in options.only:
+        accuracies, seconds = measure(name, options.data)
+        cells = [f"{np.mean(accuracies):.3f}", f"{seconds:.1f}", *(f"{accuracy:.3f}" for accuracy in accuracies)]
+        print("|".join(["", name, *cells, ""]), flush=True)
+
+
+if __name__ == "__main__":
+    main()
