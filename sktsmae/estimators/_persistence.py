@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from sklearn.base import BaseEstimator
 
+from ..models.checkpoints import plain
+
 # Attributes that a file keeps beside the weights, where the estimator has them.
 _KEPT = ("input_shape_", "n_features_in_", "n_iter_", "history_", "seed_")
 
@@ -37,8 +39,8 @@ def dump_estimator(estimator: BaseEstimator) -> dict[str, Any]:
     dict
         Its parameters, those left out that are objects, and its fitted attributes.
     """
-    params = {name: _plain(value) for name, value in estimator.get_params(deep=False).items()}
-    fitted = {name: _plain(getattr(estimator, name)) for name in _KEPT if hasattr(estimator, name)}
+    params = {name: plain(value) for name, value in estimator.get_params(deep=False).items()}
+    fitted = {name: plain(getattr(estimator, name)) for name in _KEPT if hasattr(estimator, name)}
     if hasattr(estimator, "feature_names_in_"):
         fitted["feature_names_in_"] = estimator.feature_names_in_.tolist()
     return {"params": {name: value for name, value in params.items() if _is_json(value)}, "fitted": fitted}
@@ -60,16 +62,6 @@ def restore_fitted(estimator: BaseEstimator, description: dict[str, Any]) -> Non
         elif name == "feature_names_in_":
             value = np.array(value, dtype=object)
         setattr(estimator, name, value)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, np.ndarray):
-        return value.tolist()
-    if isinstance(value, np.generic):
-        return value.item()
-    if isinstance(value, tuple):
-        return list(value)
-    return value
 
 
 def _is_json(value: Any) -> bool:

@@ -31,7 +31,7 @@ from torch import Tensor, nn
 
 from ..functional.losses import weighted_cross_entropy
 from ..models import Encoder, LatentReasoningHead, ResidualMLPHead, SignalClassifier
-from ..models.checkpoints import load_matching, read_safetensors, write_safetensors
+from ..models.checkpoints import build_from, load_matching, read_safetensors, write_safetensors
 from ..models.classifier import encode_patches, encoder_settings, load_encoder
 from ..models.encoder import build_encoder
 from ._batches import SignalDataset, map_batches
@@ -402,7 +402,7 @@ class MAEClassifier(CPUPickleMixin, ClassNamePrefixFeaturesOutMixin, Transformer
         classes = metadata["classes"]
         classifier.classes_ = np.array(classes["values"], dtype=classes["dtype"])
         classifier._settings = metadata["settings"]
-        scalogram, encoder = build_encoder(**metadata["settings"])
+        scalogram, encoder = build_from(build_encoder, metadata, path)
         classifier.model_ = SignalClassifier(scalogram, encoder, classifier._build_head(encoder))
         load_matching(classifier.model_, state, path)
         classifier.model_.eval()

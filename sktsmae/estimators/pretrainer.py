@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
 from ..functional.patches import unpatchify
+from ..functional.wavelets import scale_grid
 from ..models import CWT_MAE_RoPE, Encoder, SignalClassifier, load_mae
 from ..models.checkpoints import load_matching, read_safetensors, write_safetensors
 from ..models.classifier import encode_patches
@@ -320,7 +321,7 @@ class MAEPretrainer(CPUPickleMixin, ClassNamePrefixFeaturesOutMixin, Transformer
         with torch.inference_mode(), seeded(self.seed_, device):
             images = model.scalogram(load_batch(X, slice(None)).to(device))
             lead = images.shape[:-3] if images.ndim == 5 else (len(X), 1)
-            out = model.reconstruct(images.flatten(0, -4))
+            out = model.reconstruct(images)
             mask = out.mask[..., None].expand(-1, -1, patch_size[0] * patch_size[1])  # (B, N, P / V)
             results = {
                 "image": out.image,
@@ -451,7 +452,7 @@ def mae_settings(pretrainer: MAEPretrainer, X: np.ndarray) -> dict[str, Any]:
     if X.ndim == 4:
         require_views(X, len(diff_orders))
         cwt_scales = X.shape[2]
-    num_scales = cwt_scales if isinstance(cwt_scales, int) else len(cwt_scales)
+    num_scales = len(scale_grid(cwt_scales))
     patch_size = pretrainer.patch_size
     if isinstance(patch_size, str):
         patch_size = auto_patch_size(num_scales, X.shape[-1])

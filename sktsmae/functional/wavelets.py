@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from numbers import Integral
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -40,11 +42,11 @@ def scale_grid(cwt_scales: int | Sequence[float]) -> Tensor:
     >>> scale_grid(3).tolist()
     [0.1, 1.1, 2.1]
     """
-    if isinstance(cwt_scales, int):
+    if isinstance(cwt_scales, Integral):
         if cwt_scales < 1:
             raise ValueError(f"cwt_scales={cwt_scales}: the number of scales must be at least 1.")
-        return torch.arange(cwt_scales, dtype=torch.float64) + 0.1
-    scales = torch.as_tensor([float(scale) for scale in cwt_scales], dtype=torch.float64)
+        return torch.arange(int(cwt_scales), dtype=torch.float64) + 0.1
+    scales = torch.as_tensor([float(scale) for scale in cast(Sequence[float], cwt_scales)], dtype=torch.float64)
     if scales.numel() == 0 or not bool(torch.isfinite(scales).all()) or bool((scales <= 0).any()):
         raise ValueError(f"cwt_scales={cwt_scales!r}: give one or more scales, all positive and finite, in samples.")
     if bool((scales.diff() <= 0).any()):
@@ -146,7 +148,7 @@ def cwt(x: Tensor, scales: Tensor) -> Tensor:
 
     Returns
     -------
-    Tensor of shape (..., S, T), dtype of `x`
+    Tensor of shape (..., S, T), dtype of `x`, float32 for whole numbers
         Each signal convolved with each wavelet.
 
     Notes
@@ -161,6 +163,7 @@ def cwt(x: Tensor, scales: Tensor) -> Tensor:
     >>> cwt(torch.randn(5, 3, 100), scale_grid(16)).shape
     torch.Size([5, 3, 16, 100])
     """
+    x = x if x.is_floating_point() else x.float()
     n_timepoints = x.shape[-1]
     length = kernel_length(scales, n_timepoints)
     n_fft = _fast_length(n_timepoints + length // 2)

@@ -6,10 +6,9 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from pickle import UnpicklingError
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -18,6 +17,8 @@ from torch import Tensor, nn
 
 FORMAT = "sktsmae"
 FORMAT_VERSION = 1
+
+Model = TypeVar("Model")
 
 # Names in the reference implementation's files, and here. The first pattern that matches decides.
 _RENAMED = [
@@ -49,18 +50,21 @@ def write_safetensors(path: str | os.PathLike[str], state: Mapping[str, Tensor],
         The tensors, on any device.
     metadata : mapping
         Anything JSON can hold.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such folder.
     """
     path = Path(path)
     header = json.dumps({"version": FORMAT_VERSION, **metadata})
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    os.close(descriptor)
-    try:
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"{path}: there is no folder {path.parent}; make it first.")
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
+        temporary = Path(folder) / path.name
         save_file(tensors, temporary, metadata={FORMAT: header})
         os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
 
 
 def read_safetensors(path: str | os.PathLike[str], kind: str | None = None) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -95,7 +99,7 @@ def read_safetensors(path: str | os.PathLike[str], kind: str | None = None) -> t
         metadata = None if header is None else json.loads(header)
     except (SafetensorError, OSError, json.JSONDecodeError) as error:
         raise ValueError(f"{path}: not a readable safetensors file, perhaps truncated ({error}).") from error
-    if not isinstance(metadata, dict) or "version" not in metadata:
+    if not isinstance(metadata, dict) or not isinstance(metadata.get("version"), int):
         raise ValueError(f"{path}: a safetensors file, but not one that sktsmae wrote; its settings are missing.")
     if metadata["version"] > FORMAT_VERSION:
         raise ValueError(
@@ -133,11 +137,11 @@ def read_reference(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], boo
     _require_file(path)
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except (UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError, AttributeError) as error:
+    except Exception as error:  # a damaged pickle can raise anything
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise ValueError(f"{path}: not readable as weights, perhaps truncated or foreign ({reason}).") from error
     state = content.get("model", content) if isinstance(content, dict) else None
-    if not isinstance(state, dict) or not all(isinstance(tensor, Tensor) for tensor in state.values()):
+    if not isinstance(state, dict) or not all(isinstance(n, str) and isinstance(t, Tensor) for n, t in state.items()):
         raise ValueError(f"{path}: holds no state dict, bare or under 'model'.")
     return convert_reference(state, path)
 
@@ -210,6 +214,52 @@ def load_matching(model: nn.Module, state: Mapping[str, Tensor], source: object)
         more = f" and {len(problems) - 5} more" if len(problems) > 5 else ""
         raise ValueError(f"{source}: the weights do not fit the settings: {'; '.join(problems[:5])}{more}.")
     model.load_state_dict(dict(state))
+
+
+def build_from(model: Callable[..., Model], metadata: Mapping[str, Any], source: object) -> Model:
+    """Build what a file's settings describe.
+
+    Parameters
+    ----------
+    model : callable
+        Takes the settings.
+    metadata : mapping
+        Holds them under ``"settings"``.
+    source : object
+        What an error calls the file.
+
+    Returns
+    -------
+    object
+        What `model` returns.
+
+    Raises
+    ------
+    ValueError
+        If there are none, or they are not `model`'s.
+    """
+    try:
+        return model(**metadata["settings"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{source}: its settings are damaged ({error}).") from error
+
+
+def plain(value: Any) -> Any:
+    """Return a value in the form in which JSON gives it back.
+
+    Parameters
+    ----------
+    value : object
+        Such as a tuple, an array or a number of numpy's.
+
+    Returns
+    -------
+    object
+        A list or a number in its place.
+    """
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    return [plain(member) for member in value] if isinstance(value, (tuple, list, range)) else value
 
 
 def _convert_head(state: dict[str, Tensor]) -> dict[str, Tensor]:

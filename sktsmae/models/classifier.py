@@ -8,8 +8,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from ..functional.patches import patchify
-from .checkpoints import load_matching, read_reference, read_safetensors
+from .checkpoints import load_matching, plain, read_reference, read_safetensors
 from .encoder import Encoder, build_encoder, resample_pos_embed
 from .heads import LatentReasoningHead, ResidualMLPHead
 from .scalogram import Scalogram
@@ -107,7 +106,7 @@ class TF_MAE_Classifier(SignalClassifier):  # noqa: N801 - the name of the publi
         if pretrained_path is not None:
             state, settings = _read_encoder(pretrained_path, settings)
         scalogram, encoder = build_encoder(**encoder_settings(settings))
-        if state:
+        if pretrained_path is not None:
             load_encoder(encoder, state, pretrained_path)
         embed_dim, num_heads = encoder.embed_dim, encoder.num_heads
         head: nn.Module
@@ -152,7 +151,7 @@ def encode_patches(scalogram: Scalogram, encoder: Encoder, x: Tensor) -> Tensor:
         The class token and the patch tokens of each channel.
     """
     image = scalogram(x)  # (B, V, S, T) or (B, M, V, S, T)
-    tokens: Tensor = encoder(patchify(image.flatten(0, -4), encoder.patch_size))  # (B * M, 1 + N, D)
+    tokens: Tensor = encoder(encoder.patchify(image))  # (B * M, 1 + N, D)
     tokens = tokens.unflatten(0, (len(x), -1))  # (B, M, 1 + N, D)
     return tokens
 
@@ -176,10 +175,18 @@ def load_encoder(encoder: Encoder, state: dict[str, Tensor], source: object) -> 
     """
     own = {name.removeprefix("encoder."): tensor for name, tensor in state.items() if name.startswith("encoder.")}
     rows = encoder.grid_size[0]
-    if "pos_embed" in own and (own["pos_embed"].shape[1] - 1) % rows == 0:
-        old_grid = (rows, (own["pos_embed"].shape[1] - 1) // rows)
-        own["pos_embed"] = resample_pos_embed(own["pos_embed"], old_grid, encoder.grid_size)
+    reducer = state.get("decoder.time_reducer.0.weight")  # (D, D, rows, 1), in a file with a decoder
+    old_rows = rows if reducer is None else reducer.shape[2]
+    if "pos_embed" in own and (own["pos_embed"].shape[1] - 1) % old_rows == 0:
+        old_grid = (old_rows, (own["pos_embed"].shape[1] - 1) // old_rows)
+        new_grid = (old_rows, encoder.grid_size[1])
+        own["pos_embed"] = resample_pos_embed(own["pos_embed"], old_grid, new_grid)
     load_matching(encoder, own, source)
+    if old_rows != rows:
+        raise ValueError(
+            f"{source}: its images have {old_rows} rows of patches and these settings {rows}; give cwt_scales and "
+            "patch_size_freq as they were in pre-training."
+        )
 
 
 def load_reference_classifier(path: str | os.PathLike[str], **settings: Any) -> TF_MAE_Classifier:
@@ -218,10 +225,12 @@ def _read_encoder(path: str | os.PathLike[str], settings: dict[str, Any]) -> tup
     if os.fspath(path).endswith(".safetensors"):
         state, metadata = read_safetensors(path, kind="mae")
         stored = metadata["settings"]
+        if unknown := set(settings) - set(stored):
+            raise TypeError(f"TF_MAE_Classifier() got an unexpected keyword argument {min(unknown)!r}")
         differing = [
             f"{name}={value!r} (in the file {stored.get(name)!r})"
             for name, value in encoder_settings(settings).items()
-            if name != "signal_len" and _plain(value) != stored.get(name)
+            if name != "signal_len" and plain(value) != stored.get(name)
         ]
         if differing:
             raise ValueError(
@@ -230,8 +239,3 @@ def _read_encoder(path: str | os.PathLike[str], settings: dict[str, Any]) -> tup
         return state, {**stored, **settings}
     state, from_reference = read_reference(path)
     return state, {**settings, "rope": "raster"} if from_reference else settings
-
-
-def _plain(value: Any) -> Any:
-    """Return a value as JSON gives it back."""
-    return list(value) if isinstance(value, tuple) else value

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from ..functional.masking import take_tokens
 from ..functional.patches import grid_size
 from ..layers.block import Block
-from .encoder import Rope, head_dim, init_weights, rotary_grid
+from .encoder import Rope, init_weights, rotary_grid
 
 
 class Decoder(nn.Module):
@@ -60,8 +60,7 @@ class Decoder(nn.Module):
         self.decoder_embed = nn.Linear(embed_dim, decoder_embed_dim)
         self.mask_token = nn.Parameter(torch.zeros(1, 1, decoder_embed_dim))
         self.decoder_pos_embed = nn.Parameter(torch.zeros(1, 1 + num_patches, decoder_embed_dim))
-        dim = head_dim(decoder_embed_dim, decoder_num_heads, "decoder_num_heads")
-        self.rotary, positions = rotary_grid(self.grid_size, dim, rope)
+        self.rotary, positions = rotary_grid(self.grid_size, decoder_embed_dim, decoder_num_heads, rope, "decoder_")
         self.register_buffer("positions", positions, persistent=False)
         self.blocks = nn.ModuleList(
             Block(decoder_embed_dim, decoder_num_heads, mlp_ratio) for _ in range(decoder_depth)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..functional.masking import take_tokens
-from ..functional.patches import grid_size
+from ..functional.patches import grid_size, patchify
 from ..functional.wavelets import DIFF_ORDERS
 from ..layers.block import Block
 from ..layers.low_rank import LowRankLinear
@@ -83,7 +83,7 @@ class Encoder(nn.Module):
         self.patch_embed = PatchEmbed(num_views, patch_size, embed_dim)
         self.cls_token = nn.Parameter(torch.zeros(1, 1, embed_dim))
         self.pos_embed = nn.Parameter(torch.zeros(1, 1 + self.num_patches, embed_dim))
-        self.rotary, positions = rotary_grid(self.grid_size, head_dim(embed_dim, num_heads, "num_heads"), rope)
+        self.rotary, positions = rotary_grid(self.grid_size, embed_dim, num_heads, rope)
         self.register_buffer("positions", positions, persistent=False)
         low_rank = partial(LowRankLinear, rank_ratio=mlp_rank_ratio)
         self.blocks = nn.ModuleList(Block(embed_dim, num_heads, mlp_ratio, low_rank) for _ in range(depth))
@@ -91,6 +91,31 @@ class Encoder(nn.Module):
         nn.init.normal_(self.cls_token, std=0.02)
         nn.init.normal_(self.pos_embed, std=0.02)
         self.apply(init_weights)
+
+    def patchify(self, image: Tensor) -> Tensor:
+        """Cut images into the patches that this encoder takes.
+
+        Parameters
+        ----------
+        image : Tensor of shape (..., V, S, T)
+            Images; the axes in front become one.
+
+        Returns
+        -------
+        Tensor of shape (B, N, V * scales * samples)
+            Patches.
+
+        Raises
+        ------
+        ValueError
+            If the images are of another size.
+        """
+        if image.shape[-3:] != self.image_size:
+            raise ValueError(
+                f"x gives images of {tuple(image.shape[-3:])} (views, scales, samples); this model was built for "
+                f"{self.image_size}: give samples of that size, or build it with another signal_len."
+            )
+        return patchify(image.flatten(0, -4), self.patch_size)
 
     def forward(self, patches: Tensor, ids_keep: Tensor | None = None) -> Tensor:
         """Encode the patches that are kept.
@@ -107,6 +132,7 @@ class Encoder(nn.Module):
         Tensor of shape (B, 1 + K, D)
             The class token and the tokens of the kept patches, normalised.
         """
+        patches = patches.to(self.pos_embed.dtype)  # images are float32 in a model of lower precision too
         pos_embed = self.pos_embed.expand(len(patches), -1, -1)  # (B, 1 + N, D)
         cos, sin = self.rotary(self.positions[None])  # (1, 1, 1 + N, D / H / 2)
         if ids_keep is not None:
@@ -172,50 +198,28 @@ def build_encoder(
     for name, size in sizes.items():
         if size < 1:
             raise ValueError(f"{name}={size}: give a positive number.")
+    if mlp_rank_ratio <= 0:
+        raise ValueError(f"mlp_rank_ratio={mlp_rank_ratio}: give a positive number.")
     image_size = (scalogram.num_views, len(scalogram.scales), signal_len)
     patch_size = (patch_size_freq, patch_size_time)
     return scalogram, Encoder(image_size, patch_size, embed_dim, depth, num_heads, mlp_ratio, mlp_rank_ratio, rope)
 
 
-def head_dim(embed_dim: int, num_heads: int, name: str) -> int:
-    """Return the features of one attention head.
-
-    Parameters
-    ----------
-    embed_dim : int
-        Embedding size D.
-    num_heads : int
-        Attention heads H.
-    name : str
-        What the user calls the number of heads, for the message.
-
-    Returns
-    -------
-    int
-        ``embed_dim / num_heads``.
-
-    Raises
-    ------
-    ValueError
-        If the heads do not divide the embedding.
-    """
-    dim_name = name.replace("num_heads", "embed_dim")
-    if embed_dim % num_heads:
-        raise ValueError(f"{dim_name}={embed_dim} is not divisible by {name}={num_heads}; choose a multiple of it.")
-    return embed_dim // num_heads
-
-
-def rotary_grid(grid: tuple[int, int], dim: int, rope: Rope) -> tuple[RotaryEmbedding, Tensor]:
+def rotary_grid(
+    grid: tuple[int, int], embed_dim: int, num_heads: int, rope: Rope, prefix: str = ""
+) -> tuple[RotaryEmbedding, Tensor]:
     """Return the rotary embedding of a grid of patches and the position of each token.
 
     Parameters
     ----------
     grid : tuple of int
         Rows and columns of patches.
-    dim : int
-        Features of an attention head.
+    embed_dim, num_heads : int
+        Embedding size and attention heads.
     rope : {"axial", "raster"}
         Two coordinates a token (column, then row) or one index; the class token is at the origin, patches start at 1.
+    prefix : str, default=""
+        What stands before the names of the sizes where the user sets them, for the messages.
 
     Returns
     -------
@@ -227,7 +231,7 @@ def rotary_grid(grid: tuple[int, int], dim: int, rope: Rope) -> tuple[RotaryEmbe
     Raises
     ------
     ValueError
-        If `rope` is unknown or the head cannot be shared out among the axes.
+        If `rope` is unknown, the heads do not divide the embedding, or the axes a head.
     """
     rows, columns = grid
     if rope == "axial":
@@ -237,7 +241,16 @@ def rotary_grid(grid: tuple[int, int], dim: int, rope: Rope) -> tuple[RotaryEmbe
     else:
         raise ValueError(f"rope={rope!r}: choose 'axial' or 'raster'.")
     positions = F.pad(patches + 1, (0, 0, 1, 0))
-    return RotaryEmbedding(dim, positions.shape[1]), positions
+    num_axes = positions.shape[1]
+    sizes = f"{prefix}embed_dim={embed_dim}", f"{prefix}num_heads={num_heads}"
+    if num_heads < 1 or embed_dim % num_heads:
+        raise ValueError(f"{sizes[0]} is not divisible by {sizes[1]}; choose a multiple of it.")
+    if embed_dim // num_heads % (2 * num_axes):
+        raise ValueError(
+            f"{sizes[0]} and {sizes[1]} make heads of {embed_dim // num_heads} features; rope={rope!r} needs a "
+            f"multiple of {2 * num_axes}."
+        )
+    return RotaryEmbedding(embed_dim // num_heads, num_axes), positions
 
 
 def resample_pos_embed(pos_embed: Tensor, old_grid: tuple[int, int], new_grid: tuple[int, int]) -> Tensor:

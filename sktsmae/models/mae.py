@@ -11,9 +11,9 @@ from torch import Tensor, nn
 
 from ..functional.losses import masked_patch_loss, waveform_loss
 from ..functional.masking import num_kept, random_masking
-from ..functional.patches import patch_validity, patchify
+from ..functional.patches import patch_validity
 from ..functional.wavelets import DIFF_ORDERS
-from .checkpoints import load_matching, read_reference, read_safetensors, write_safetensors
+from .checkpoints import build_from, load_matching, plain, read_reference, read_safetensors, write_safetensors
 from .decoder import Decoder
 from .encoder import Rope, build_encoder
 
@@ -117,8 +117,8 @@ class CWT_MAE_RoPE(nn.Module):  # noqa: N801 - the name of the published design
         super().__init__()
         encoder_settings: dict[str, Any] = {
             "signal_len": signal_len,
-            "cwt_scales": cwt_scales if isinstance(cwt_scales, int) else [float(scale) for scale in cwt_scales],
-            "diff_orders": list(diff_orders),
+            "cwt_scales": cwt_scales,
+            "diff_orders": diff_orders,
             "patch_size_freq": patch_size_freq,
             "patch_size_time": patch_size_time,
             "embed_dim": embed_dim,
@@ -128,19 +128,22 @@ class CWT_MAE_RoPE(nn.Module):  # noqa: N801 - the name of the published design
             "mlp_rank_ratio": mlp_rank_ratio,
             "rope": rope,
         }
-        self.settings = encoder_settings | {
+        own_settings = {
             "decoder_embed_dim": decoder_embed_dim,
             "decoder_depth": decoder_depth,
             "decoder_num_heads": decoder_num_heads,
             "mask_ratio": mask_ratio,
             "time_loss_weight": time_loss_weight,
         }
+        self.settings = {name: plain(value) for name, value in (encoder_settings | own_settings).items()}
         self.scalogram, self.encoder = build_encoder(**encoder_settings)
         image_size, patch_size = self.encoder.image_size, self.encoder.patch_size
         self.decoder = Decoder(
             image_size, patch_size, embed_dim, decoder_embed_dim, decoder_depth, decoder_num_heads, mlp_ratio, rope
         )
         num_kept(self.encoder.num_patches, mask_ratio)
+        if time_loss_weight < 0:
+            raise ValueError(f"time_loss_weight={time_loss_weight}: give a weight that is not negative.")
         self.mask_ratio = mask_ratio
         self.time_loss_weight = time_loss_weight
         valid = patch_validity(image_size[1:], patch_size, image_size[0])
@@ -168,7 +171,7 @@ class CWT_MAE_RoPE(nn.Module):  # noqa: N801 - the name of the published design
             The standardised images.
         """
         imgs = self.scalogram(x)
-        out = self.reconstruct(imgs.flatten(0, -4), None if noise is None else noise.flatten(0, -2))
+        out = self.reconstruct(imgs, None if noise is None else noise.flatten(0, -2))
         loss_spec, loss_time = self.losses(out, x)
         loss = loss_spec + self.time_loss_weight * loss_time
         lead = imgs.shape[:-3]
@@ -179,9 +182,9 @@ class CWT_MAE_RoPE(nn.Module):  # noqa: N801 - the name of the published design
 
         Parameters
         ----------
-        image : Tensor of shape (B, V, S, T)
-            Standardised images, a channel each.
-        noise : Tensor of shape (B, N), default=None
+        image : Tensor of shape (B, V, S, T) or (B, M, V, S, T)
+            Standardised images.
+        noise : Tensor of shape (B * M, N), default=None
             The patches with the smallest noise stay visible; None draws it.
 
         Returns
@@ -189,13 +192,13 @@ class CWT_MAE_RoPE(nn.Module):  # noqa: N801 - the name of the published design
         Reconstruction
             Everything on the way.
         """
-        target = patchify(image, self.encoder.patch_size)  # (B, N, P)
+        target = self.encoder.patchify(image)  # (B * M, N, P)
         if noise is None:
             noise = torch.rand(target.shape[:2], device=target.device)
         ids_keep, ids_restore, mask = random_masking(noise, self.mask_ratio)
         latent = self.encoder(target, ids_keep)
         pred_spec, pred_time = self.decoder(latent, ids_restore)
-        return Reconstruction(image, target, latent, mask, pred_spec, pred_time)
+        return Reconstruction(image.flatten(0, -4), target, latent, mask, pred_spec, pred_time)
 
     def losses(self, out: Reconstruction, x: Tensor) -> tuple[Tensor, Tensor]:
         """Measure a reconstruction.
@@ -263,7 +266,7 @@ def load_mae(path: str | os.PathLike[str]) -> CWT_MAE_RoPE:
     True
     """
     state, metadata = read_safetensors(path, kind="mae")
-    model = CWT_MAE_RoPE(**metadata["settings"])
+    model = build_from(CWT_MAE_RoPE, metadata, path)
     load_matching(model, state, path)
     return model.eval()
 

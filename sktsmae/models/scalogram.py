@@ -35,8 +35,6 @@ class Scalogram(nn.Module):
     torch.Size([4, 6, 3, 32, 100])
     """
 
-    scales: Tensor
-
     def __init__(
         self,
         cwt_scales: int | Sequence[float] = 64,
@@ -44,11 +42,13 @@ class Scalogram(nn.Module):
         standardize: bool = True,
     ) -> None:
         super().__init__()
-        if not diff_orders or not set(diff_orders) <= set(DIFF_ORDERS) or len(set(diff_orders)) < len(diff_orders):
+        self.diff_orders = tuple(int(order) for order in diff_orders)
+        known = set(self.diff_orders) & set(DIFF_ORDERS)
+        if not known or len(known) < len(self.diff_orders):
             raise ValueError(f"diff_orders={diff_orders!r}: give one or more of 0, 1 and 2, each once.")
-        self.diff_orders = tuple(diff_orders)
         self.standardize = standardize
-        self.register_buffer("scales", scale_grid(cwt_scales), persistent=False)
+        # On the CPU in float64 wherever the module is: the kernels are made from them there.
+        self.scales = scale_grid(cwt_scales)
 
     @property
     def num_views(self) -> int:
@@ -73,7 +73,17 @@ class Scalogram(nn.Module):
         -------
         Tensor of shape (B, V, S, T), (B, M, V, S, T) or (B, M, V, S, T), float32
             Time-frequency images.
+
+        Raises
+        ------
+        ValueError
+            If the channels of a spectrogram are not whole sets of views.
         """
+        if x.ndim == 4 and x.shape[1] % self.num_views:
+            raise ValueError(
+                f"a spectrogram with {x.shape[1]} channels, no multiple of the {self.num_views} views of "
+                f"diff_orders={self.diff_orders}; give diff_orders as it was when the spectrogram was made."
+            )
         # A spectrogram in low precision would lose what its standardisation is about to bring out.
         with torch.autocast(x.device.type, enabled=False):
             x = x.float()

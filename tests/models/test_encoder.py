@@ -73,8 +73,8 @@ def test_axial_and_raster_rope_differ(patches):
 
 
 def test_positions_of_the_patches():
-    _, axial = rotary_grid((2, 3), 8, "axial")
-    _, raster = rotary_grid((2, 3), 8, "raster")
+    _, axial = rotary_grid((2, 3), 8, 1, "axial")
+    _, raster = rotary_grid((2, 3), 8, 1, "raster")
     # The class token at the origin, then (column, row) from 1 on.
     assert axial.tolist() == [[0, 0], [1, 1], [2, 1], [3, 1], [1, 2], [2, 2], [3, 2]]
     assert raster[:, 0].tolist() == [0, 1, 2, 3, 4, 5, 6]

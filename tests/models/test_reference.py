@@ -22,6 +22,15 @@ MODEL: dict[str, Any] = CONFIG["model"]
 ENCODER = {name: value for name, value in MODEL.items() if name != "signal_len"}
 FINETUNE: dict[str, Any] = {**ENCODER, **CONFIG["finetune"]}
 TOLERANCE = {"rtol": 0, "atol": 1e-4}  # the agreement that is promised
+NO_WEIGHTS: dict[str, Any] = {
+    "list": [torch.zeros(2)],
+    "model is a list": {"model": [1, 2]},
+    "numbers": {"model": {"epoch": 3}},
+    "foreign name": {"weight": torch.zeros(2)},
+    "no name": {0: torch.zeros(2)},
+    "empty": {},
+    "empty model": {"model": {}},
+}
 INPUTS = {"x", "noise", "x_finetune"}
 
 
@@ -146,6 +155,15 @@ def test_tensor_of_another_network_is_named(tmp_path):
     torch.save(state, tmp_path / "other.pth")
     with pytest.raises(ValueError, match=r"other\.pth: the tensor 'resnet\.conv1\.weight' belongs to no CWT-MAE"):
         load_reference_mae(tmp_path / "other.pth", **MODEL)
+
+
+@pytest.mark.parametrize("name", NO_WEIGHTS)
+@pytest.mark.parametrize("load", [load_reference_mae, load_reference_classifier, TF_MAE_Classifier])
+def test_pth_without_our_weights_is_refused(tmp_path, load, name):
+    path = tmp_path / "other.pth"
+    torch.save(NO_WEIGHTS[name], path)
+    with pytest.raises(ValueError, match=re.escape(str(path))):
+        load(path, **(MODEL if load is load_reference_mae else FINETUNE))
 
 
 def test_file_of_a_bare_autoencoder_is_no_classifier():

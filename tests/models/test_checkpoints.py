@@ -1,0 +1,239 @@
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch.testing import assert_close
+
+from sktsmae.models import (
+    CWT_MAE_RoPE,
+    TF_MAE_Classifier,
+    checkpoints,
+    load_mae,
+    load_reference_classifier,
+    load_reference_mae,
+    save_mae,
+)
+from sktsmae.models.checkpoints import write_safetensors
+
+FOREIGN = {
+    "empty": b"",
+    "text": b"hello world\n" * 50,
+    "png": b"\x89PNG\r\n\x1a\n" + bytes(100),
+    "zip": b"PK\x03\x04" + bytes(60),
+    "zeros": bytes(1000),
+    "pickle-of-nothing": b"\x80\x02.",
+    "pickle-of-a-number": b"\x80\x02K\x01.",
+}
+
+
+@pytest.fixture
+def model(small) -> CWT_MAE_RoPE:
+    return CWT_MAE_RoPE(**small)
+
+
+@pytest.fixture
+def read(small) -> Callable[[Path], Any]:
+    """Load a file as its suffix says."""
+    return lambda path: load_mae(path) if path.suffix == ".safetensors" else load_reference_mae(path, **small)
+
+
+def refused(path: Path) -> Any:
+    """Expect a ValueError that names the file."""
+    return pytest.raises(ValueError, match=re.escape(str(path)))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{}, {"rope": "raster", "mask_ratio": 0.5}, {"cwt_scales": (0.5, 2, 7.25), "diff_orders": (2, 0)}],
+    ids=["plain", "raster", "own-scales"],
+)
+@pytest.mark.parametrize("kind", [str, Path])
+def test_saved_model_comes_back_equal(tmp_path, small, changes, kind):
+    model = CWT_MAE_RoPE(**{**small, **changes}).eval()
+    path = kind(tmp_path / "mae.safetensors")
+    save_mae(model, path)
+    loaded = load_mae(path)
+    assert loaded.settings == model.settings
+    assert not loaded.training
+    assert_close(loaded.state_dict(), model.state_dict(), rtol=0, atol=0)
+    x, noise = torch.randn(2, 130), torch.rand(2, model.encoder.num_patches)
+    assert_close(loaded(x, noise), model(x, noise), rtol=0, atol=0)
+
+
+def test_saving_replaces_an_older_file(tmp_path, small, model):
+    path = tmp_path / "mae.safetensors"
+    save_mae(CWT_MAE_RoPE(**{**small, "depth": 1}), path)
+    save_mae(model, path)
+    assert load_mae(path).settings["depth"] == 2
+    assert os.listdir(tmp_path) == ["mae.safetensors"]
+
+
+def test_pth_of_our_own_model_loads_under_its_settings(tmp_path, small, model):
+    for number, state in enumerate([model.state_dict(), {"model": model.state_dict(), "epoch": 100}]):
+        torch.save(state, tmp_path / f"{number}.pth")
+        loaded = load_reference_mae(tmp_path / f"{number}.pth", **small)
+        assert loaded.settings == model.settings
+        assert_close(loaded.state_dict(), model.state_dict(), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("name", ["none.safetensors", "none.pth", ""])
+@pytest.mark.parametrize("load", [load_mae, load_reference_mae, load_reference_classifier, TF_MAE_Classifier])
+def test_missing_file_is_named(tmp_path, load, name):
+    path = tmp_path / name
+    settings = {} if load in (load_mae, load_reference_mae) else {"num_classes": 3}
+    with pytest.raises(FileNotFoundError, match=re.escape(str(path))):
+        load(path, **settings)
+
+
+@pytest.mark.parametrize("end", [0, 1, 18, 40, 0.1, 0.5, 0.99, -1], ids=str)
+@pytest.mark.parametrize("kind", ["safetensors", "zip.pth", "legacy.pth"])
+def test_truncated_file_is_refused(tmp_path, model, read, kind, end):
+    path = tmp_path / f"mae.{kind}"
+    if kind == "safetensors":
+        save_mae(model, path)
+    else:
+        torch.save(model.state_dict(), path, _use_new_zipfile_serialization=kind == "zip.pth")
+    content = path.read_bytes()
+    path.write_bytes(content[: end if isinstance(end, int) else int(end * len(content))])
+    with refused(path):
+        read(path)
+
+
+@pytest.mark.parametrize("suffix", [".safetensors", ".pth"])
+@pytest.mark.parametrize("name", FOREIGN)
+def test_foreign_bytes_are_refused(tmp_path, read, name, suffix):
+    path = tmp_path / f"foreign{suffix}"
+    path.write_bytes(FOREIGN[name])
+    with refused(path):
+        read(path)
+
+
+@pytest.mark.parametrize(
+    ("metadata", "reason"),
+    [
+        (None, "not one that sktsmae wrote"),
+        ({"format": "pt"}, "not one that sktsmae wrote"),
+        ({"sktsmae": "{"}, "not a readable safetensors file"),
+        ({"sktsmae": "[1]"}, "not one that sktsmae wrote"),
+        (
+            {"sktsmae": json.dumps({"version": 2, "kind": "mae", "settings": {}})},
+            "format version 2 is newer than the 1",
+        ),
+        ({"sktsmae": json.dumps({"version": 1, "kind": "classifier"})}, "holds a 'classifier'; a 'mae' is needed"),
+        ({"sktsmae": json.dumps({"version": 1})}, "a 'mae' is needed"),
+    ],
+)
+def test_safetensors_of_someone_else_or_another_time_is_refused(tmp_path, metadata, reason):
+    path = tmp_path / "other.safetensors"
+    save_file({"weight": torch.zeros(2)}, path, metadata)
+    for load in (load_mae, lambda path: TF_MAE_Classifier(path, 3)):
+        with refused(path) as error:
+            load(path)
+        assert reason in str(error.value)
+
+
+def test_file_with_a_tensor_too_few_or_too_many_names_it(tmp_path, model):
+    path = tmp_path / "mae.safetensors"
+    state = model.state_dict()
+    state["encoder.extra"] = state.pop("encoder.norm.weight")
+    write_safetensors(path, state, {"kind": "mae", "settings": model.settings})
+    with refused(path) as error:
+        load_mae(path)
+    assert "encoder.norm.weight is missing" in str(error.value)
+    assert "encoder.extra is unknown" in str(error.value)
+
+
+class MakesFolder:
+    """Runs code when it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os.mkdir, (str(self.path),)
+
+
+@pytest.mark.parametrize("how", ["torch", "torch-legacy", "pickle"])
+def test_pickle_that_would_run_code_is_refused_and_does_not_run(tmp_path, small, how):
+    path, trace = tmp_path / "evil.pth", tmp_path / "trace"
+    content = {"model": {"encoder.cls_token": torch.zeros(1), "epoch": MakesFolder(trace)}}
+    if how == "pickle":
+        path.write_bytes(pickle.dumps(content, protocol=2))
+    else:
+        torch.save(content, path, _use_new_zipfile_serialization=how == "torch")
+    loads = [load_reference_mae, load_reference_classifier, TF_MAE_Classifier]
+    for load, settings in zip(loads, [{}, {"num_classes": 3}, {"num_classes": 3}], strict=True):
+        with refused(path):
+            load(path, **small, **settings)
+        assert not trace.exists()
+    if how == "pickle":  # the file is dangerous indeed
+        pickle.loads(path.read_bytes())
+        assert trace.is_dir()
+
+
+@pytest.mark.parametrize("error", [OSError("disk full"), KeyboardInterrupt()], ids=["full", "interrupted"])
+@pytest.mark.parametrize("step", ["save_file", "replace"])
+def test_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch, model, step, error):
+    path = tmp_path / "mae.safetensors"
+    save_mae(model, path)
+    content = path.read_bytes()
+
+    def fail(*args: Any, **_: Any) -> None:
+        Path(args[1] if step == "save_file" else args[0]).write_bytes(b"half")
+        raise error
+
+    monkeypatch.setattr(checkpoints if step == "save_file" else os, step, fail)
+    with pytest.raises(type(error)):
+        save_mae(model, path)
+    assert os.listdir(tmp_path) == ["mae.safetensors"]
+    assert path.read_bytes() == content
+
+
+def test_checkpoint_of_another_architecture_names_the_settings_that_differ(tmp_path, small, model):
+    path = tmp_path / "mae.safetensors"
+    save_mae(model, path)
+    changes = {"embed_dim": 32, "cwt_scales": 12, "rope": "raster"}
+    with refused(path) as error:
+        TF_MAE_Classifier(path, num_classes=3, **{**small, **changes})
+    message = str(error.value)
+    for expected in (
+        "embed_dim=32 (in the file 16)",
+        "cwt_scales=12 (in the file 10)",
+        "rope='raster' (in the file 'axial')",
+    ):
+        assert expected in message
+    assert not [name for name in ("depth", "num_heads", "patch_size") if name in message]
+
+
+def test_settings_of_the_decoder_and_the_length_may_differ_from_the_checkpoint(tmp_path, small, model):
+    path = tmp_path / "mae.safetensors"
+    save_mae(model, path)
+    changes = {"decoder_embed_dim": 8, "decoder_num_heads": 2, "mask_ratio": 0.5, "signal_len": 90}
+    classifier = TF_MAE_Classifier(path, num_classes=3, **{**small, **changes})
+    assert classifier(torch.randn(2, 90)).shape == (2, 3)
+
+
+@pytest.mark.parametrize(
+    ("changes", "tensor"),
+    [
+        ({"embed_dim": 32}, "cls_token is (1, 1, 16) in the file and (1, 1, 32) by the settings"),
+        ({"depth": 3}, "blocks.2.norm1.weight is missing"),
+        ({"patch_size_freq": 5}, "patch_embed.proj.weight is (16, 3, 4, 20) in the file"),
+        ({"diff_orders": (0, 1)}, "patch_embed.proj.weight is (16, 3, 4, 20) in the file"),
+    ],
+)
+def test_pth_of_another_architecture_names_the_tensor(tmp_path, small, model, changes, tensor):
+    path = tmp_path / "mae.pth"
+    torch.save(model.state_dict(), path)
+    with refused(path) as error:
+        TF_MAE_Classifier(path, num_classes=3, **{**small, **changes})
+    assert tensor in str(error.value)

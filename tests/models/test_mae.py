@@ -1,0 +1,184 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from torch.testing import assert_close
+
+from sktsmae.functional.patches import patchify
+from sktsmae.functional.wavelets import standardize
+from sktsmae.models import CWT_MAE_RoPE
+
+
+def test_published_example_runs_at_a_small_size():
+    model = CWT_MAE_RoPE(signal_len=300, cwt_scales=64, mask_ratio=0.75, embed_dim=48, depth=2, num_heads=4)
+    loss, pred_spec, pred_time, imgs = model(torch.randn(4, 300))
+    assert loss.shape == ()
+    assert loss > 0
+    assert pred_spec.shape == (4, 16 * 6, 3 * 4 * 50)
+    assert pred_time.shape == (4, 300)
+    assert imgs.shape == (4, 3, 64, 300)
+
+
+@pytest.mark.slow
+def test_published_example_runs_at_its_published_size():
+    model = CWT_MAE_RoPE(signal_len=3000, cwt_scales=64, mask_ratio=0.75)
+    with torch.no_grad():  # the gradients of the whole batch would need tens of gigabytes
+        loss, pred_spec, pred_time, imgs = model(torch.randn(32, 3000))
+    assert torch.isfinite(loss)
+    assert pred_spec.shape == (32, 960, 600)
+    assert pred_time.shape == (32, 3000)
+    assert imgs.shape == (32, 3, 64, 3000)
+    published = {"embed_dim": 768, "depth": 12, "num_heads": 12, "mlp_rank_ratio": 0.5, "time_loss_weight": 1.0}
+    published |= {"decoder_embed_dim": 512, "decoder_depth": 8, "decoder_num_heads": 16}
+    assert published.items() <= model.settings.items()
+
+
+@pytest.mark.parametrize("weight", [0.0, 0.3, 1.0])
+def test_loss_is_the_weighted_sum_of_both(small, weight):
+    model, x, noise = CWT_MAE_RoPE(**small, time_loss_weight=weight), torch.randn(3, 130), torch.rand(3, 21)
+    loss_spec, loss_time = model.losses(model.reconstruct(model.scalogram(x), noise), x)
+    assert_close(model(x, noise)[0], loss_spec + weight * loss_time)
+
+
+def test_losses_are_those_of_the_masked_patches_and_of_the_standardised_signal(small):
+    model, x = CWT_MAE_RoPE(**small), 5 + 3 * torch.randn(3, 130)
+    out = model.reconstruct(model.scalogram(x), torch.rand(3, 21))
+    # Values of ragged patches that lie outside the 10 x 130 image are padding.
+    inside = patchify(torch.ones(3, 3, 10, 130), (4, 20)) == 1
+    error = (out.pred_spec - out.target).square()
+    each = [error[b, n][inside[b, n]].mean() for b, n in out.mask.nonzero().tolist()]
+    loss_spec, loss_time = model.losses(out, x)
+    assert_close(loss_spec, torch.stack(each).mean())
+    assert_close(loss_time, (out.pred_time - standardize(x, -1)).square().mean())
+
+
+def test_noise_decides_the_mask(small):
+    model, x, noise = CWT_MAE_RoPE(**small).eval(), torch.randn(3, 130), torch.rand(3, 21)
+    first, second, other = (model(x, n)[0] for n in (noise, noise, noise.flip(1)))
+    assert torch.equal(first, second)
+    assert first != other
+    torch.manual_seed(1)
+    drawn = model(x)[0]
+    torch.manual_seed(1)
+    assert torch.equal(model(x, torch.rand(3, 21))[0], drawn)
+
+
+@pytest.mark.parametrize(("mask_ratio", "kept"), [(0.75, 5), (0.5, 10), (0.9, 2)])
+def test_mask_ratio_decides_how_many_patches_the_encoder_sees(small, mask_ratio, kept):
+    model = CWT_MAE_RoPE(**small, mask_ratio=mask_ratio)
+    out = model.reconstruct(model.scalogram(torch.randn(3, 130)))
+    assert out.latent.shape == (3, 1 + kept, 16)
+    assert out.mask.sum(1).tolist() == [21 - kept] * 3
+    assert model.mask_ratio == mask_ratio
+
+
+def test_masked_patches_do_not_influence_the_prediction(small):
+    model, noise = CWT_MAE_RoPE(**small).eval(), torch.rand(3, 21)
+    image = model.scalogram(torch.randn(3, 130))
+    out = model.reconstruct(image, noise)
+    shown = (1 - out.mask).reshape(3, 1, 3, 7).repeat_interleave(4, 2).repeat_interleave(20, 3)[..., :10, :130]
+    changed = model.reconstruct(torch.where(shown == 1, image, torch.randn_like(image)), noise)
+    assert torch.equal(changed.latent, out.latent)
+    assert torch.equal(changed.pred_spec, out.pred_spec)
+    assert torch.equal(changed.pred_time, out.pred_time)
+
+
+@pytest.mark.parametrize("rope", ["axial", "raster"])
+def test_channels_are_sequences_of_their_own(small, rope):
+    model, x, noise = CWT_MAE_RoPE(**small, rope=rope).eval(), torch.randn(2, 3, 130), torch.rand(2, 3, 21)
+    loss, pred_spec, pred_time, imgs = model(x, noise)
+    assert pred_spec.shape == (2, 3, 21, 240)
+    assert pred_time.shape == (2, 3, 130)
+    assert imgs.shape == (2, 3, 3, 10, 130)
+    losses = []
+    for channel in range(3):
+        alone = model(x[:, channel], noise[:, channel])
+        losses.append(alone[0])
+        assert_close(pred_spec[:, channel], alone[1])
+        assert_close(pred_time[:, channel], alone[2])
+        assert_close(imgs[:, channel], alone[3])
+    assert_close(loss, torch.stack(losses).mean())
+
+
+def test_spectrogram_stands_for_the_signal_it_was_made_of(small):
+    model, x, noise = CWT_MAE_RoPE(**small).eval(), torch.randn(2, 3, 130), torch.rand(2, 3, 21)
+    spectrogram = model.scalogram.transform(x).flatten(1, 2)
+    assert spectrogram.shape == (2, 9, 10, 130)
+    images = [model.scalogram(signal).flatten(0, 1) for signal in (x, spectrogram)]
+    latents = [model.reconstruct(image, noise.flatten(0, 1)).latent for image in images]
+    assert_close(*latents)
+    for ours, theirs in zip(model(spectrogram, noise)[1:], model(x, noise)[1:], strict=True):
+        assert_close(ours, theirs)
+
+
+def test_waveform_target_of_a_spectrogram_is_the_finest_scale_of_the_first_view(small):
+    model, spectrogram, noise = CWT_MAE_RoPE(**small).eval(), torch.randn(2, 6, 10, 130), torch.rand(2, 2, 21)
+    image = model.scalogram(spectrogram).flatten(0, 1)
+    _, loss_time = model.losses(model.reconstruct(image, noise.flatten(0, 1)), spectrogram)
+    _, _, pred_time, _ = model(spectrogram, noise)
+    target = standardize(spectrogram[:, [0, 3], 0], -1)
+    assert_close(loss_time, (pred_time - target).square().mean())
+
+
+@pytest.mark.parametrize("rope", ["axial", "raster"])
+def test_every_weight_learns(small, rope):
+    model = CWT_MAE_RoPE(**small, rope=rope)
+    model(torch.randn(3, 130), torch.rand(3, 21))[0].backward()
+    assert [name for name, p in model.named_parameters() if p.grad is None or not p.grad.any()] == []
+
+
+@pytest.mark.parametrize("rope", ["axial", "raster"])
+def test_one_batch_can_be_learnt_by_heart(rope):
+    model = CWT_MAE_RoPE(
+        signal_len=64,
+        cwt_scales=8,
+        patch_size_time=16,
+        embed_dim=32,
+        depth=1,
+        num_heads=2,
+        decoder_embed_dim=32,
+        decoder_depth=1,
+        decoder_num_heads=2,
+        rope=rope,
+    )
+    x, noise = torch.randn(4, 64), torch.rand(4, 8)
+    optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
+    image, first = model.scalogram(x), None
+    for _ in range(150):
+        loss_spec, loss_time = model.losses(model.reconstruct(image, noise), x)
+        first = first or loss_spec.item()
+        optimizer.zero_grad()
+        (loss_spec + loss_time).backward()
+        optimizer.step()
+    assert loss_spec.item() < 0.05 * first
+
+
+@pytest.mark.parametrize("signal_len", [1, 7, 50, 51, 130])
+def test_any_length_can_be_trained_on(small, signal_len):
+    model = CWT_MAE_RoPE(**{**small, "signal_len": signal_len, "mask_ratio": 0.5})
+    loss, _, pred_time, imgs = model(torch.randn(2, signal_len))
+    assert torch.isfinite(loss)
+    assert pred_time.shape == (2, signal_len)
+    assert imgs.shape == (2, 3, 10, signal_len)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"rope": "spiral"}, ["rope='spiral'"]),
+        ({"embed_dim": 16, "num_heads": 3}, ["embed_dim=16", "num_heads=3"]),
+        ({"embed_dim": 12, "num_heads": 2}, ["embed_dim", "num_heads", "6"]),
+        ({"decoder_embed_dim": 16, "decoder_num_heads": 3}, ["decoder_embed_dim=16", "decoder_num_heads=3"]),
+        ({"decoder_embed_dim": 18, "decoder_num_heads": 3}, ["decoder_embed_dim", "decoder_num_heads", "6"]),
+        ({"diff_orders": (0, 3)}, ["diff_orders=", "0, 3"]),
+        ({"cwt_scales": 0}, ["cwt_scales=0"]),
+        ({"mask_ratio": 1.0}, ["mask_ratio=1.0"]),
+        ({"mask_ratio": 0.99}, ["mask_ratio=0.99", "21"]),
+        ({"signal_len": 0}, ["signal_len=0"]),
+        ({"patch_size_time": 0}, ["patch_size_time=0"]),
+        ({"depth": 0}, ["depth=0"]),
+    ],
+)
+def test_impossible_settings_are_named(small, changes, words):
+    with pytest.raises(ValueError, match="".join(f"(?=.*{word})" for word in words)):
+        CWT_MAE_RoPE(**{**small, **changes})
