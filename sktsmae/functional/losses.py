@@ -25,7 +25,7 @@ def masked_patch_loss(pred: Tensor, target: Tensor, mask: Tensor, valid: Tensor 
     Tensor of shape (), float32
         The loss.
     """
-    error = (pred.float() - target.float()).square()
+    error = F.mse_loss(pred.float(), target.float(), reduction="none")
     patch_error = error.mean(-1) if valid is None else (error * valid).sum(-1) / valid.sum(-1)
     return (patch_error * mask).sum() / mask.sum()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -87,20 +88,8 @@ class Scalogram(nn.Module):
         # A spectrogram in low precision would lose what its standardisation is about to bring out.
         with torch.autocast(x.device.type, enabled=False):
             x = x.float()
-            image = x.unflatten(1, (-1, self.num_views)) if x.ndim == 4 else self.transform(x)
-            return standardize(image, (-2, -1)) if self.standardize else image
-
-    def transform(self, x: Tensor) -> Tensor:
-        """Transform signals without standardising the images.
-
-        Parameters
-        ----------
-        x : Tensor of shape (B, T) or (B, M, T), float32
-            Signals.
-
-        Returns
-        -------
-        Tensor of shape (B, V, S, T) or (B, M, V, S, T), float32
-            Wavelet coefficients.
-        """
-        return cwt(differences(x, self.diff_orders), self.scales)
+            finish = partial(standardize, dim=(-2, -1)) if self.standardize else None
+            if x.ndim < 4:
+                return cwt(differences(x, self.diff_orders), self.scales, finish)
+            image: Tensor = x.unflatten(1, (-1, self.num_views))  # (B, M, V, S, T)
+            return image if finish is None else finish(image)
