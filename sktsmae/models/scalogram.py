@@ -93,3 +93,18 @@ class Scalogram(nn.Module):
                 return cwt(differences(x, self.diff_orders), self.scales, finish)
             image: Tensor = x.unflatten(1, (-1, self.num_views))  # (B, M, V, S, T)
             return image if finish is None else finish(image)
+
+    def transform(self, x: Tensor) -> Tensor:
+        """Transform signals without standardising the images.
+
+        Parameters
+        ----------
+        x : Tensor of shape (B, T) or (B, M, T), float32
+            Signals.
+
+        Returns
+        -------
+        Tensor of shape (B, V, S, T) or (B, M, V, S, T), float32
+            Wavelet coefficients.
+        """
+        return cwt(differences(x, self.diff_orders), self.scales)

@@ -19,22 +19,12 @@ from sklearn.preprocessing import StandardScaler
 
 from sktsmae import MAEClassifier, MAEPretrainer
 
+# fmt: off
 SETS = [
-    "BME",
-    "Coffee",
-    "ECG200",
-    "GunPoint",
-    "ItalyPowerDemand",
-    "MoteStrain",
-    "Plane",
-    "PowerCons",
-    "SonyAIBORobotSurface1",
-    "SyntheticControl",
-    "ToeSegmentation1",
-    "Trace",
-    "TwoLeadECG",
-    "UMD",
+    "BME", "Coffee", "ECG200", "GunPoint", "ItalyPowerDemand", "MoteStrain", "Plane", "PowerCons",
+    "SonyAIBORobotSurface1", "SyntheticControl", "ToeSegmentation1", "Trace", "TwoLeadECG", "UMD",
 ]
+# fmt: on
 PUBLISHED = {
     "MiniRocket [tsml]": "MiniRocket",
     "InceptionTime [tsml]": "InceptionTime",
