@@ -200,7 +200,11 @@ def standardize(x: Tensor, dim: int | tuple[int, ...]) -> Tensor:
     """
     dims = (dim,) if isinstance(dim, int) else dim
     count = math.prod(x.shape[axis] for axis in dims)
-    centred = x - x.mean(dims, keepdim=True)
+    anchor = x
+    for axis in dims:
+        anchor = anchor.narrow(axis, 0, 1)
+    shifted = x - anchor  # so that a constant gives zeros, however large it is
+    centred = shifted - shifted.mean(dims, keepdim=True)
     # Several times faster than torch.var, and exact: the mean is subtracted already.
     norm: Tensor = torch.linalg.vector_norm(centred, dim=dims, keepdim=True)
     return centred / (norm / math.sqrt(max(1, count - 1))).clamp(min=STD_FLOOR)
