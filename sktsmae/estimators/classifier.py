@@ -30,7 +30,7 @@ from sklearn.utils.validation import (
 from torch import Tensor, nn
 
 from ..functional.losses import weighted_cross_entropy
-from ..models import Encoder, LatentReasoningHead, ResidualMLPHead, SignalClassifier
+from ..models import Encoder, LatentReasoningHead, MultichannelHead, ResidualMLPHead, SignalClassifier
 from ..models.checkpoints import build_from, load_matching, read_safetensors, write_safetensors
 from ..models.classifier import encode_patches, encoder_settings, load_encoder
 from ..models.encoder import build_encoder
@@ -45,7 +45,7 @@ from ._validation import (
     resolve_device,
     unchanged_on_error,
 )
-from .pretrainer import MAEPretrainer, embed, num_embeddings, require_views
+from .pretrainer import MAEPretrainer, embed, num_channels, require_views
 
 
 class WeightedCrossEntropy(nn.Module):
@@ -109,7 +109,7 @@ class MAEClassifier(CPUPickleMixin, ClassNamePrefixFeaturesOutMixin, Transformer
         Weights of the classes.
     unlabeled : object, default=None
         The value of `y` that marks unlabelled rows, such as -1; they serve pre-training alone. None: all have labels.
-    max_epochs : int, default=100
+    max_epochs : int, default=60
         Passes over the labelled data.
     batch_size : int, default=32
         Signals a step.
@@ -205,7 +205,7 @@ class MAEClassifier(CPUPickleMixin, ClassNamePrefixFeaturesOutMixin, Transformer
         label_smoothing: float = 0.1,
         class_weight: Any = None,
         unlabeled: Any = None,
-        max_epochs: int = 100,
+        max_epochs: int = 60,
         batch_size: int = 32,
         lr: float = 1e-3,
         weight_decay: float = 0.05,
@@ -422,7 +422,7 @@ class MAEClassifier(CPUPickleMixin, ClassNamePrefixFeaturesOutMixin, Transformer
 
     @property
     def _n_features_out(self) -> int:
-        return num_embeddings(self.model_, self.input_shape_)
+        return num_channels(self.input_shape_, self.model_.encoder) * self.model_.encoder.embed_dim
 
     def _check_targets(self, X: np.ndarray, y: Any, sample_weight: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return the labelled rows, their class indices and their weights, of mean 1; set `classes_`."""
@@ -506,9 +506,13 @@ class MAEClassifier(CPUPickleMixin, ClassNamePrefixFeaturesOutMixin, Transformer
 
     def _build_head(self, encoder: Encoder) -> nn.Module:
         sizes = (encoder.embed_dim, len(self.classes_))
+        head: nn.Module
         if self.head == "reasoning":
-            return LatentReasoningHead(*sizes, encoder.num_heads, self.num_reasoning_tokens, self.dropout)
-        return ResidualMLPHead(*sizes, self.num_res_blocks, self.hidden_dim, self.dropout)
+            head = LatentReasoningHead(*sizes, encoder.num_heads, self.num_reasoning_tokens, self.dropout)
+        else:
+            head = ResidualMLPHead(*sizes, self.num_res_blocks, self.hidden_dim, self.dropout)
+        channels = num_channels(self.input_shape_, encoder)
+        return head if channels == 1 else MultichannelHead(head, channels, encoder.embed_dim)
 
     def _tokens(self, X: np.ndarray, rows: np.ndarray, device: torch.device) -> np.ndarray:
         """Return the patch tokens of some rows, (m, M * N, D)."""

@@ -73,8 +73,8 @@ class MAEPretrainer(CPUPickleMixin, ClassNamePrefixFeaturesOutMixin, Transformer
     diff_orders : tuple of {0, 1, 2}, default=(0, 1, 2)
         The views of a signal: itself, its first and its second difference.
     patch_size : "auto" or tuple of int, default="auto"
-        Scales and samples of a patch; "auto" makes a grid of about 8 x 16 patches, finer for long signals.
-    embed_dim, depth, num_heads : int, default=64, 4 and 4
+        Scales and samples of a patch; "auto" makes a grid of about 4 x 16 patches, finer for long signals.
+    embed_dim, depth, num_heads : int, default=64, 4 and 2
         Size of the encoder. The published size is one call:
         ``MAEPretrainer(patch_size=(4, 50), embed_dim=768, depth=12, num_heads=12, decoder_embed_dim=512,
         decoder_depth=8)``.
@@ -90,7 +90,7 @@ class MAEPretrainer(CPUPickleMixin, ClassNamePrefixFeaturesOutMixin, Transformer
         Weight of the waveform's loss beside the spectrogram's.
     pooling : {"mean", "max", "cls"}, default="mean"
         How the tokens of a channel become one embedding.
-    max_epochs : int, default=100
+    max_epochs : int, default=60
         Passes over the data; 0 leaves the encoder untrained.
     batch_size : int, default=64
         Signals a step.
@@ -186,7 +186,7 @@ class MAEPretrainer(CPUPickleMixin, ClassNamePrefixFeaturesOutMixin, Transformer
         patch_size: str | tuple[int, int] = "auto",
         embed_dim: int = 64,
         depth: int = 4,
-        num_heads: int = 4,
+        num_heads: int = 2,
         mlp_rank_ratio: float = 0.5,
         decoder_embed_dim: int = 64,
         decoder_depth: int = 1,
@@ -194,7 +194,7 @@ class MAEPretrainer(CPUPickleMixin, ClassNamePrefixFeaturesOutMixin, Transformer
         mask_ratio: float = 0.75,
         time_loss_weight: float = 1.0,
         pooling: str = "mean",
-        max_epochs: int = 100,
+        max_epochs: int = 60,
         batch_size: int = 64,
         lr: float = 1e-3,
         weight_decay: float = 0.05,
@@ -418,7 +418,7 @@ class MAEPretrainer(CPUPickleMixin, ClassNamePrefixFeaturesOutMixin, Transformer
 
     @property
     def _n_features_out(self) -> int:
-        return num_embeddings(self.model_, self.input_shape_)
+        return num_channels(self.input_shape_, self.model_.encoder) * self.model_.encoder.embed_dim
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
@@ -510,29 +510,28 @@ def auto_patch_size(num_scales: int, n_timepoints: int) -> tuple[int, int]:
     Returns
     -------
     tuple of int
-        Scales and samples of a patch: 8 rows; 16 columns, or up to 64 of 50 samples for long signals.
+        Scales and samples of a patch: 4 rows; 16 columns, or up to 64 of 50 samples for long signals.
     """
     columns_for_short, columns_for_long = -(-n_timepoints // 16), -(-n_timepoints // 64)
-    return -(-num_scales // 8), max(columns_for_long, min(50, columns_for_short))
+    return -(-num_scales // 4), max(columns_for_long, min(50, columns_for_short))
 
 
-def num_embeddings(model: CWT_MAE_RoPE | SignalClassifier, input_shape: tuple[int, ...]) -> int:
-    """Count the features that `embed` gives.
+def num_channels(input_shape: tuple[int, ...], encoder: Encoder) -> int:
+    """Count the channels of a sample.
 
     Parameters
     ----------
-    model : CWT_MAE_RoPE or SignalClassifier
-        Has a scalogram and an encoder.
     input_shape : tuple of int
         Shape of one sample: (T,), (M, T) or (M * V, S, T).
+    encoder : Encoder
+        Knows the views V.
 
     Returns
     -------
     int
-        M * D.
+        Channels M.
     """
-    num_channels = {1: 1, 2: input_shape[0], 3: input_shape[0] // model.scalogram.num_views}[len(input_shape)]
-    return num_channels * model.encoder.embed_dim
+    return {1: 1, 2: input_shape[0], 3: input_shape[0] // encoder.image_size[0]}[len(input_shape)]
 
 
 def embed(

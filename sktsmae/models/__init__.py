@@ -7,7 +7,7 @@ H heads, C classes, P values of a patch.
 from .classifier import SignalClassifier, TF_MAE_Classifier, load_reference_classifier
 from .decoder import Decoder
 from .encoder import Encoder
-from .heads import LatentReasoningHead, ResidualMLPHead
+from .heads import LatentReasoningHead, MultichannelHead, ResidualMLPHead
 from .mae import CWT_MAE_RoPE, Reconstruction, load_mae, load_reference_mae, save_mae
 from .scalogram import Scalogram
 
@@ -16,6 +16,7 @@ __all__ = [
     "Decoder",
     "Encoder",
     "LatentReasoningHead",
+    "MultichannelHead",
     "Reconstruction",
     "ResidualMLPHead",
     "Scalogram",

@@ -160,3 +160,51 @@ class ResidualMLPHead(nn.Module):
         x = self.dropout(self.act(self.proj(self.norm_in(tokens.mean(1)))))
         logits: Tensor = self.classifier(self.norm(self.blocks(x)))
         return logits
+
+
+class MultichannelHead(nn.Module):
+    """Tells the channels' tokens apart before they meet: each channel has a projection of its own.
+
+    All channels share one encoder, so without it a head could not know which channel a token comes from. The
+    projections start near the identity.
+
+    Parameters
+    ----------
+    head : nn.Module
+        Maps tokens (B, M * N, D) to logits (B, C).
+    num_channels : int
+        Channels M.
+    embed_dim : int
+        Embedding size D.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sktsmae.models import MultichannelHead, ResidualMLPHead
+    >>> MultichannelHead(ResidualMLPHead(48, num_classes=5), 6, 48)(torch.randn(2, 6 * 30, 48)).shape
+    torch.Size([2, 5])
+    """
+
+    def __init__(self, head: nn.Module, num_channels: int, embed_dim: int) -> None:
+        super().__init__()
+        self.head = head
+        self.weight = nn.Parameter(torch.eye(embed_dim).repeat(num_channels, 1, 1))  # (M, D, D)
+        with torch.no_grad():
+            self.weight.add_(0.02 * torch.randn_like(self.weight))
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Score the classes.
+
+        Parameters
+        ----------
+        tokens : Tensor of shape (B, M * N, D)
+            Patch tokens, channel after channel.
+
+        Returns
+        -------
+        Tensor of shape (B, C)
+            Logits.
+        """
+        channels = tokens.unflatten(1, (len(self.weight), -1))  # (B, M, N, D)
+        logits: Tensor = self.head((channels @ self.weight).flatten(1, 2))
+        return logits
