@@ -88,7 +88,11 @@ def as_fetched(batch: Any) -> Any:
 
 @torch.inference_mode()
 def map_batches(
-    function: Callable[[Tensor], Tensor], X: np.ndarray, batch_size: int, device: torch.device
+    function: Callable[[Tensor], Tensor],
+    X: np.ndarray,
+    batch_size: int,
+    device: torch.device,
+    rows: np.ndarray | None = None,
 ) -> np.ndarray:
     """Apply a function batch by batch.
 
@@ -102,18 +106,21 @@ def map_batches(
         Samples at a time.
     device : torch.device
         Where the function computes.
+    rows : ndarray of int of shape (m,), default=None
+        Which samples, at least one; None for all.
 
     Returns
     -------
-    ndarray of shape (n, ...), float32
+    ndarray of shape (m, ...), float32
         The results.
     """
-    out: np.ndarray | None = None
-    for start in range(0, len(X), batch_size):
-        batch = load_batch(X, slice(start, start + batch_size)).to(device)
+    count = len(X) if rows is None else len(rows)
+    out = np.empty(0)
+    for start in range(0, count, batch_size):
+        part = slice(start, min(count, start + batch_size))
+        batch = load_batch(X, part if rows is None else rows[part]).to(device)
         result = function(batch).cpu().numpy()
-        if out is None:
-            out = np.empty((len(X), *result.shape[1:]), dtype=result.dtype)
-        out[start : start + len(result)] = result
-    assert out is not None, "checked input has a sample"
+        if start == 0:
+            out = np.empty((count, *result.shape[1:]), dtype=result.dtype)
+        out[part] = result
     return out

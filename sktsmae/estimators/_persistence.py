@@ -39,11 +39,30 @@ def dump_estimator(estimator: BaseEstimator) -> dict[str, Any]:
     dict
         Its parameters, those left out that are objects, and its fitted attributes.
     """
-    params = {name: plain(value) for name, value in estimator.get_params(deep=False).items()}
+    params = {name: _encode(value) for name, value in estimator.get_params(deep=False).items()}
     fitted = {name: plain(getattr(estimator, name)) for name in _KEPT if hasattr(estimator, name)}
     if hasattr(estimator, "feature_names_in_"):
         fitted["feature_names_in_"] = estimator.feature_names_in_.tolist()
     return {"params": {name: value for name, value in params.items() if _is_json(value)}, "fitted": fitted}
+
+
+def params_of(description: dict[str, Any]) -> dict[str, Any]:
+    """Return the parameters that `dump_estimator` described.
+
+    Parameters
+    ----------
+    description : dict
+        From `dump_estimator`.
+
+    Returns
+    -------
+    dict
+        Arguments of the estimator.
+    """
+    return {
+        name: dict(value["items"]) if isinstance(value, dict) else value
+        for name, value in description["params"].items()
+    }
 
 
 def restore_fitted(estimator: BaseEstimator, description: dict[str, Any]) -> None:
@@ -62,6 +81,13 @@ def restore_fitted(estimator: BaseEstimator, description: dict[str, Any]) -> Non
         elif name == "feature_names_in_":
             value = np.array(value, dtype=object)
         setattr(estimator, name, value)
+
+
+def _encode(value: Any) -> Any:
+    """Return what JSON keeps as it is: a dict as its items, since its keys may be numbers."""
+    if isinstance(value, dict):
+        return {"items": [[plain(key), plain(entry)] for key, entry in value.items()]}
+    return plain(value)
 
 
 def _is_json(value: Any) -> bool:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator
+from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import StrOptions
 from skorch import NeuralNet
@@ -107,8 +108,9 @@ class Net(NeuralNet):
             return super().infer(x, **fit_params)
 
     def release(self) -> None:
-        """Drop what only training needs: the optimiser, the callbacks and the records of single batches."""
+        """Drop what only training needs: optimiser, callbacks, held-out samples and the records of single batches."""
         self.optimizer_ = None
+        self.train_split = None
         self.parameter_groups = []
         self.callbacks = None
         self.callbacks_: list[Any] = []
@@ -179,7 +181,7 @@ def train(
     module: nn.Module,
     criterion: type[nn.Module],
     dataset: SignalDataset,
-    validation: SignalDataset | None,
+    validation: SignalDataset,
     device: torch.device,
     layer_decay: float = 1.0,
     **criterion_settings: Any,
@@ -196,8 +198,8 @@ def train(
         Maps the module's output and a batch's targets to the loss.
     dataset : SignalDataset
         Samples to train on.
-    validation : SignalDataset or None
-        Samples to stop by.
+    validation : SignalDataset
+        Samples to stop by; none if it is empty.
     device : torch.device
         Where to compute.
     layer_decay : float, default=1
@@ -213,13 +215,13 @@ def train(
     steps = estimator.max_epochs * math.ceil(len(dataset) / estimator.batch_size)
     schedule = partial(warmup_cosine, total=steps, warmup=max(1, round(estimator.warmup_fraction * steps)))
     progress = Progress(type(estimator).__name__, estimator.max_epochs)
-    callbacks: list[Any] = [("schedule", LRScheduler(LambdaLR, lr_lambda=schedule, step_every="batch"))]
+    callbacks: list[Any] = [("_schedule", LRScheduler(LambdaLR, lr_lambda=schedule, step_every="batch"))]
     if estimator.gradient_clip is not None:
-        callbacks.append(("clip", GradientNormClipping(estimator.gradient_clip)))
-    if validation is not None:
-        callbacks.append(("stop", EarlyStopping(patience=estimator.n_iter_no_change, load_best=True)))
+        callbacks.append(("_clip", GradientNormClipping(estimator.gradient_clip)))
+    if len(validation):
+        callbacks.append(("_stop", EarlyStopping(patience=estimator.n_iter_no_change, load_best=True)))
     if estimator.verbose:
-        callbacks.append(("progress", progress))
+        callbacks.append(("_progress", progress))
     net = Net(
         module,
         criterion,
@@ -231,7 +233,7 @@ def train(
         iterator_train__shuffle=True,
         iterator_train__collate_fn=as_fetched,
         iterator_valid__collate_fn=as_fetched,
-        train_split=None if validation is None else predefined_split(validation),
+        train_split=predefined_split(validation) if len(validation) else None,
         callbacks=callbacks + copy.deepcopy(estimator.callbacks or []),
         verbose=0,
         device=str(device),
@@ -239,19 +241,60 @@ def train(
         autocast=estimator.precision == "bfloat16" or (estimator.precision == "auto" and device.type == "cuda"),
     )
     net.initialize()
-    net.notify("on_train_begin", X=dataset, y=None)
-    try:
-        net.fit_loop(dataset)
-    except KeyboardInterrupt:
-        # skorch's early stopping interrupts too; anything else comes from the user and is theirs.
-        if not _stopped_early(net):
-            raise
-    finally:
-        progress.close()
-    net.notify("on_train_end", X=dataset, y=None)
+    if estimator.max_epochs:
+        net.notify("on_train_begin", X=dataset, y=None)
+        try:
+            net.fit_loop(dataset)
+        except KeyboardInterrupt:
+            # skorch's early stopping interrupts too; anything else comes from the user and is theirs.
+            if not _stopped_early(net):
+                raise
+        finally:
+            progress.close()
+        net.notify("on_train_end", X=dataset, y=None)
     module.eval()
     net.release()
     return net
+
+
+def hold_out(
+    estimator: BaseEstimator, count: int, seed: int, labels: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Split samples for early stopping, where that is asked for.
+
+    Parameters
+    ----------
+    estimator : BaseEstimator
+        Its `early_stopping` and `validation_fraction`.
+    count : int
+        Number of samples.
+    seed : int
+        Seeds the split.
+    labels : ndarray of shape (count,), default=None
+        Classes that both parts hold in proportion.
+
+    Returns
+    -------
+    train, validation : ndarray of int
+        Indices; none in the second without `early_stopping`.
+
+    Raises
+    ------
+    ValueError
+        If a part would be empty, or a class too small.
+    """
+    index = np.arange(count)
+    if not estimator.early_stopping:
+        return index, index[:0]
+    fraction = estimator.validation_fraction
+    try:
+        train_rows, valid_rows = train_test_split(index, test_size=fraction, stratify=labels, random_state=seed)
+    except ValueError as error:
+        raise ValueError(
+            f"early_stopping=True cannot hold out validation_fraction={fraction} of {count} samples ({error}); choose "
+            "another fraction or early_stopping=False."
+        ) from error
+    return train_rows, valid_rows
 
 
 def parameter_groups(
@@ -286,8 +329,9 @@ def parameter_groups(
     for name, parameter in named:
         level = levels[name]
         rate = lr if level is None else lr * layer_decay ** (top - level)
-        is_matrix = parameter.ndim > 1 and not re.search(r"(token|tokens|pos_embed)$", name)
-        groups.setdefault((rate, weight_decay if is_matrix else 0.0), []).append(parameter)
+        # Matrices and convolutions; tokens, position embeddings and projections of channels have three axes.
+        decay = weight_decay if parameter.ndim in (2, 4) else 0.0
+        groups.setdefault((rate, decay), []).append(parameter)
     return [{"params": group, "lr": rate, "weight_decay": decay} for (rate, decay), group in groups.items()]
 
 

@@ -74,6 +74,11 @@ def check_signals(estimator: BaseEstimator, X: Any, *, reset: bool, min_samples:
             raise ValueError(f"X has shape {checked.shape}: every axis must have at least one entry.")
         if reset:
             estimator.n_features_in_ = checked.shape[1]
+            vars(estimator).pop("feature_names_in_", None)  # of an earlier fit on a DataFrame
+    if checked.dtype.kind not in "biuf":
+        raise ValueError(f"X has dtype {checked.dtype}; give numbers.")
+    if checked.dtype.itemsize > 4 and max(checked.max(), -checked.min()) > np.finfo(np.float32).max:
+        raise ValueError("X holds values too large for float32, beyond 3.4e38; scale the signals down.")
     if reset:
         estimator.input_shape_ = checked.shape[1:]
     elif estimator.input_shape_ != checked.shape[1:]:
@@ -106,8 +111,7 @@ def resolve_device(device: str | torch.device, fitted: bool = False) -> torch.de
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         resolved = torch.device(device)
-        if resolved.type != "cpu":
-            torch.empty(0, device=resolved)
+        torch.zeros(1, device=resolved).cpu()  # there, and able to compute
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         message = f"device={str(device)!r} is not available on this machine"
         if not fitted:
@@ -138,7 +142,8 @@ def unchanged_on_error(estimator: BaseEstimator) -> Iterator[None]:
 def _as_array(X: Any) -> Any:
     """Return X as something with axes: an array, a sparse matrix (refused later), or a DataFrame."""
     if isinstance(X, torch.Tensor):
-        return X.detach().cpu().numpy()
+        X = X.detach().cpu()
+        return (X.float() if X.dtype is torch.bfloat16 else X).numpy()  # numpy has no bfloat16
     if hasattr(X, "ndim") and hasattr(X, "shape"):
         if X.ndim == 1 and X.dtype == object and len({np.size(row) for row in X if not isinstance(row, str)}) > 1:
             raise ValueError(_RAGGED)

@@ -17,7 +17,6 @@ from sklearn.base import (
     clone,
 )
 from sklearn.frozen import FrozenEstimator
-from sklearn.model_selection import train_test_split
 from sklearn.utils import Tags, column_or_1d, compute_sample_weight
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.multiclass import check_classification_targets
@@ -35,8 +34,8 @@ from ..models.checkpoints import build_from, load_matching, read_safetensors, wr
 from ..models.classifier import encode_patches, encoder_settings, load_encoder
 from ..models.encoder import build_encoder
 from ._batches import SignalDataset, map_batches
-from ._persistence import CPUPickleMixin, dump_estimator, restore_fitted
-from ._training import TRAINING_CONSTRAINTS, draw_seed, history_rows, seeded, train
+from ._persistence import CPUPickleMixin, dump_estimator, params_of, restore_fitted
+from ._training import TRAINING_CONSTRAINTS, draw_seed, history_rows, hold_out, seeded, train
 from ._validation import (
     NON_NEGATIVE_INT,
     POSITIVE_INT,
@@ -46,6 +45,8 @@ from ._validation import (
     unchanged_on_error,
 )
 from .pretrainer import MAEPretrainer, embed, num_channels, require_views
+
+_HEAD_PARAMETERS = ("head", "num_reasoning_tokens", "num_res_blocks", "hidden_dim", "dropout")
 
 
 class WeightedCrossEntropy(nn.Module):
@@ -274,11 +275,10 @@ class MAEClassifier(CPUPickleMixin, ClassNamePrefixFeaturesOutMixin, Transformer
             X = check_signals(self, X, reset=True, min_samples=2)
             rows, labels, weights = self._check_targets(X, y, sample_weight)
             seed = draw_seed(self.random_state)
-            train_rows, valid_rows = np.arange(len(rows)), np.arange(0)
-            if self.early_stopping:
-                train_rows, valid_rows = self._hold_out(labels, seed)
+            train_rows, valid_rows = hold_out(self, len(rows), seed, labels)
             self.pretrainer_ = self._fit_pretrainer(X, seed)
             with seeded(seed, device):
+                self._head = {name: getattr(self, name) for name in _HEAD_PARAMETERS}
                 self.model_, self._settings = self._build(X)
                 module: nn.Module = self.model_
                 if self.finetune == "head":
@@ -294,7 +294,7 @@ class MAEClassifier(CPUPickleMixin, ClassNamePrefixFeaturesOutMixin, Transformer
                     module,
                     WeightedCrossEntropy,
                     train_set,
-                    valid_set if len(valid_set) else None,
+                    valid_set,
                     device,
                     layer_decay=self.layer_decay,
                     label_smoothing=self.label_smoothing,
@@ -370,6 +370,7 @@ class MAEClassifier(CPUPickleMixin, ClassNamePrefixFeaturesOutMixin, Transformer
         metadata = {
             "kind": "classifier",
             "settings": self._settings,
+            "head": self._head,
             "classes": {"values": self.classes_.tolist(), "dtype": self.classes_.dtype.str},
             "estimator": dump_estimator(self),
         }
@@ -397,11 +398,11 @@ class MAEClassifier(CPUPickleMixin, ClassNamePrefixFeaturesOutMixin, Transformer
             If the file is truncated or not one of these.
         """
         state, metadata = read_safetensors(path, kind="classifier")
-        classifier = cls(**metadata["estimator"]["params"])
+        classifier = cls(**params_of(metadata["estimator"]))
         restore_fitted(classifier, metadata["estimator"])
         classes = metadata["classes"]
         classifier.classes_ = np.array(classes["values"], dtype=classes["dtype"])
-        classifier._settings = metadata["settings"]
+        classifier._settings, classifier._head = metadata["settings"], metadata["head"]
         scalogram, encoder = build_from(build_encoder, metadata, path)
         classifier.model_ = SignalClassifier(scalogram, encoder, classifier._build_head(encoder))
         load_matching(classifier.model_, state, path)
@@ -428,35 +429,29 @@ class MAEClassifier(CPUPickleMixin, ClassNamePrefixFeaturesOutMixin, Transformer
         """Return the labelled rows, their class indices and their weights, of mean 1; set `classes_`."""
         if y is None:
             raise ValueError("MAEClassifier requires y to be passed, but the target y is None.")
-        y = column_or_1d(y, warn=True)
+        y, labelled = _read_labels(y, self.unlabeled)
         check_consistent_length(X, y)
-        if y.dtype.kind == "f":
-            assert_all_finite(y, input_name="y")
         weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-        labelled = np.ones(len(y), dtype=bool) if self.unlabeled is None else _differs(y, self.unlabeled)
         rows = np.flatnonzero(labelled & (weights > 0))
-        check_classification_targets(y[rows])
-        self.classes_, labels = np.unique(y[rows], return_inverse=True)
+        if y.dtype.kind == "f":
+            assert_all_finite(y[rows], input_name="y")
+        try:
+            check_classification_targets(y[rows])
+            self.classes_, codes = np.unique(y[rows], return_inverse=True)
+        except TypeError as error:
+            raise ValueError(f"y mixes labels of types that cannot be sorted ({error}); make them all text.") from error
         if len(self.classes_) < 2:
             raise ValueError(
                 f"y holds the one class {self.classes_.tolist()} in the rows with a label and a weight; give two "
                 "classes or more."
             )
-        weights = weights[rows] * compute_sample_weight(self.class_weight, y[rows])
-        return rows, labels, (weights / weights.mean()).astype(np.float32)
-
-    def _hold_out(self, labels: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
-        """Split the labelled rows in two, stratified."""
-        try:
-            train_rows, valid_rows = train_test_split(
-                np.arange(len(labels)), test_size=self.validation_fraction, stratify=labels, random_state=seed
-            )
-        except ValueError as error:
+        class_weights = compute_sample_weight(self.class_weight, y[rows])
+        if not (np.isfinite(class_weights).all() and (class_weights >= 0).all() and class_weights.any()):
             raise ValueError(
-                f"early_stopping=True cannot hold out validation_fraction={self.validation_fraction} of y by class "
-                f"({error}); choose another fraction or early_stopping=False."
-            ) from error
-        return train_rows, valid_rows
+                f"class_weight={self.class_weight!r}: give finite weights, none negative and not all zero."
+            )
+        weights = weights[rows] * class_weights
+        return rows, codes, (weights / weights.mean()).astype(np.float32)
 
     def _fit_pretrainer(self, X: np.ndarray, seed: int) -> MAEPretrainer:
         """Return the fitted pretrainer that `pretrainer` stands for."""
@@ -506,11 +501,12 @@ class MAEClassifier(CPUPickleMixin, ClassNamePrefixFeaturesOutMixin, Transformer
 
     def _build_head(self, encoder: Encoder) -> nn.Module:
         sizes = (encoder.embed_dim, len(self.classes_))
+        kind, tokens, blocks, hidden_dim, dropout = (self._head[name] for name in _HEAD_PARAMETERS)
         head: nn.Module
-        if self.head == "reasoning":
-            head = LatentReasoningHead(*sizes, encoder.num_heads, self.num_reasoning_tokens, self.dropout)
+        if kind == "reasoning":
+            head = LatentReasoningHead(*sizes, encoder.num_heads, tokens, dropout)
         else:
-            head = ResidualMLPHead(*sizes, self.num_res_blocks, self.hidden_dim, self.dropout)
+            head = ResidualMLPHead(*sizes, blocks, hidden_dim, dropout)
         channels = num_channels(self.input_shape_, encoder)
         return head if channels == 1 else MultichannelHead(head, channels, encoder.embed_dim)
 
@@ -521,7 +517,7 @@ class MAEClassifier(CPUPickleMixin, ClassNamePrefixFeaturesOutMixin, Transformer
         def encode(batch: Tensor) -> Tensor:
             return encode_patches(model.scalogram, model.encoder, batch)[:, :, 1:].flatten(1, 2)
 
-        return map_batches(encode, X[rows], self.batch_size, device)
+        return map_batches(encode, X, self.batch_size, device, rows)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
@@ -530,6 +526,22 @@ class MAEClassifier(CPUPickleMixin, ClassNamePrefixFeaturesOutMixin, Transformer
         return tags
 
 
-def _differs(y: np.ndarray, value: Any) -> np.ndarray:
-    """Compare element by element; values of another type differ."""
-    return np.fromiter((label != value for label in y.tolist()), dtype=bool, count=len(y))
+def _read_labels(y: Any, mark: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Return y as an array, and which rows have a label: those without the mark."""
+    if mark is None:
+        y = column_or_1d(y, warn=True)
+        return y, np.ones(len(y), dtype=bool)
+    if not isinstance(y, (list, tuple)):
+        y = column_or_1d(y, warn=True)
+        return y, np.array([not _is_same(label, mark) for label in y.tolist()], dtype=bool)
+    # In a list the mark may have another type; made an array together, one would take on the other's.
+    labelled = np.array([not _is_same(label, mark) for label in y], dtype=bool)
+    known = column_or_1d([label for label, is_known in zip(y, labelled, strict=True) if is_known])
+    labels = np.zeros(len(y), dtype=known.dtype)
+    labels[labelled] = known
+    return labels, labelled
+
+
+def _is_same(label: Any, mark: Any) -> bool:
+    """Compare a label with the mark of unlabelled rows; NaN is the same as NaN."""
+    return bool(label == mark) or (label != label and mark != mark)

@@ -42,10 +42,11 @@ def row_statistics(images: torch.Tensor) -> torch.Tensor:
     centred = images - mean
     std = centred.square().mean(-1, keepdim=True).sqrt()
     scaled = centred / std.clamp(min=torch.finfo(images.dtype).tiny)
+    squares = scaled.square()
     ordered = images.sort(-1).values
     places = [round(q * (n_timepoints - 1)) for q in (0.0, *_QUANTILES, 1.0)]
     change = images.diff().abs().sum(-1, keepdim=True) / max(1, n_timepoints - 1)
-    moments = (mean, std, scaled.pow(3).mean(-1, keepdim=True), scaled.pow(4).mean(-1, keepdim=True))
+    moments = (mean, std, (squares * scaled).mean(-1, keepdim=True), squares.square().mean(-1, keepdim=True))
     return torch.cat((*moments, ordered[..., places], change), dim=-1)
 
 
@@ -172,7 +173,8 @@ class CWTTransformer(TransformerMixin, BaseEstimator):
             X = check_signals(self, X, reset=True)
             if X.ndim == 4:
                 raise ValueError(f"X has shape {X.shape}, a spectrogram already; CWTTransformer takes signals.")
-            self.scales_ = self._scalogram().scales.numpy()
+            self._scalogram = Scalogram(self.cwt_scales, self.diff_orders, self.standardize)
+            self.scales_ = self._scalogram.scales.numpy()
             self.n_channels_ = 1 if X.ndim == 2 else X.shape[1]
             self.n_timepoints_ = X.shape[-1]
         return self
@@ -193,10 +195,9 @@ class CWTTransformer(TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         X = check_signals(self, X, reset=False)
         device = resolve_device(self.device, fitted=True)
-        scalogram = self._scalogram().to(device)
 
         finish = _OUTPUTS[self.output]
-        return map_batches(lambda batch: finish(scalogram(batch).flatten(1, -3)), X, self.batch_size, device)
+        return map_batches(lambda batch: finish(self._scalogram(batch).flatten(1, -3)), X, self.batch_size, device)
 
     @available_if(_is_tabular)
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
@@ -218,14 +219,11 @@ class CWTTransformer(TransformerMixin, BaseEstimator):
         names = [
             f"ch{channel}_d{order}_s{scale:g}_{name}"
             for channel in range(self.n_channels_)
-            for order in self.diff_orders
+            for order in self._scalogram.diff_orders
             for scale in self.scales_
             for name in last
         ]
         return np.array(names, dtype=object)
-
-    def _scalogram(self) -> Scalogram:
-        return Scalogram(self.cwt_scales, tuple(self.diff_orders), self.standardize)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

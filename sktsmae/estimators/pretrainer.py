@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.model_selection import train_test_split
 from sklearn.utils import Bunch, Tags
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted
@@ -21,8 +20,8 @@ from ..models import CWT_MAE_RoPE, Encoder, SignalClassifier, load_mae
 from ..models.checkpoints import load_matching, read_safetensors, write_safetensors
 from ..models.classifier import encode_patches
 from ._batches import SignalDataset, load_batch, map_batches
-from ._persistence import CPUPickleMixin, dump_estimator, restore_fitted
-from ._training import TRAINING_CONSTRAINTS, draw_seed, history_rows, seeded, train
+from ._persistence import CPUPickleMixin, dump_estimator, params_of, restore_fitted
+from ._training import TRAINING_CONSTRAINTS, draw_seed, history_rows, hold_out, seeded, train
 from ._validation import (
     NON_NEGATIVE_REAL,
     OPEN_SHARE,
@@ -264,17 +263,15 @@ class MAEPretrainer(CPUPickleMixin, ClassNamePrefixFeaturesOutMixin, Transformer
             device = resolve_device(self.device)
             X = check_signals(self, X, reset=True, min_samples=2)
             self.seed_ = draw_seed(self.random_state)
-            index = np.arange(len(X))
-            validation = None
-            if self.early_stopping:
-                index, held_out = train_test_split(index, test_size=self.validation_fraction, random_state=self.seed_)
-                validation = SignalDataset(X, held_out)
+            train_rows, valid_rows = hold_out(self, len(X), self.seed_)
             with seeded(self.seed_, device):
                 settings = mae_settings(self, X)
                 model = CWT_MAE_RoPE(**settings)
                 if self.warm_start and hasattr(self, "model_"):
                     load_matching(model, self.model_.state_dict(), "warm_start")
-                self.net_ = train(self, model, ReconstructionLoss, SignalDataset(X, index), validation, device)
+                self.net_ = train(
+                    self, model, ReconstructionLoss, SignalDataset(X, train_rows), SignalDataset(X, valid_rows), device
+                )
             self.model_ = model
             self.history_ = history_rows(self.net_)
             self.n_iter_ = len(self.history_)
@@ -396,7 +393,7 @@ class MAEPretrainer(CPUPickleMixin, ClassNamePrefixFeaturesOutMixin, Transformer
             **{
                 **{name: settings[name] for name in shared},
                 "patch_size": (settings["patch_size_freq"], settings["patch_size_time"]),
-                **description["params"],
+                **params_of(description),
             }
         )
         restore_fitted(pretrainer, {"fitted": {"seed_": 0, "n_features_in_": settings["signal_len"]}})
@@ -469,12 +466,29 @@ def mae_settings(pretrainer: MAEPretrainer, X: np.ndarray) -> dict[str, Any]:
         "num_heads": pretrainer.num_heads,
         "decoder_embed_dim": pretrainer.decoder_embed_dim,
         "decoder_depth": pretrainer.decoder_depth,
-        "decoder_num_heads": max(1, pretrainer.decoder_embed_dim // 32),
+        "decoder_num_heads": decoder_num_heads(pretrainer.decoder_embed_dim),
         "mask_ratio": pretrainer.mask_ratio,
         "mlp_rank_ratio": pretrainer.mlp_rank_ratio,
         "time_loss_weight": pretrainer.time_loss_weight,
         "rope": pretrainer.rope,
     }
+
+
+def decoder_num_heads(decoder_embed_dim: int) -> int:
+    """Choose the decoder's attention heads.
+
+    Parameters
+    ----------
+    decoder_embed_dim : int
+        Embedding size of the decoder.
+
+    Returns
+    -------
+    int
+        One for every 32 features, or fewer where that does not divide them.
+    """
+    most = max(1, decoder_embed_dim // 32)
+    return next((heads for heads in range(most, 1, -1) if decoder_embed_dim % (4 * heads) == 0), 1)
 
 
 def require_views(X: np.ndarray, num_views: int) -> None:

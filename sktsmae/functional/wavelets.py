@@ -46,7 +46,11 @@ def scale_grid(cwt_scales: int | Sequence[float]) -> Tensor:
         if cwt_scales < 1:
             raise ValueError(f"cwt_scales={cwt_scales}: the number of scales must be at least 1.")
         return torch.arange(int(cwt_scales), dtype=torch.float64) + 0.1
-    scales = torch.as_tensor([float(scale) for scale in cast(Sequence[float], cwt_scales)], dtype=torch.float64)
+    try:
+        values = [float(scale) for scale in cast(Sequence[float], cwt_scales)]
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"cwt_scales={cwt_scales!r}: give a whole number or a sequence of numbers.") from error
+    scales = torch.as_tensor(values, dtype=torch.float64)
     if scales.numel() == 0 or not bool(torch.isfinite(scales).all()) or bool((scales <= 0).any()):
         raise ValueError(f"cwt_scales={cwt_scales!r}: give one or more scales, all positive and finite, in samples.")
     if bool((scales.diff() <= 0).any()):

@@ -43,10 +43,10 @@ class Scalogram(nn.Module):
         standardize: bool = True,
     ) -> None:
         super().__init__()
-        self.diff_orders = tuple(int(order) for order in diff_orders)
-        known = set(self.diff_orders) & set(DIFF_ORDERS)
-        if not known or len(known) < len(self.diff_orders):
+        orders = diff_orders.tolist() if hasattr(diff_orders, "tolist") else list(diff_orders)
+        if not orders or any(order not in DIFF_ORDERS for order in orders) or len(set(orders)) < len(orders):
             raise ValueError(f"diff_orders={diff_orders!r}: give one or more of 0, 1 and 2, each once.")
+        self.diff_orders = tuple(int(order) for order in orders)
         self.standardize = standardize
         # On the CPU in float64 wherever the module is: the kernels are made from them there.
         self.scales = scale_grid(cwt_scales)

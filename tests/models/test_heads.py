@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.testing import assert_close
 
-from sktsmae.models import LatentReasoningHead, ResidualMLPHead
+from sktsmae.models import LatentReasoningHead, MultichannelHead, ResidualMLPHead
 
 HEADS = {
     "reasoning": lambda dropout=0.1: LatentReasoningHead(16, 5, num_heads=2, num_reasoning_tokens=3, dropout=dropout),
@@ -80,3 +80,24 @@ def test_mlp_head_takes_the_mean_and_adds_its_blocks(num_res_blocks):
         x = x + block.fc2(nn.functional.gelu(block.fc1(block.norm(x))))
     assert len(head.blocks) == num_res_blocks
     assert_close(head(tokens), head.classifier(head.norm(x)))
+
+
+def channel_head(num_channels=3):
+    torch.manual_seed(0)
+    return MultichannelHead(ResidualMLPHead(8, num_classes=4, hidden_dim=8), num_channels, 8).eval()
+
+
+def test_multichannel_head_tells_channels_apart():
+    tokens = torch.randn(2, 3 * 5, 8)
+    swapped = tokens.unflatten(1, (3, 5))[:, [1, 0, 2]].flatten(1, 2)
+    head = channel_head()
+    assert not torch.allclose(head(tokens), head(swapped), atol=1e-4)
+    assert torch.allclose(head.head(tokens), head.head(swapped), atol=1e-5)  # the head inside cannot
+
+
+def test_multichannel_head_starts_near_the_head_inside():
+    tokens = torch.randn(2, 3 * 5, 8)
+    head = channel_head()
+    with torch.no_grad():
+        head.weight.copy_(torch.eye(8).expand_as(head.weight))
+    torch.testing.assert_close(head(tokens), head.head(tokens))

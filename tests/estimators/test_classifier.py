@@ -1,0 +1,215 @@
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
+from sklearn.metrics import accuracy_score
+from sklearn.utils import compute_sample_weight
+
+from sktsmae import CWTTransformer, MAEPretrainer
+from sktsmae.models import Encoder, LatentReasoningHead, ResidualMLPHead, SignalClassifier
+
+HEADS = {"reasoning": LatentReasoningHead, "mlp": ResidualMLPHead}
+
+
+def test_it_tells_exercises_of_strangers_apart(new_pretrainer, new_classifier, many, strangers):
+    classifier = new_classifier(pretrainer=new_pretrainer(), max_epochs=10, lr=0.003).fit(many.data, many.target)
+    assert classifier.score(many.data, many.target) > 0.5
+    assert classifier.score(strangers.data, strangers.target) > 0.3  # 0.19 by chance
+
+
+@pytest.mark.parametrize("finetune", ["full", "head"])
+@pytest.mark.parametrize("head", HEADS)
+def test_probabilities_labels_and_score_agree(new_classifier, X_channels, y, head, finetune):
+    classifier = new_classifier(head=head, finetune=finetune, hidden_dim=24, num_res_blocks=1).fit(X_channels, y)
+    probabilities = classifier.predict_proba(X_channels)
+    assert probabilities.shape == (41, 7)
+    assert probabilities.dtype == np.float32
+    assert_allclose(probabilities.sum(1), 1, rtol=1e-5)  # seven float32 values
+    predicted = classifier.predict(X_channels)
+    assert_array_equal(predicted, classifier.classes_[probabilities.argmax(1)])
+    assert classifier.score(X_channels, y) == accuracy_score(y, predicted)
+
+
+def test_channels_are_told_apart(new_classifier, X_channels, y):
+    classifier = new_classifier().fit(X_channels, y)
+    swapped = classifier.predict_proba(X_channels[:, ::-1])
+    assert not np.allclose(swapped, classifier.predict_proba(X_channels), atol=1e-4)
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_tuning_the_head_leaves_the_encoder_alone(new_classifier, fitted_pretrainer, X, y, same_weights, head):
+    before = copy.deepcopy(fitted_pretrainer.model_)
+    classifier = new_classifier(finetune="head", head=head).fit(X, y)
+    drawn = new_classifier(finetune="head", head=head, max_epochs=0).fit(X, y)
+    assert isinstance(classifier.model_.head, HEADS[head])
+    assert same_weights(classifier.encoder_, before.encoder)
+    assert not same_weights(classifier.model_.head, drawn.model_.head)
+    assert_array_equal(classifier.transform(X), fitted_pretrainer.transform(X))
+
+
+def test_tuning_everything_moves_the_encoder_and_not_the_pretrainer(
+    fitted_classifier, fitted_pretrainer, new_pretrainer, X, same_weights
+):
+    assert fitted_classifier.pretrainer_ is fitted_pretrainer
+    assert not same_weights(fitted_classifier.encoder_, fitted_pretrainer.encoder_)
+    assert not np.allclose(fitted_classifier.transform(X), fitted_pretrainer.transform(X), atol=1e-3)
+    assert same_weights(fitted_pretrainer.model_, new_pretrainer().fit(X).model_)
+
+
+def test_network_holds_no_decoder(fitted_classifier):
+    names = {name.split(".")[0] for name, _ in fitted_classifier.model_.named_parameters()}
+    assert names == {"encoder", "head"}
+    assert type(fitted_classifier.model_) is SignalClassifier
+    assert isinstance(fitted_classifier.encoder_, Encoder)
+    assert not fitted_classifier.model_.training
+
+
+def test_embeddings_have_names(new_classifier, X_channels, y):
+    classifier = new_classifier().fit(X_channels, y)
+    assert classifier.transform(X_channels).shape == (41, 64)
+    assert classifier.get_feature_names_out().tolist() == [f"maeclassifier{place}" for place in range(64)]
+
+
+def test_unfitted_pretrainer_is_cloned_and_fitted_on_the_same_data(new_pretrainer, new_classifier, X, y, same_weights):
+    pretrainer = new_pretrainer()
+    classifier = new_classifier(pretrainer=pretrainer).fit(X, y)
+    assert not hasattr(pretrainer, "model_")
+    assert same_weights(classifier.pretrainer_.model_, pretrainer.fit(X).model_)
+
+
+def test_fitted_pretrainer_that_is_not_frozen_is_fitted_again(new_pretrainer, new_classifier, X, y, same_weights):
+    pretrainer = new_pretrainer().fit(X[:20])
+    before = copy.deepcopy(pretrainer.model_)
+    with pytest.warns(UserWarning, match=r"give FrozenEstimator\(pretrainer\)"):
+        classifier = new_classifier(pretrainer=pretrainer).fit(X, y)
+    assert same_weights(classifier.pretrainer_.model_, new_pretrainer().fit(X).model_)
+    assert same_weights(pretrainer.model_, before)
+
+
+def test_without_a_pretrainer_the_default_one_is_fitted(new_classifier, X, y):
+    short = np.concatenate([X[:8, ::8], X[-8:, ::8]])
+    classifier = new_classifier(pretrainer=None).fit(short, np.repeat([0, 1], 8))
+    params = classifier.pretrainer_.get_params()
+    assert isinstance(params.pop("random_state"), int)
+    assert params == {name: value for name, value in MAEPretrainer(device="cpu").get_params().items() if name in params}
+    assert classifier.pretrainer_.n_iter_ == MAEPretrainer().max_epochs
+
+
+def test_from_scratch_nothing_is_pretrained(new_classifier, X, y, same_weights):
+    classifier = new_classifier(pretrainer="scratch", finetune="head", max_epochs=1).fit(X, y)
+    assert classifier.pretrainer_.n_iter_ == 0
+    drawn = clone(classifier.pretrainer_).set_params(max_epochs=0).fit(X)
+    assert same_weights(classifier.encoder_, drawn.encoder_)
+
+
+@pytest.mark.parametrize("kind", [str, Path])
+def test_pretrainer_from_a_file_is_as_good_as_a_frozen_one(
+    new_classifier, fitted_pretrainer, fitted_classifier, X, y, tmp_path, kind
+):
+    fitted_pretrainer.save(tmp_path / "mae.safetensors")
+    classifier = new_classifier(pretrainer=kind(tmp_path / "mae.safetensors")).fit(X, y)
+    assert_array_equal(classifier.predict_proba(X), fitted_classifier.predict_proba(X))
+
+
+@pytest.mark.parametrize("finetune", ["full", "head"])
+@pytest.mark.parametrize("length", [100, 60, 10, 200])
+def test_pretrainer_of_another_length_is_resampled(new_classifier, fitted_pretrainer, X_channels, y, length, finetune):
+    X = X_channels[:, :, :length]
+    classifier = new_classifier(finetune=finetune).fit(X, y)
+    columns = -(-length // 25)
+    assert classifier.encoder_.grid_size == (4, columns)
+    assert fitted_pretrainer.encoder_.grid_size == (4, 8)
+    assert classifier.predict_proba(X).shape == (41, 7)
+    untrained = new_classifier(finetune=finetune, max_epochs=0).fit(X, y)
+    blocks, source = untrained.encoder_.blocks.state_dict(), fitted_pretrainer.encoder_.blocks.state_dict()
+    assert all(torch.equal(blocks[name], source[name]) for name in source)
+    assert torch.equal(untrained.encoder_.pos_embed[:, 0], fitted_pretrainer.encoder_.pos_embed[:, 0])
+
+
+def test_spectrograms_suit_a_pretrainer_of_signals(new_classifier, X, y):
+    images = CWTTransformer(cwt_scales=16, device="cpu").fit_transform(X)
+    assert new_classifier().fit(images, y).predict_proba(images).shape == (41, 7)
+
+
+@pytest.mark.parametrize(
+    ("labels", "mark"),
+    [
+        (lambda y: np.unique(y, return_inverse=True)[1], -1),
+        (lambda y: y.astype(object), -1),
+        (lambda y: y.astype("U8"), "unknown"),
+    ],
+    ids=["integers", "objects", "strings"],
+)
+@pytest.mark.parametrize("form", [np.asarray, list], ids=["array", "list"])
+@pytest.mark.parametrize("finetune", ["full", "head"])
+def test_unlabelled_rows_serve_pretraining_alone(
+    new_pretrainer, new_classifier, fitted_pretrainer, X, y, same_weights, labels, mark, form, finetune
+):
+    target = labels(y)
+    target[::3] = mark
+    labelled = np.arange(41) % 3 > 0
+    classifier = new_classifier(pretrainer=new_pretrainer(), unlabeled=mark, finetune=finetune).fit(X, form(target))
+    assert same_weights(classifier.pretrainer_.model_, fitted_pretrainer.model_)  # fitted on all of X
+    without = new_classifier(finetune=finetune).fit(X[labelled], form(target[labelled]))
+    assert mark not in classifier.classes_
+    assert_array_equal(classifier.classes_, without.classes_)
+    assert_array_equal(classifier.predict_proba(X), without.predict_proba(X))
+
+
+def test_minus_one_is_a_class_unless_it_is_said_to_mark_rows(new_classifier, X, y):
+    target = np.where(y > "FEL", 1, -1)
+    assert new_classifier().fit(X, target).classes_.tolist() == [-1, 1]
+
+
+@pytest.mark.parametrize("finetune", ["full", "head"])
+def test_row_of_weight_zero_is_left_out_of_tuning(new_classifier, X, y, finetune):
+    kept = np.arange(41) % 4 > 0
+    weights = np.linspace(0.5, 2, 41) * kept
+    weighted = new_classifier(finetune=finetune).fit(X, y, sample_weight=weights)
+    without = new_classifier(finetune=finetune).fit(X[kept], y[kept], sample_weight=weights[kept])
+    assert_array_equal(weighted.predict_proba(X), without.predict_proba(X))
+
+
+def test_class_of_weight_zero_is_no_class(new_classifier, X, y):
+    classifier = new_classifier(max_epochs=0).fit(X, y, sample_weight=(y != "PEN").astype(float))
+    assert classifier.classes_.tolist() == [label for label in np.unique(y) if label != "PEN"]
+
+
+@pytest.mark.parametrize("weights", [np.ones(41), np.full(41, 4), [0.25] * 41], ids=["ones", "fours", "list"])
+def test_equal_weights_are_as_good_as_none(new_classifier, fitted_classifier, X, y, weights):
+    classifier = new_classifier().fit(X, y, sample_weight=weights)
+    assert_array_equal(classifier.predict_proba(X), fitted_classifier.predict_proba(X))
+
+
+@pytest.mark.parametrize("class_weight", ["balanced", {"ABD": 3.0, "PEN": 0.5}], ids=["balanced", "dict"])
+def test_weights_of_classes_are_weights_of_their_rows(new_classifier, fitted_classifier, X, y, class_weight):
+    rows = compute_sample_weight(class_weight, y)
+    by_class = new_classifier(class_weight=class_weight).fit(X, y).predict_proba(X)
+    assert_array_equal(by_class, new_classifier().fit(X, y, sample_weight=rows).predict_proba(X))
+    assert not np.array_equal(by_class, fitted_classifier.predict_proba(X))
+
+
+def test_weights_of_classes_and_rows_multiply(new_classifier, X, y):
+    by_class, by_row = {"ABD": 3.0, "PEN": 0.5}, np.linspace(0.5, 2, 41)
+    both = new_classifier(class_weight=by_class).fit(X, y, sample_weight=by_row)
+    product = new_classifier().fit(X, y, sample_weight=by_row * compute_sample_weight(by_class, y))
+    assert_array_equal(both.predict_proba(X), product.predict_proba(X))
+
+
+def test_a_heavy_class_becomes_more_probable(new_classifier, fitted_classifier, X, y):
+    heavy = new_classifier(class_weight={"ROW": 50.0}).fit(X, y)
+    place = heavy.classes_.tolist().index("ROW")
+    assert (heavy.predict_proba(X)[:, place] > fitted_classifier.predict_proba(X)[:, place]).all()
+
+
+def test_label_smoothing_makes_probabilities_milder(new_classifier, X, y):
+    sharp, mild = (
+        new_classifier(label_smoothing=share, max_epochs=10, lr=0.003).fit(X, y).predict_proba(X) for share in (0, 0.5)
+    )
+    assert sharp.max(1).mean() > mild.max(1).mean()

@@ -1,0 +1,176 @@
+"""Equal results of equal inputs, in whatever form they come."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.frozen import FrozenEstimator
+
+from sktsmae import CWTTransformer
+
+
+def mapped(X: np.ndarray, folder: Path) -> np.memmap:
+    """Write an array to a file, and map that read-only."""
+    np.save(folder / "X.npy", X)
+    return np.load(folder / "X.npy", mmap_mode="r")
+
+
+def spaced(X: np.ndarray) -> np.ndarray:
+    """Return equal numbers that do not lie side by side."""
+    return np.repeat(X, 2, axis=-1)[..., ::2]
+
+
+# float32 fits float64 and a list's floats exactly, so that what comes out must be the same bit by bit.
+FORMS: dict[str, Callable[[np.ndarray, Path], Any]] = {
+    "float64": lambda X, _: X.astype(np.float64),
+    "big-endian": lambda X, _: X.astype(">f4"),
+    "long-double": lambda X, _: X.astype(np.longdouble),
+    "fortran": lambda X, _: np.asfortranarray(X),
+    "strided": lambda X, _: spaced(X),
+    "list": lambda X, _: X.tolist(),
+    "list-of-arrays": lambda X, _: list(X),
+    "tensor": lambda X, _: torch.from_numpy(X.copy()),
+    "float64-tensor-with-gradient": lambda X, _: torch.from_numpy(X.copy()).double().requires_grad_(),
+    "memory-mapped": mapped,
+}
+FORMS_2D = {
+    **FORMS,
+    "one-channel": lambda X, _: X[:, None],
+    "data-frame": lambda X, _: pd.DataFrame(X),
+    "object": lambda X, _: X.astype(object),
+}
+WHOLE = {
+    "int8": lambda X: X.astype(np.int8),
+    "int64": lambda X: X.astype(np.int64),
+    "float16": lambda X: X.astype(np.float16),
+    "int-tensor": lambda X: torch.from_numpy(X.astype(np.int32)),
+    "data-frame": lambda X: pd.DataFrame(X.astype(np.int64)),
+}
+LABELS = {
+    "string": np.array(["abduction", "rotation"]),
+    "object": np.array(["abduction", "rotation"], dtype=object),
+    "boolean": np.array([False, True]),
+    "integer": np.array([3, 70]),
+    "small-integer": np.array([3, 70], dtype=np.uint8),
+    "minus-one-and-one": np.array([-1, 1]),
+    "float": np.array([0.0, 1.0]),
+}
+
+
+@pytest.mark.parametrize("form", FORMS_2D.values(), ids=FORMS_2D)
+def test_form_of_one_channel_makes_no_difference(
+    new_pretrainer, new_classifier, fitted_pretrainer, fitted_classifier, X, y, tmp_path, form
+):
+    given = form(X, tmp_path)
+    cwt = CWTTransformer(cwt_scales=8, device="cpu")
+    assert_array_equal(cwt.fit_transform(given), cwt.fit_transform(X))
+    assert_array_equal(new_pretrainer().fit(given).transform(X), fitted_pretrainer.transform(X))
+    assert_array_equal(fitted_pretrainer.transform(given), fitted_pretrainer.transform(X))
+    assert fitted_pretrainer.score(given) == fitted_pretrainer.score(X)
+    assert_array_equal(fitted_pretrainer.reconstruct(given).image_pred, fitted_pretrainer.reconstruct(X).image_pred)
+    assert_array_equal(new_classifier().fit(given, y).predict_proba(X), fitted_classifier.predict_proba(X))
+    assert_array_equal(fitted_classifier.predict(given), fitted_classifier.predict(X))
+
+
+@pytest.mark.parametrize("finetune", ["full", "head"])
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+def test_form_of_several_channels_makes_no_difference(
+    new_pretrainer, new_classifier, X_channels, y, tmp_path, form, finetune
+):
+    given = form(X_channels, tmp_path)
+    cwt = CWTTransformer(cwt_scales=8, device="cpu")
+    assert_array_equal(cwt.fit_transform(given), cwt.fit_transform(X_channels))
+    classifier = new_classifier(pretrainer=new_pretrainer(max_epochs=1), finetune=finetune, max_epochs=1)
+    expected = classifier.fit(X_channels, y).predict_proba(X_channels)
+    assert_array_equal(classifier.fit(given, y).predict_proba(given), expected)
+
+
+@pytest.mark.parametrize("form", WHOLE.values(), ids=WHOLE)
+def test_whole_numbers_are_as_good_as_the_same_floats(new_pretrainer, new_classifier, X, y, form):
+    rounded = np.round(8 * X)
+    given = form(rounded)
+    pretrainer = new_pretrainer(max_epochs=1)
+    assert_array_equal(pretrainer.fit(given).transform(given), pretrainer.fit(rounded).transform(rounded))
+    classifier = new_classifier(max_epochs=1)
+    expected = classifier.fit(rounded, y).predict_proba(rounded)
+    assert_array_equal(classifier.fit(given, y).predict_proba(given), expected)
+
+
+@pytest.mark.parametrize("finetune", ["full", "head"])
+def test_spectrograms_classify_as_their_signals_do(new_pretrainer, new_classifier, X_channels, y, finetune):
+    images = CWTTransformer(cwt_scales=16, device="cpu").fit_transform(X_channels)
+    pretrainer = FrozenEstimator(new_pretrainer().fit(X_channels))
+    classifier = new_classifier(pretrainer=pretrainer, finetune=finetune)
+    expected = classifier.fit(X_channels, y).predict_proba(X_channels)
+    # The images are standardised once more, which rounds, and training carries that on.
+    assert_allclose(classifier.fit(images, y).predict_proba(images), expected, atol=1e-3)
+
+
+def test_spectrograms_pretrain_as_their_signals_do(new_pretrainer, X_channels):
+    images = CWTTransformer(cwt_scales=16, device="cpu").fit_transform(X_channels)
+    pretrainer = new_pretrainer(time_loss_weight=0)  # the waveform to meet is another
+    of_signals, of_images = pretrainer.fit(X_channels).transform(X_channels), pretrainer.fit(images).transform(images)
+    assert pretrainer.input_shape_ == (6, 16, 200)
+    # The images are standardised once more, which rounds, and training carries that on.
+    assert_allclose(of_images, of_signals, atol=1e-3)
+
+
+def test_spectrograms_of_one_view(new_pretrainer, X_channels):
+    images = CWTTransformer(cwt_scales=16, diff_orders=(1,), device="cpu").fit_transform(X_channels)
+    pretrainer = new_pretrainer(diff_orders=(1,)).fit(images)
+    assert pretrainer.transform(images).shape == (41, 2 * 32)
+
+
+@pytest.mark.parametrize("labels", LABELS.values(), ids=LABELS)
+@pytest.mark.parametrize("form", [np.asarray, list, pd.Series], ids=["array", "list", "series"])
+def test_labels_of_any_type_give_the_same_classifier(new_classifier, X, y, labels, form):
+    places = (y > "FEL").astype(np.int64)
+    expected = new_classifier().fit(X, places)
+    classifier = new_classifier().fit(X, form(labels[places]))
+    assert_array_equal(classifier.classes_, labels)
+    assert_array_equal(classifier.predict_proba(X), expected.predict_proba(X))
+    predicted = classifier.predict(X)
+    assert_array_equal(predicted, labels[expected.predict(X)])
+    assert predicted.dtype == classifier.classes_.dtype
+    assert classifier.score(X, labels[places]) == expected.score(X, places)
+
+
+@pytest.mark.parametrize("labels", LABELS.values(), ids=LABELS)
+def test_classes_keep_the_type_of_the_labels(new_classifier, X, y, labels):
+    classifier = new_classifier(max_epochs=0).fit(X, labels[(y > "FEL").astype(np.int64)])
+    assert classifier.classes_.dtype == labels.dtype
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 40, 1000])
+def test_batch_size_of_prediction_makes_no_difference(fitted_classifier, fitted_pretrainer, X, batch_size):
+    classifier = copy.deepcopy(fitted_classifier).set_params(batch_size=batch_size)
+    pretrainer = copy.deepcopy(fitted_pretrainer).set_params(batch_size=batch_size)
+    # Matrix products of other batches may round differently.
+    assert_allclose(classifier.predict_proba(X), fitted_classifier.predict_proba(X), atol=1e-5)
+    assert_allclose(classifier.transform(X), fitted_classifier.transform(X), atol=1e-5)
+    assert_allclose(pretrainer.transform(X), fitted_pretrainer.transform(X), atol=1e-5)
+
+
+def test_fit_leaves_data_and_parameters_alone(new_pretrainer, new_classifier, X_channels, y):
+    scales, callbacks, shares, weights = [1.0, 2.0, 4.0, 8.0], [], {"ABD": 2.0}, np.linspace(1, 2, 41)
+    data, labels = X_channels.copy(), y.copy()
+    pretrainer = new_pretrainer(cwt_scales=scales, patch_size=(1, 25), callbacks=callbacks)
+    classifier = new_classifier(pretrainer=pretrainer, class_weight=shares, callbacks=callbacks)
+    before = classifier.get_params()
+    classifier.fit(data, labels, sample_weight=weights)
+    after = classifier.get_params()
+    assert after.keys() == before.keys()
+    assert all(after[name] is before[name] for name in before)
+    assert (scales, callbacks, shares) == ([1.0, 2.0, 4.0, 8.0], [], {"ABD": 2.0})
+    assert not hasattr(pretrainer, "model_")
+    assert_array_equal(data, X_channels)
+    assert_array_equal(labels, y)
+    assert_array_equal(weights, np.linspace(1, 2, 41))

@@ -1,0 +1,257 @@
+"""Fitted estimators that are pickled, copied, saved and loaded."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+import re
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from numpy.testing import assert_array_equal
+from safetensors.torch import save_file
+from sklearn.base import BaseEstimator, clone
+from sklearn.frozen import FrozenEstimator
+
+from sktsmae import CWTTransformer, MAEClassifier, MAEPretrainer
+from sktsmae.models import load_mae, save_mae
+
+
+def through_joblib(estimator: BaseEstimator) -> Any:
+    """Write and read by joblib, compressed."""
+    buffer = BytesIO()
+    joblib.dump(estimator, buffer, compress=3)
+    buffer.seek(0)
+    return joblib.load(buffer)
+
+
+def results(estimator: Any, X: np.ndarray) -> list[np.ndarray]:
+    """Everything that an estimator says of signals."""
+    found = [estimator.transform(X)]
+    if isinstance(estimator, MAEClassifier):
+        found += [estimator.predict_proba(X), estimator.predict(X)]
+    if isinstance(estimator, MAEPretrainer):
+        found += [np.array(estimator.score(X)), estimator.reconstruct(X).image_pred]
+    return found
+
+
+def assert_same_results(one: Any, other: Any, X: np.ndarray) -> None:
+    for ours, theirs in zip(results(one, X), results(other, X), strict=True):
+        assert_array_equal(ours, theirs)
+        assert ours.dtype == theirs.dtype
+
+
+@pytest.fixture(scope="module")
+def fitted(new_classifier, fitted_pretrainer, fitted_classifier, X, y) -> dict[str, BaseEstimator]:
+    """Fitted on `X` and `y`; not to be changed."""
+    return {
+        "transformer": CWTTransformer(cwt_scales=8, device="cpu").fit(X),
+        "pretrainer": fitted_pretrainer,
+        "classifier": fitted_classifier,
+        "tuned-head": new_classifier(finetune="head", head="mlp", hidden_dim=24).fit(X, y),
+        "stopped-early": new_classifier(early_stopping=True, validation_fraction=0.3).fit(X, y),
+    }
+
+
+COPIERS = {"pickle": lambda one: pickle.loads(pickle.dumps(one)), "joblib": through_joblib, "deepcopy": copy.deepcopy}
+NAMES = ["transformer", "pretrainer", "classifier", "tuned-head", "stopped-early"]
+
+
+@pytest.mark.parametrize("copier", COPIERS.values(), ids=COPIERS)
+@pytest.mark.parametrize("name", NAMES)
+def test_copy_gives_the_same_results(fitted, X, name, copier):
+    twin = copier(fitted[name])
+    assert_same_results(twin, fitted[name], X)
+    assert_same_results(copier(twin), fitted[name], X)
+    assert getattr(twin, "history_", None) == getattr(fitted[name], "history_", None)
+
+
+@pytest.mark.parametrize("copier", COPIERS.values(), ids=COPIERS)
+def test_fitting_a_copy_leaves_the_original_alone(fitted, X, y, copier):
+    expected = fitted["classifier"].predict_proba(X)
+    copier(fitted["classifier"]).set_params(random_state=1).fit(X, y)
+    assert_array_equal(fitted["classifier"].predict_proba(X), expected)
+
+
+def bytes_of_weights(*networks: torch.nn.Module) -> int:
+    """Count the bytes of all tensors, each once."""
+    states = [network.state_dict(keep_vars=True) for network in networks]
+    return sum({tensor.data_ptr(): tensor.nbytes for state in states for tensor in state.values()}.values())
+
+
+@pytest.mark.parametrize("finetune", ["full", "head"])
+def test_pickle_holds_each_weight_once(new_pretrainer, new_classifier, X, y, finetune):
+    pretrainer = new_pretrainer(embed_dim=128, depth=2, max_epochs=1).fit(X)
+    classifier = new_classifier(pretrainer=FrozenEstimator(pretrainer), finetune=finetune, max_epochs=1).fit(X, y)
+    of_pretrainer = bytes_of_weights(pretrainer.model_)
+    of_both = bytes_of_weights(classifier.model_, pretrainer.model_)
+    # Each tensor takes about half a kilobyte beside its numbers; the optimiser's two moments would triple the size.
+    assert of_pretrainer < len(pickle.dumps(pretrainer)) < 1.05 * of_pretrainer + 20_000
+    assert of_both < len(pickle.dumps(classifier)) < 1.05 * of_both + 20_000
+
+
+@pytest.mark.parametrize("early_stopping", [False, True], ids=["all-epochs", "stopped-early"])
+@pytest.mark.parametrize("finetune", [None, "full", "head"], ids=["pretrainer", "full", "head"])
+def test_pickle_holds_no_data(new_pretrainer, new_classifier, X, y, finetune, early_stopping):
+    settings = {"early_stopping": early_stopping, "validation_fraction": 0.3, "max_epochs": 1}
+    estimator = new_classifier(finetune=finetune, **settings) if finetune else new_pretrainer(**settings)
+    of_data = len(pickle.dumps(estimator.fit(X, y)))
+    of_twice_the_data = len(pickle.dumps(estimator.fit(np.tile(X, (2, 1)), np.tile(y, 2))))
+    assert of_twice_the_data < of_data + 0.1 * X.nbytes
+
+
+def test_pickle_names_no_gpu(new_pretrainer, new_classifier, X, y):
+    classifier = new_classifier(pretrainer=new_pretrainer(device="auto"), device="auto").fit(X, y)
+    assert b"cuda:" not in pickle.dumps(classifier)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_fitted_estimator_computes_on_the_cpu_where_its_device_is_missing(fitted, X, name):
+    moved = pickle.loads(pickle.dumps(copy.deepcopy(fitted[name]).set_params(device="cuda:99")))
+    with pytest.warns(UserWarning, match="device='cuda:99' is not available.*computing on the CPU"):
+        found = results(moved, X)
+    for ours, expected in zip(found, results(fitted[name], X), strict=True):
+        assert_array_equal(ours, expected)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_fitting_where_the_device_is_missing_is_refused(fitted, refused, X, y, name):
+    moved = copy.deepcopy(fitted[name]).set_params(device="cuda:99")
+    with refused(moved, "device='cuda:99' is not available.*'cpu'.*'auto'"):
+        moved.fit(X, y)
+
+
+@pytest.mark.parametrize("kind", [str, Path])
+@pytest.mark.parametrize("name", NAMES[1:])
+def test_saved_estimator_comes_back(fitted, X, tmp_path, name, kind):
+    estimator, path = fitted[name], kind(tmp_path / "estimator.safetensors")
+    estimator.save(path)
+    loaded = type(estimator).load(path)
+    assert_same_results(loaded, estimator, X)
+    assert loaded.history_ == estimator.history_
+    assert (loaded.n_iter_, loaded.input_shape_, loaded.n_features_in_) == (estimator.n_iter_, (200,), 200)
+    assert loaded.get_feature_names_out().tolist() == estimator.get_feature_names_out().tolist()
+    loaded.save(path)
+    assert_same_results(pickle.loads(pickle.dumps(type(estimator).load(path))), estimator, X)
+
+
+def test_saved_parameters_come_back(new_pretrainer, new_classifier, X, tmp_path):
+    settings = {"patch_size": [4, 25], "diff_orders": [0, 1], "cwt_scales": [1.0, 2.5, 7.0, 9.0], "pooling": "max"}
+    pretrainer = new_pretrainer(**settings, max_epochs=0).fit(X)
+    pretrainer.save(tmp_path / "mae.safetensors")
+    assert MAEPretrainer.load(tmp_path / "mae.safetensors").get_params() == pretrainer.get_params()
+    settings = {"pretrainer": str(tmp_path / "mae.safetensors"), "class_weight": {0: 1.0, 1: 2.0}, "head": "mlp"}
+    classifier = new_classifier(**settings, unlabeled=-1).fit(X, np.arange(41) % 2)
+    classifier.save(tmp_path / "classifier.safetensors")
+    assert MAEClassifier.load(tmp_path / "classifier.safetensors").get_params() == classifier.get_params()
+
+
+def test_parameters_that_are_objects_are_left_out_of_files(new_pretrainer, X, tmp_path):
+    pretrainer = new_pretrainer(random_state=np.random.RandomState(0), max_epochs=0).fit(X)
+    pretrainer.save(tmp_path / "mae.safetensors")
+    loaded = MAEPretrainer.load(tmp_path / "mae.safetensors")
+    assert loaded.random_state is None
+    assert_same_results(loaded, pretrainer, X)
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [["ab", "cde"], [3, 7], [False, True], [1.0, 2.0], np.array(["ab", "cde"], dtype=object), np.array([1, 2], "u1")],
+    ids=["string", "integer", "boolean", "float", "object", "small-integer"],
+)
+def test_classes_come_back_with_their_type(new_classifier, X, labels, tmp_path):
+    y = np.asarray(labels)[np.arange(41) % 2]
+    classifier = new_classifier(max_epochs=1).fit(X, y)
+    classifier.save(tmp_path / "classifier.safetensors")
+    loaded = MAEClassifier.load(tmp_path / "classifier.safetensors")
+    assert_array_equal(loaded.classes_, classifier.classes_)
+    assert loaded.classes_.dtype == classifier.classes_.dtype == y.dtype
+    assert_array_equal(loaded.predict(X), classifier.predict(X))
+
+
+def test_names_of_columns_come_back(new_pretrainer, X, tmp_path):
+    frame = pd.DataFrame(X).add_prefix("t")
+    new_pretrainer(max_epochs=0).fit(frame).save(tmp_path / "mae.safetensors")
+    loaded = MAEPretrainer.load(tmp_path / "mae.safetensors")
+    assert loaded.feature_names_in_.tolist() == frame.columns.tolist()
+    with pytest.raises(ValueError, match="feature names"):
+        loaded.transform(frame.add_prefix("other"))
+
+
+def test_size_of_several_channels_comes_back(new_pretrainer, X_channels, tmp_path):
+    pretrainer = new_pretrainer().fit(X_channels)
+    pretrainer.save(tmp_path / "mae.safetensors")
+    loaded = MAEPretrainer.load(tmp_path / "mae.safetensors")
+    assert loaded.input_shape_ == (2, 200)
+    assert_same_results(loaded, pretrainer, X_channels)
+
+
+@pytest.mark.parametrize("finetune", ["full", "head"])
+def test_weights_of_a_file_are_copied_into_the_classifier(new_classifier, fitted_pretrainer, X, y, tmp_path, finetune):
+    path = tmp_path / "mae.safetensors"
+    fitted_pretrainer.save(path)
+    classifier = new_classifier(pretrainer=path, finetune=finetune).fit(X, y)
+    expected = classifier.predict_proba(X)
+    path.unlink()
+    assert_array_equal(classifier.predict_proba(X), expected)
+    restored = pickle.loads(pickle.dumps(classifier))
+    assert_array_equal(restored.predict_proba(X), expected)
+    assert_array_equal(restored.pretrainer_.transform(X), fitted_pretrainer.transform(X))
+
+
+def test_files_of_networks_and_of_pretrainers_are_alike(fitted_pretrainer, X, same_weights, tmp_path):
+    save_mae(fitted_pretrainer.model_, tmp_path / "network.safetensors")
+    fitted_pretrainer.save(tmp_path / "pretrainer.safetensors")
+    loaded = MAEPretrainer.load(tmp_path / "network.safetensors")
+    assert_array_equal(loaded.transform(X), fitted_pretrainer.transform(X))
+    assert same_weights(load_mae(tmp_path / "pretrainer.safetensors"), fitted_pretrainer.model_)
+    same = {"cwt_scales", "embed_dim", "depth", "num_heads", "decoder_embed_dim", "mask_ratio", "rope"}
+    assert all(getattr(loaded, name) == getattr(fitted_pretrainer, name) for name in same)
+    assert clone(loaded).fit(X).transform(X).shape == (41, 32)
+
+
+def test_file_written_over_is_replaced(fitted_pretrainer, new_pretrainer, X, tmp_path):
+    new_pretrainer(max_epochs=0).fit(X).save(tmp_path / "mae.safetensors")
+    fitted_pretrainer.save(tmp_path / "mae.safetensors")
+    assert_same_results(MAEPretrainer.load(tmp_path / "mae.safetensors"), fitted_pretrainer, X)
+    assert [path.name for path in tmp_path.iterdir()] == ["mae.safetensors"]
+
+
+@pytest.fixture
+def files(fitted_pretrainer, fitted_classifier, tmp_path) -> dict[str, Any]:
+    """Files that hold no pretrainer, by what is wrong with them."""
+    paths = {name: tmp_path / f"{name}.safetensors" for name in ("whole", "truncated", "text", "foreign", "classifier")}
+    fitted_pretrainer.save(paths["whole"])
+    fitted_classifier.save(paths["classifier"])
+    content = paths["whole"].read_bytes()
+    paths["truncated"].write_bytes(content[: len(content) // 2])
+    paths["text"].write_text("hello world\n" * 50)
+    save_file({"weight": torch.zeros(3)}, paths["foreign"])
+    return {**paths, "missing": tmp_path / "missing.safetensors", "folder": tmp_path}
+
+
+@pytest.mark.parametrize("kind", [str, Path])
+@pytest.mark.parametrize("name", ["missing", "folder", "truncated", "text", "foreign", "classifier"])
+def test_file_that_holds_no_pretrainer(fitted_classifier, X, y, files, refused, name, kind):
+    path, error = kind(files[name]), FileNotFoundError if name in ("missing", "folder") else ValueError
+    classifier = copy.deepcopy(fitted_classifier).set_params(pretrainer=path)
+    with refused(classifier, re.escape(str(path)), error):
+        classifier.fit(X, y)
+    with pytest.raises(error, match=re.escape(str(path))):
+        MAEPretrainer.load(path)
+    if name != "classifier":
+        with pytest.raises(error, match=re.escape(str(path))):
+            MAEClassifier.load(path)
+
+
+def test_file_of_the_other_estimator(files):
+    with pytest.raises(ValueError, match=f"{re.escape(str(files['whole']))}: holds a 'mae'"):
+        MAEClassifier.load(files["whole"])
+    with pytest.raises(ValueError, match=f"{re.escape(str(files['classifier']))}: holds a 'classifier'"):
+        MAEPretrainer.load(files["classifier"])
