@@ -43,7 +43,7 @@ class ScalogramDisplay:
     >>> X = load_sparwatch().data
     >>> display = ScalogramDisplay.from_estimator(CWTTransformer().fit(X), X[0])
     >>> display.image.shape
-    (3, 64, 200)
+    (3, 32, 200)
     """
 
     def __init__(self, signal: np.ndarray, image: np.ndarray, scales: np.ndarray, diff_orders: Any = (0, 1, 2)) -> None:
@@ -131,7 +131,7 @@ class ReconstructionDisplay:
     >>> X = load_sparwatch().data[:20, 0]
     >>> pretrainer = MAEPretrainer(max_epochs=1, random_state=0).fit(X)
     >>> ReconstructionDisplay.from_estimator(pretrainer, X[0]).mask.shape
-    (64, 200)
+    (32, 200)
     """
 
     def __init__(

@@ -71,7 +71,7 @@ class CWTTransformer(TransformerMixin, BaseEstimator):
 
     Parameters
     ----------
-    cwt_scales : int or array-like of float, default=64
+    cwt_scales : int or array-like of float, default=32
         A number n of scales, for the grid 0.1, 1.1, ..., n - 0.9, or the scales, in samples, increasing. A wavelet of
         scale s answers most to periods of about 4 s samples.
     diff_orders : tuple of {0, 1, 2}, default=(0, 1, 2)
@@ -133,7 +133,7 @@ class CWTTransformer(TransformerMixin, BaseEstimator):
     def __init__(
         self,
         *,
-        cwt_scales: int | Sequence[float] = 64,
+        cwt_scales: int | Sequence[float] = 32,
         diff_orders: Sequence[int] = (0, 1, 2),
         standardize: bool = True,
         output: str = "image",

@@ -66,7 +66,7 @@ class MAEPretrainer(CPUPickleMixin, ClassNamePrefixFeaturesOutMixin, Transformer
 
     Parameters
     ----------
-    cwt_scales : int or array-like of float, default=64
+    cwt_scales : int or array-like of float, default=32
         A number n of scales (0.1, 1.1, ..., n - 0.9), or the scales, in samples, increasing. A spectrogram as X has
         its own.
     diff_orders : tuple of {0, 1, 2}, default=(0, 1, 2)
@@ -75,7 +75,7 @@ class MAEPretrainer(CPUPickleMixin, ClassNamePrefixFeaturesOutMixin, Transformer
         Scales and samples of a patch; "auto" makes a grid of about 4 x 16 patches, finer for long signals.
     embed_dim, depth, num_heads : int, default=64, 4 and 2
         Size of the encoder. The published size is one call:
-        ``MAEPretrainer(patch_size=(4, 50), embed_dim=768, depth=12, num_heads=12, decoder_embed_dim=512,
+        ``MAEPretrainer(cwt_scales=64, patch_size=(4, 50), embed_dim=768, depth=12, num_heads=12, decoder_embed_dim=512,
         decoder_depth=8)``.
     mlp_rank_ratio : float, default=0.5
         Rank of the encoder's MLP matrices over their smaller side.
@@ -180,7 +180,7 @@ class MAEPretrainer(CPUPickleMixin, ClassNamePrefixFeaturesOutMixin, Transformer
     def __init__(
         self,
         *,
-        cwt_scales: int | Sequence[float] = 64,
+        cwt_scales: int | Sequence[float] = 32,
         diff_orders: Sequence[int] = (0, 1, 2),
         patch_size: str | tuple[int, int] = "auto",
         embed_dim: int = 64,

@@ -36,7 +36,8 @@ VARIANTS: dict[str, tuple[dict[str, Any], dict[str, Any] | str]] = {
     "label_smoothing=0": ({"label_smoothing": 0.0}, {}),
     "dropout=0": ({"dropout": 0.0}, {}),
     "pretrainer__mask_ratio=0.5": ({}, {"mask_ratio": 0.5}),
-    "pretrainer__cwt_scales=32": ({}, {"cwt_scales": 32}),
+    "pretrainer__cwt_scales=16": ({}, {"cwt_scales": 16}),
+    "pretrainer__cwt_scales=64": ({}, {"cwt_scales": 64}),
     "num_reasoning_tokens=4": ({"num_reasoning_tokens": 4}, {}),
     "batch_size=16": ({"batch_size": 16}, {}),
 }
