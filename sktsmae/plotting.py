@@ -172,11 +172,9 @@ class ReconstructionDisplay:
         """
         x = np.asarray(x)
         out = estimator.reconstruct(x[None])
-        signal = np.atleast_2d(x)[channel].astype(np.float64)
-        signal = (signal - signal.mean()) / max(signal.std(ddof=1), 1e-5)
         first_view = (0, channel, 0)
         display = cls(
-            signal,
+            out.signal[0, channel],
             out.signal_pred[0, channel],
             out.image[first_view],
             out.image_pred[first_view],
@@ -202,7 +200,7 @@ class ReconstructionDisplay:
         limit = np.abs(self.image).max()
         images = {
             f"seen ({1 - self.mask.mean():.0%})": np.where(self.mask, np.nan, self.image),
-            "rebuilt": self.image_pred,
+            "rebuilt where it was hidden": np.where(self.mask, self.image_pred, self.image),
             "true": self.image,
         }
         for axis, (title, image) in zip(axes, images.items(), strict=False):

@@ -5,8 +5,9 @@ from __future__ import annotations
 import copy
 import math
 import re
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from typing import Any
 
@@ -33,6 +34,9 @@ from ._validation import (
     POSITIVE_REAL,
     SHARE,
 )
+
+# torch's generators belong to the process: one fit at a time may have them.
+_GENERATORS = threading.RLock()
 
 # The training parameters of both estimators that train.
 TRAINING_CONSTRAINTS: dict[str, list[Any]] = {
@@ -107,12 +111,33 @@ class Net(NeuralNet):
         with torch.autocast(torch.device(self.device).type, dtype=torch.bfloat16, enabled=self.autocast):
             return super().infer(x, **fit_params)
 
+    def run_single_epoch(self, iterator: Any, training: bool, prefix: str, step_fn: Any, **fit_params: Any) -> None:
+        """Run an epoch; one of validation draws the same random numbers each time, so that epochs compare.
+
+        Parameters
+        ----------
+        iterator : DataLoader
+            The batches.
+        training : bool
+            Whether to train.
+        prefix : str
+            Stands before the names in the history.
+        step_fn : callable
+            Takes a batch.
+        **fit_params
+            Arguments of `step_fn`.
+        """
+        fixed = nullcontext() if training else seeded(0, torch.device(self.device))
+        with fixed:
+            super().run_single_epoch(iterator, training, prefix, step_fn, **fit_params)
+
     def release(self) -> None:
         """Drop what only training needs: optimiser, callbacks, held-out samples and the records of single batches."""
         self.optimizer_ = None
         self.train_split = None
+        self.iterator_valid__collate_fn = None
         self.parameter_groups = []
-        self.callbacks = None
+        self.callbacks: list[Any] = []
         self.callbacks_: list[Any] = []
         for epoch in self.history:
             epoch.pop("batches", None)
@@ -222,6 +247,7 @@ def train(
         callbacks.append(("_stop", EarlyStopping(patience=estimator.n_iter_no_change, load_best=True)))
     if estimator.verbose:
         callbacks.append(("_progress", progress))
+    own = copy.deepcopy(estimator.callbacks or [])
     net = Net(
         module,
         criterion,
@@ -234,7 +260,7 @@ def train(
         iterator_train__collate_fn=as_fetched,
         iterator_valid__collate_fn=as_fetched,
         train_split=predefined_split(validation) if len(validation) else None,
-        callbacks=callbacks + copy.deepcopy(estimator.callbacks or []),
+        callbacks=callbacks + own,
         verbose=0,
         device=str(device),
         parameter_groups=parameter_groups(module.to(device), estimator.lr, estimator.weight_decay, layer_decay),
@@ -254,6 +280,7 @@ def train(
         net.notify("on_train_end", X=dataset, y=None)
     module.eval()
     net.release()
+    net.callbacks = own
     return net
 
 
@@ -369,7 +396,7 @@ def seeded(seed: int, device: torch.device) -> Iterator[None]:
         Where the block computes.
     """
     on_gpu = device.type == "cuda"
-    with torch.random.fork_rng(devices=[device] if on_gpu else []):
+    with _GENERATORS, torch.random.fork_rng(devices=[device] if on_gpu else []):
         # torch.manual_seed would reach for generators that are not forked here.
         torch.default_generator.manual_seed(seed)
         if on_gpu:

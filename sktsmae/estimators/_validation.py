@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_array, validate_data
 
 POSITIVE_INT = Interval(Integral, 1, None, closed="left")
@@ -21,7 +21,9 @@ NON_NEGATIVE_REAL = Interval(Real, 0, None, closed="left")
 OPEN_SHARE = Interval(Real, 0, 1, closed="neither")
 SHARE = Interval(Real, 0, 1, closed="left")
 SCALES = [POSITIVE_INT, "array-like"]
-DEVICE = [StrOptions({"auto"}), str, torch.device]
+DEVICE = [str, torch.device]
+# Leaves room in float32 for the gain of the wavelets and for the sum of squares over an image.
+LARGEST = 1e15
 
 
 def check_signals(estimator: BaseEstimator, X: Any, *, reset: bool, min_samples: int = 1) -> np.ndarray:
@@ -77,8 +79,8 @@ def check_signals(estimator: BaseEstimator, X: Any, *, reset: bool, min_samples:
             vars(estimator).pop("feature_names_in_", None)  # of an earlier fit on a DataFrame
     if checked.dtype.kind not in "biuf":
         raise ValueError(f"X has dtype {checked.dtype}; give numbers.")
-    if checked.dtype.itemsize > 4 and max(checked.max(), -checked.min()) > np.finfo(np.float32).max:
-        raise ValueError("X holds values too large for float32, beyond 3.4e38; scale the signals down.")
+    if checked.dtype.kind == "f" and max(float(checked.max()), -float(checked.min())) > LARGEST:
+        raise ValueError(f"X holds values too large for float32, beyond {LARGEST:g}; scale the signals down.")
     if reset:
         estimator.input_shape_ = checked.shape[1:]
     elif estimator.input_shape_ != checked.shape[1:]:
@@ -145,6 +147,8 @@ def _as_array(X: Any) -> Any:
         X = X.detach().cpu()
         return (X.float() if X.dtype is torch.bfloat16 else X).numpy()  # numpy has no bfloat16
     if hasattr(X, "ndim") and hasattr(X, "shape"):
+        if isinstance(X, np.ndarray) and X.dtype == object and any(isinstance(value, str) for value in X.flat):
+            raise ValueError("X holds text; give numbers.")
         if X.ndim == 1 and X.dtype == object and len({np.size(row) for row in X if not isinstance(row, str)}) > 1:
             raise ValueError(_RAGGED)
         return X

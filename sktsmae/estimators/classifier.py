@@ -31,9 +31,10 @@ from torch import Tensor, nn
 from ..functional.losses import weighted_cross_entropy
 from ..models import Encoder, LatentReasoningHead, MultichannelHead, ResidualMLPHead, SignalClassifier
 from ..models.checkpoints import build_from, load_matching, read_safetensors, write_safetensors
-from ..models.classifier import encode_patches, encoder_settings, load_encoder
+from ..models.classifier import encoder_settings, load_encoder
 from ..models.encoder import build_encoder
 from ._batches import SignalDataset, map_batches
+from ._networks import embed, num_channels, require_views
 from ._persistence import CPUPickleMixin, dump_estimator, params_of, restore_fitted
 from ._training import TRAINING_CONSTRAINTS, draw_seed, history_rows, hold_out, seeded, train
 from ._validation import (
@@ -44,7 +45,7 @@ from ._validation import (
     resolve_device,
     unchanged_on_error,
 )
-from .pretrainer import MAEPretrainer, embed, num_channels, require_views
+from .pretrainer import MAEPretrainer
 
 _HEAD_PARAMETERS = ("head", "num_reasoning_tokens", "num_res_blocks", "hidden_dim", "dropout")
 
@@ -89,8 +90,8 @@ class MAEClassifier(CPUPickleMixin, ClassNamePrefixFeaturesOutMixin, Transformer
     pretrainer : MAEPretrainer, FrozenEstimator, str, path-like or None, default=None
         Where the encoder comes from. None: ``MAEPretrainer()``. A `MAEPretrainer` is cloned and fitted on all of X,
         labelled or not, so that its parameters can be searched. ``FrozenEstimator(fitted)`` gives its weights, and
-        keeps them through `clone` and GridSearchCV. A path names a file by `MAEPretrainer.save`. ``"scratch"`` takes
-        ``MAEPretrainer()`` untrained.
+        keeps them through `clone` and GridSearchCV; with ``finetune="head"`` the two share one encoder. A path names a
+        file by `MAEPretrainer.save`. ``"scratch"`` takes ``MAEPretrainer()`` untrained.
     finetune : {"full", "head"}, default="full"
         Whether the encoder is trained too, or only the head, on tokens that are computed once and held in memory
         (4 * M * N * embed_dim bytes a sample).
@@ -133,12 +134,12 @@ class MAEClassifier(CPUPickleMixin, ClassNamePrefixFeaturesOutMixin, Transformer
     precision : {"auto", "float32", "bfloat16"}, default="auto"
         Arithmetic in training; "auto" is bfloat16 on a GPU, float32 on the CPU.
     random_state : int, RandomState or None, default=None
-        Seeds weights, dropout, order, and a pretrainer that has no seed of its own; an int makes fits repeatable. No
-        global generator is touched.
+        Seeds weights, dropout, order, and a pretrainer that has no seed of its own; an int makes fits on the CPU
+        repeatable. No global generator is touched.
     verbose : int, default=0
         Whether to show a progress bar.
     callbacks : list or None, default=None
-        Further skorch callbacks.
+        Further skorch callbacks; they are copied, and after `fit` stand in ``net_.callbacks``.
 
     Attributes
     ----------
@@ -398,11 +399,14 @@ class MAEClassifier(CPUPickleMixin, ClassNamePrefixFeaturesOutMixin, Transformer
             If the file is truncated or not one of these.
         """
         state, metadata = read_safetensors(path, kind="classifier")
-        classifier = cls(**params_of(metadata["estimator"]))
-        restore_fitted(classifier, metadata["estimator"])
-        classes = metadata["classes"]
-        classifier.classes_ = np.array(classes["values"], dtype=classes["dtype"])
-        classifier._settings, classifier._head = metadata["settings"], metadata["head"]
+        try:
+            classifier = cls(**params_of(metadata["estimator"]))
+            restore_fitted(classifier, metadata["estimator"])
+            classes = metadata["classes"]
+            classifier.classes_ = np.array(classes["values"], dtype=classes["dtype"])
+            classifier._settings, classifier._head = metadata["settings"], metadata["head"]
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"{path}: what stands beside the weights is damaged ({error!r}).") from error
         scalogram, encoder = build_from(build_encoder, metadata, path)
         classifier.model_ = SignalClassifier(scalogram, encoder, classifier._build_head(encoder))
         load_matching(classifier.model_, state, path)
@@ -435,6 +439,8 @@ class MAEClassifier(CPUPickleMixin, ClassNamePrefixFeaturesOutMixin, Transformer
         rows = np.flatnonzero(labelled & (weights > 0))
         if y.dtype.kind == "f":
             assert_all_finite(y[rows], input_name="y")
+        if len(rows) == 0:
+            raise ValueError(f"no row of y has a label besides unlabeled={self.unlabeled!r} and a weight; give some.")
         try:
             check_classification_targets(y[rows])
             self.classes_, codes = np.unique(y[rows], return_inverse=True)
@@ -476,6 +482,10 @@ class MAEClassifier(CPUPickleMixin, ClassNamePrefixFeaturesOutMixin, Transformer
         elif given == "scratch":
             pretrainer = MAEPretrainer(max_epochs=0, **common)
         else:
+            if not os.path.isfile(given):
+                raise FileNotFoundError(
+                    f"pretrainer={given!r}: no such file; give the path of a file by MAEPretrainer.save, or 'scratch'."
+                )
             return MAEPretrainer.load(given)
         if pretrainer.random_state is None:
             pretrainer.set_params(random_state=seed)
@@ -484,6 +494,11 @@ class MAEClassifier(CPUPickleMixin, ClassNamePrefixFeaturesOutMixin, Transformer
     def _build(self, X: np.ndarray) -> tuple[SignalClassifier, dict[str, Any]]:
         """Return the network on the pretrainer's weights, and the settings of its encoder."""
         source = self.pretrainer_.model_
+        if len(self.pretrainer_.input_shape_) == 3 and X.ndim < 4:
+            raise ValueError(
+                "X holds signals, but pretrainer was fitted on spectrograms, whose scales it does not know; give "
+                "spectrograms of the same scales."
+            )
         settings = encoder_settings(source.settings) | {"signal_len": X.shape[-1]}
         _, num_scales, _ = source.encoder.image_size
         if X.ndim == 4:
@@ -512,12 +527,7 @@ class MAEClassifier(CPUPickleMixin, ClassNamePrefixFeaturesOutMixin, Transformer
 
     def _tokens(self, X: np.ndarray, rows: np.ndarray, device: torch.device) -> np.ndarray:
         """Return the patch tokens of some rows, (m, M * N, D)."""
-        model = self.model_.to(device)
-
-        def encode(batch: Tensor) -> Tensor:
-            return encode_patches(model.scalogram, model.encoder, batch)[:, :, 1:].flatten(1, 2)
-
-        return map_batches(encode, X, self.batch_size, device, rows)
+        return map_batches(self.model_.to(device).tokens, X, self.batch_size, device, rows)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
@@ -533,6 +543,8 @@ def _read_labels(y: Any, mark: Any) -> tuple[np.ndarray, np.ndarray]:
         return y, np.ones(len(y), dtype=bool)
     if not isinstance(y, (list, tuple)):
         y = column_or_1d(y, warn=True)
+        if y.dtype.kind == "U" and not isinstance(mark, str) and str(mark) in y:
+            raise ValueError(f"y is text and unlabeled={mark!r} is not; give unlabeled={str(mark)!r}.")
         return y, np.array([not _is_same(label, mark) for label in y.tolist()], dtype=bool)
     # In a list the mark may have another type; made an array together, one would take on the other's.
     labelled = np.array([not _is_same(label, mark) for label in y], dtype=bool)
@@ -544,4 +556,9 @@ def _read_labels(y: Any, mark: Any) -> tuple[np.ndarray, np.ndarray]:
 
 def _is_same(label: Any, mark: Any) -> bool:
     """Compare a label with the mark of unlabelled rows; NaN is the same as NaN."""
-    return bool(label == mark) or (label != label and mark != mark)
+    if label is mark:
+        return True
+    try:
+        return bool(label == mark) or bool(label != label and mark != mark)
+    except TypeError:  # pandas' NA cannot say whether it equals anything
+        return False

@@ -174,7 +174,7 @@ class CWTTransformer(TransformerMixin, BaseEstimator):
             if X.ndim == 4:
                 raise ValueError(f"X has shape {X.shape}, a spectrogram already; CWTTransformer takes signals.")
             self._scalogram = Scalogram(self.cwt_scales, self.diff_orders, self.standardize)
-            self.scales_ = self._scalogram.scales.numpy()
+            self.scales_ = self._scalogram.scales.numpy().copy()
             self.n_channels_ = 1 if X.ndim == 2 else X.shape[1]
             self.n_timepoints_ = X.shape[-1]
         return self
@@ -193,6 +193,7 @@ class CWTTransformer(TransformerMixin, BaseEstimator):
             By `output`: images, images as rows, or statistics.
         """
         check_is_fitted(self)
+        self._validate_params()
         X = check_signals(self, X, reset=False)
         device = resolve_device(self.device, fitted=True)
 

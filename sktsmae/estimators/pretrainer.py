@@ -15,11 +15,11 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
 from ..functional.patches import unpatchify
-from ..functional.wavelets import scale_grid
-from ..models import CWT_MAE_RoPE, Encoder, SignalClassifier, load_mae
-from ..models.checkpoints import load_matching, read_safetensors, write_safetensors
-from ..models.classifier import encode_patches
+from ..functional.wavelets import standardize
+from ..models import CWT_MAE_RoPE, Encoder
+from ..models.checkpoints import build_from, load_matching, read_safetensors, write_safetensors
 from ._batches import SignalDataset, load_batch, map_batches
+from ._networks import POOLINGS, embed, mae_settings, num_channels, require_same_settings
 from ._persistence import CPUPickleMixin, dump_estimator, params_of, restore_fitted
 from ._training import TRAINING_CONSTRAINTS, draw_seed, history_rows, hold_out, seeded, train
 from ._validation import (
@@ -32,12 +32,6 @@ from ._validation import (
     resolve_device,
     unchanged_on_error,
 )
-
-POOLINGS = {
-    "mean": lambda tokens: tokens[:, :, 1:].mean(2),
-    "max": lambda tokens: tokens[:, :, 1:].amax(2),
-    "cls": lambda tokens: tokens[:, :, 0],
-}
 
 
 class ReconstructionLoss(nn.Module):
@@ -92,7 +86,7 @@ class MAEPretrainer(CPUPickleMixin, ClassNamePrefixFeaturesOutMixin, Transformer
     max_epochs : int, default=60
         Passes over the data; 0 leaves the encoder untrained.
     batch_size : int, default=64
-        Signals a step.
+        Signals a step, all their channels with them; a step holds some 20 * M * V * S * T bytes for each.
     lr : float, default=1e-3
         Highest learning rate of AdamW.
     weight_decay : float, default=0.05
@@ -114,11 +108,11 @@ class MAEPretrainer(CPUPickleMixin, ClassNamePrefixFeaturesOutMixin, Transformer
     precision : {"auto", "float32", "bfloat16"}, default="auto"
         Arithmetic in training; "auto" is bfloat16 on a GPU, float32 on the CPU. Wavelets and losses are always float32.
     random_state : int, RandomState or None, default=None
-        Seeds weights, masks and order; an int makes fits repeatable. No global generator is touched.
+        Seeds weights, masks and order; an int makes fits on the CPU repeatable. No global generator is touched.
     verbose : int, default=0
         Whether to show a progress bar.
     callbacks : list or None, default=None
-        Further skorch callbacks.
+        Further skorch callbacks; they are copied, and after `fit` stand in ``net_.callbacks``.
 
     Attributes
     ----------
@@ -268,6 +262,7 @@ class MAEPretrainer(CPUPickleMixin, ClassNamePrefixFeaturesOutMixin, Transformer
                 settings = mae_settings(self, X)
                 model = CWT_MAE_RoPE(**settings)
                 if self.warm_start and hasattr(self, "model_"):
+                    require_same_settings(self.model_.settings, model.settings)
                     load_matching(model, self.model_.state_dict(), "warm_start")
                 self.net_ = train(
                     self, model, ReconstructionLoss, SignalDataset(X, train_rows), SignalDataset(X, valid_rows), device
@@ -307,8 +302,8 @@ class MAEPretrainer(CPUPickleMixin, ClassNamePrefixFeaturesOutMixin, Transformer
         -------
         Bunch
             ``image`` (n, M, V, S, T), the standardised images; ``mask`` (n, M, S, T), bool, what was hidden;
-            ``image_pred`` (n, M, V, S, T) and ``signal_pred`` (n, M, T), what was made of the rest, the signal
-            standardised.
+            ``image_pred`` (n, M, V, S, T), what was made of the rest, meaningful where hidden; ``signal`` and
+            ``signal_pred`` (n, M, T), the standardised signal and what was made of it.
         """
         check_is_fitted(self)
         X = check_signals(self, X, reset=False)
@@ -316,7 +311,8 @@ class MAEPretrainer(CPUPickleMixin, ClassNamePrefixFeaturesOutMixin, Transformer
         model = self.model_.to(device)
         size, patch_size = model.encoder.image_size[1:], model.encoder.patch_size
         with torch.inference_mode(), seeded(self.seed_, device):
-            images = model.scalogram(load_batch(X, slice(None)).to(device))
+            x = load_batch(X, slice(None)).to(device)
+            images = model.scalogram(x)
             lead = images.shape[:-3] if images.ndim == 5 else (len(X), 1)
             out = model.reconstruct(images)
             mask = out.mask[..., None].expand(-1, -1, patch_size[0] * patch_size[1])  # (B, N, P / V)
@@ -324,6 +320,7 @@ class MAEPretrainer(CPUPickleMixin, ClassNamePrefixFeaturesOutMixin, Transformer
                 "image": out.image,
                 "mask": unpatchify(mask, size, patch_size)[:, 0] > 0,
                 "image_pred": unpatchify(out.pred_spec, size, patch_size),
+                "signal": standardize(model.waveform(out, x), -1),
                 "signal_pred": out.pred_time,
             }
         return Bunch(**{name: value.unflatten(0, lead).cpu().numpy() for name, value in results.items()})
@@ -384,8 +381,9 @@ class MAEPretrainer(CPUPickleMixin, ClassNamePrefixFeaturesOutMixin, Transformer
         ValueError
             If the file is truncated or not one of these.
         """
-        model = load_mae(path)
-        _, metadata = read_safetensors(path, kind="mae")
+        state, metadata = read_safetensors(path, kind="mae")
+        model = build_from(CWT_MAE_RoPE, metadata, path).eval()
+        load_matching(model, state, path)
         settings = model.settings
         description = metadata.get("estimator", {"params": {}, "fitted": {"input_shape_": [settings["signal_len"]]}})
         shared = set(cls._parameter_constraints) & set(settings)
@@ -422,156 +420,3 @@ class MAEPretrainer(CPUPickleMixin, ClassNamePrefixFeaturesOutMixin, Transformer
         tags.input_tags.three_d_array = True
         tags.transformer_tags.preserves_dtype = ["float32"]
         return tags
-
-
-def mae_settings(pretrainer: MAEPretrainer, X: np.ndarray) -> dict[str, Any]:
-    """Turn an estimator's parameters into the network's settings.
-
-    Parameters
-    ----------
-    pretrainer : MAEPretrainer
-        Its parameters.
-    X : ndarray of shape (n, T), (n, M, T) or (n, M * V, S, T)
-        Checked samples.
-
-    Returns
-    -------
-    dict
-        Arguments of `CWT_MAE_RoPE`.
-
-    Raises
-    ------
-    ValueError
-        If `patch_size` is no pair of positive numbers, or the channels of a spectrogram do not fit `diff_orders`.
-    """
-    diff_orders = tuple(pretrainer.diff_orders)
-    cwt_scales = pretrainer.cwt_scales
-    if X.ndim == 4:
-        require_views(X, len(diff_orders))
-        cwt_scales = X.shape[2]
-    num_scales = len(scale_grid(cwt_scales))
-    patch_size = pretrainer.patch_size
-    if isinstance(patch_size, str):
-        patch_size = auto_patch_size(num_scales, X.shape[-1])
-    elif len(patch_size) != 2 or not all(isinstance(size, (int, np.integer)) and size > 0 for size in patch_size):
-        raise ValueError(f"patch_size={patch_size!r}: give 'auto' or two positive whole numbers (scales, samples).")
-    return {
-        "signal_len": X.shape[-1],
-        "cwt_scales": cwt_scales,
-        "diff_orders": diff_orders,
-        "patch_size_freq": int(patch_size[0]),
-        "patch_size_time": int(patch_size[1]),
-        "embed_dim": pretrainer.embed_dim,
-        "depth": pretrainer.depth,
-        "num_heads": pretrainer.num_heads,
-        "decoder_embed_dim": pretrainer.decoder_embed_dim,
-        "decoder_depth": pretrainer.decoder_depth,
-        "decoder_num_heads": decoder_num_heads(pretrainer.decoder_embed_dim),
-        "mask_ratio": pretrainer.mask_ratio,
-        "mlp_rank_ratio": pretrainer.mlp_rank_ratio,
-        "time_loss_weight": pretrainer.time_loss_weight,
-        "rope": pretrainer.rope,
-    }
-
-
-def decoder_num_heads(decoder_embed_dim: int) -> int:
-    """Choose the decoder's attention heads.
-
-    Parameters
-    ----------
-    decoder_embed_dim : int
-        Embedding size of the decoder.
-
-    Returns
-    -------
-    int
-        One for every 32 features, or fewer where that does not divide them.
-    """
-    most = max(1, decoder_embed_dim // 32)
-    return next((heads for heads in range(most, 1, -1) if decoder_embed_dim % (4 * heads) == 0), 1)
-
-
-def require_views(X: np.ndarray, num_views: int) -> None:
-    """Refuse spectrograms whose channels are not whole sets of views.
-
-    Parameters
-    ----------
-    X : ndarray of shape (n, M * V, S, T)
-        Spectrograms.
-    num_views : int
-        Views V.
-
-    Raises
-    ------
-    ValueError
-        If V does not divide the channels.
-    """
-    if X.shape[1] % num_views:
-        raise ValueError(
-            f"X is a spectrogram with {X.shape[1]} channels, no multiple of the {num_views} views of diff_orders; give "
-            "diff_orders as it was when the spectrogram was made."
-        )
-
-
-def auto_patch_size(num_scales: int, n_timepoints: int) -> tuple[int, int]:
-    """Choose a patch size.
-
-    Parameters
-    ----------
-    num_scales, n_timepoints : int
-        Size of the image.
-
-    Returns
-    -------
-    tuple of int
-        Scales and samples of a patch: 4 rows; 16 columns, or up to 64 of 50 samples for long signals.
-    """
-    columns_for_short, columns_for_long = -(-n_timepoints // 16), -(-n_timepoints // 64)
-    return -(-num_scales // 4), max(columns_for_long, min(50, columns_for_short))
-
-
-def num_channels(input_shape: tuple[int, ...], encoder: Encoder) -> int:
-    """Count the channels of a sample.
-
-    Parameters
-    ----------
-    input_shape : tuple of int
-        Shape of one sample: (T,), (M, T) or (M * V, S, T).
-    encoder : Encoder
-        Knows the views V.
-
-    Returns
-    -------
-    int
-        Channels M.
-    """
-    return {1: 1, 2: input_shape[0], 3: input_shape[0] // encoder.image_size[0]}[len(input_shape)]
-
-
-def embed(
-    model: CWT_MAE_RoPE | SignalClassifier, X: np.ndarray, pooling: str, batch_size: int, device: torch.device
-) -> np.ndarray:
-    """Pool the tokens that a network's encoder makes of each channel.
-
-    Parameters
-    ----------
-    model : CWT_MAE_RoPE or SignalClassifier
-        Has a scalogram and an encoder, on `device`.
-    X : ndarray of shape (n, T), (n, M, T) or (n, M * V, S, T)
-        Checked samples.
-    pooling : {"mean", "max", "cls"}
-        How.
-    batch_size : int
-        Samples at a time.
-    device : torch.device
-        Where to compute.
-
-    Returns
-    -------
-    ndarray of shape (n, M * D), float32
-        The embeddings of the channels, side by side.
-    """
-    pool = POOLINGS[pooling]
-    return map_batches(
-        lambda batch: pool(encode_patches(model.scalogram, model.encoder, batch)).flatten(1), X, batch_size, device
-    )

@@ -24,6 +24,18 @@ def masked_patch_loss(pred: Tensor, target: Tensor, mask: Tensor, valid: Tensor 
     -------
     Tensor of shape (), float32
         The loss.
+
+    References
+    ----------
+    K. He et al., "Masked autoencoders are scalable vision learners", CVPR 2022.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sktsmae.functional.losses import masked_patch_loss
+    >>> target = torch.tensor([[[1.0, 1.0], [3.0, 3.0]]])
+    >>> masked_patch_loss(torch.zeros(1, 2, 2), target, torch.tensor([[0.0, 1.0]])).item()
+    9.0
     """
     error = F.mse_loss(pred.float(), target.float(), reduction="none")
     patch_error = error.mean(-1) if valid is None else (error * valid).sum(-1) / valid.sum(-1)
@@ -44,6 +56,13 @@ def waveform_loss(pred: Tensor, signal: Tensor) -> Tensor:
     -------
     Tensor of shape (), float32
         The loss.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sktsmae.functional.losses import waveform_loss
+    >>> waveform_loss(torch.zeros(1, 2), torch.tensor([[1.0, 5.0]])).round(decimals=3).item()
+    0.5
     """
     return F.mse_loss(pred.float(), standardize(signal.float(), -1))
 
@@ -67,6 +86,14 @@ def weighted_cross_entropy(logits: Tensor, labels: Tensor, weights: Tensor, labe
     -------
     Tensor of shape (), float32
         The loss.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sktsmae.functional.losses import weighted_cross_entropy
+    >>> loss = weighted_cross_entropy(torch.zeros(2, 4), torch.tensor([0, 3]), torch.tensor([0.5, 1.5]))
+    >>> round(loss.item(), 3)
+    1.386
     """
     losses = F.cross_entropy(logits.float(), labels, reduction="none", label_smoothing=label_smoothing)
     return (losses * weights).mean()

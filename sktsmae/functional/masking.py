@@ -25,6 +25,12 @@ def num_kept(num_patches: int, mask_ratio: float) -> int:
     ------
     ValueError
         If `mask_ratio` is outside (0, 1), or would leave no patch visible or none masked.
+
+    Examples
+    --------
+    >>> from sktsmae.functional.masking import num_kept
+    >>> num_kept(336, 0.75)
+    84
     """
     if not 0 < mask_ratio < 1:
         raise ValueError(f"mask_ratio={mask_ratio}: give a share strictly between 0 and 1.")
@@ -88,5 +94,12 @@ def take_tokens(tokens: Tensor, ids: Tensor) -> Tensor:
     -------
     Tensor of shape (B, K, D)
         The tokens at `ids`.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sktsmae.functional.masking import take_tokens
+    >>> take_tokens(torch.tensor([[[1, 2], [3, 4], [5, 6]]]), torch.tensor([[2, 0]])).tolist()
+    [[[5, 6], [1, 2]]]
     """
     return torch.gather(tokens, 1, ids[..., None].expand(-1, -1, tokens.shape[-1]))

@@ -79,6 +79,14 @@ def unpatchify(patches: Tensor, image_size: tuple[int, int], patch_size: tuple[i
     -------
     Tensor of shape (B, V, S, T)
         The images, the padding cut off.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sktsmae.functional.patches import patchify, unpatchify
+    >>> image = torch.randn(2, 3, 64, 1010)
+    >>> torch.equal(unpatchify(patchify(image, (4, 50)), (64, 1010), (4, 50)), image)
+    True
     """
     height, width = patch_size
     rows, columns = grid_size(image_size, patch_size)
@@ -104,6 +112,12 @@ def patch_validity(image_size: tuple[int, int], patch_size: tuple[int, int], num
     -------
     Tensor of shape (N, V * scales * samples) or None
         1 for a value of the image and 0 for padding; None where the patches cover the image exactly.
+
+    Examples
+    --------
+    >>> from sktsmae.functional.patches import patch_validity
+    >>> patch_validity((2, 3), (2, 2), 1).tolist()
+    [[1.0, 1.0, 1.0, 1.0], [1.0, 0.0, 1.0, 0.0]]
     """
     if all(size % patch == 0 for size, patch in zip(image_size, patch_size, strict=True)):
         return None

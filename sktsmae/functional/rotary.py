@@ -22,6 +22,13 @@ def rotary_angles(positions: Tensor, dim: int, base: float = 10000.0) -> Tensor:
     -------
     Tensor of shape (..., dim / 2), float32
         ``position * base ** (-2 i / (dim / A))``, the axes' angles side by side.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sktsmae.functional.rotary import rotary_angles
+    >>> rotary_angles(torch.tensor([[0, 0], [2, 5]]), 4).tolist()
+    [[0.0, 0.0], [2.0, 5.0]]
     """
     share = dim // positions.shape[-1]
     frequencies = base ** (-torch.arange(0, share, 2, dtype=torch.float32, device=positions.device) / share)
@@ -47,6 +54,14 @@ def apply_rotary(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     References
     ----------
     J. Su et al., "RoFormer: enhanced transformer with rotary position embedding", arXiv:2104.09864.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sktsmae.functional.rotary import apply_rotary
+    >>> x, cos, sin = torch.tensor([[[[3.0, 4.0]]]]), torch.zeros(1, 1, 1, 1), torch.ones(1, 1, 1, 1)
+    >>> apply_rotary(x, cos, sin).tolist()
+    [[[[-4.0, 3.0]]]]
     """
     first, second = x.chunk(2, dim=-1)
     rotated = torch.cat((first * cos - second * sin, second * cos + first * sin), dim=-1)

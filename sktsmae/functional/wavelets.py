@@ -106,6 +106,13 @@ def kernel_length(scales: Tensor, n_timepoints: int) -> int:
     -------
     int
         Ten times the largest scale, at most the signal's length, made odd upwards.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sktsmae.functional.wavelets import kernel_length
+    >>> kernel_length(torch.tensor([1.0, 4.0]), 1000)
+    41
     """
     length = min(int(10 * float(scales.max())), n_timepoints)
     return max(length, 1) | 1
@@ -179,7 +186,8 @@ def cwt(x: Tensor, scales: Tensor, finish: Callable[[Tensor], Tensor] | None = N
 
     rows = x.reshape(-1, n_timepoints)
     out = x.new_empty(len(rows), len(scales), n_timepoints)
-    step = max(1, CHUNK_BYTES // (spectrum.numel() * 2 * x.element_size()))
+    chunk_bytes = CHUNK_BYTES if x.device.type == "cpu" else 64 * CHUNK_BYTES
+    step = max(1, chunk_bytes // (spectrum.numel() * 2 * x.element_size()))
     for start in range(0, len(rows), step):
         chunk = torch.fft.rfft(rows[start : start + step], n_fft)[:, None] * spectrum  # (b, S, F)
         coefficients = torch.fft.irfft(chunk, n_fft)[..., :n_timepoints]
@@ -201,6 +209,13 @@ def standardize(x: Tensor, dim: int | tuple[int, ...]) -> Tensor:
     -------
     Tensor of the shape of `x`
         The standardised values.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sktsmae.functional.wavelets import standardize
+    >>> standardize(torch.tensor([1.0, 2.0, 3.0]), -1).round(decimals=3).tolist()
+    [-1.0, 0.0, 1.0]
     """
     dims = (dim,) if isinstance(dim, int) else dim
     count = math.prod(x.shape[axis] for axis in dims)

@@ -17,6 +17,18 @@ class Attention(nn.Module):
         Embedding size D.
     num_heads : int
         Number of heads, a divisor of `dim`.
+
+    References
+    ----------
+    A. Vaswani et al., "Attention is all you need", NeurIPS 2017.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sktsmae.layers.attention import Attention
+    >>> cos, sin = torch.ones(1, 1, 10, 2), torch.zeros(1, 1, 10, 2)
+    >>> Attention(8, 2)(torch.randn(5, 10, 8), cos, sin).shape
+    torch.Size([5, 10, 8])
     """
 
     def __init__(self, dim: int, num_heads: int) -> None:

@@ -21,6 +21,18 @@ class Block(nn.Module):
         Hidden size of the MLP over `dim`.
     linear : callable, default=nn.Linear
         Class of the MLP's linear layers, called with their sizes.
+
+    References
+    ----------
+    R. Xiong et al., "On layer normalization in the transformer architecture", ICML 2020.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sktsmae.layers.block import Block
+    >>> cos, sin = torch.ones(1, 1, 10, 2), torch.zeros(1, 1, 10, 2)
+    >>> Block(8, 2)(torch.randn(5, 10, 8), cos, sin).shape
+    torch.Size([5, 10, 8])
     """
 
     def __init__(self, dim: int, num_heads: int, mlp_ratio: float = 4.0, linear: LinearFactory = nn.Linear) -> None:

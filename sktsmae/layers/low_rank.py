@@ -16,6 +16,13 @@ class LowRankLinear(nn.Module):
         Sizes of the input and the output.
     rank_ratio : float, default=0.5
         The rank is ``max(32, int(min(in_features, out_features) * rank_ratio))``.
+
+    Examples
+    --------
+    >>> from sktsmae.layers.low_rank import LowRankLinear
+    >>> layer = LowRankLinear(128, 256)
+    >>> layer.v.weight.shape, layer.u.weight.shape
+    (torch.Size([64, 128]), torch.Size([256, 64]))
     """
 
     def __init__(self, in_features: int, out_features: int, rank_ratio: float = 0.5) -> None:

@@ -20,6 +20,17 @@ class MLP(nn.Module):
         Size between the layers.
     linear : callable, default=nn.Linear
         Class of the layers, called with their sizes.
+
+    References
+    ----------
+    D. Hendrycks and K. Gimpel, "Gaussian error linear units", arXiv:1606.08415.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sktsmae.layers.mlp import MLP
+    >>> MLP(8, 32)(torch.randn(5, 10, 8)).shape
+    torch.Size([5, 10, 8])
     """
 
     def __init__(self, dim: int, hidden_dim: int, linear: LinearFactory = nn.Linear) -> None:

@@ -20,6 +20,17 @@ class PatchEmbed(nn.Module):
         Scales and samples of a patch.
     embed_dim : int
         Embedding size D.
+
+    References
+    ----------
+    A. Dosovitskiy et al., "An image is worth 16x16 words", ICLR 2021.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sktsmae.layers.patch_embed import PatchEmbed
+    >>> PatchEmbed(3, (4, 50), 16)(torch.randn(2, 336, 600)).shape
+    torch.Size([2, 336, 16])
     """
 
     def __init__(self, num_views: int, patch_size: tuple[int, int], embed_dim: int) -> None:

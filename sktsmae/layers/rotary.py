@@ -24,6 +24,20 @@ class RotaryEmbedding(nn.Module):
     ------
     ValueError
         If the head cannot be shared out among the axes.
+
+    References
+    ----------
+    J. Su et al., "RoFormer: enhanced transformer with rotary position embedding", arXiv:2104.09864.
+
+    B. Heo et al., "Rotary position embedding for vision transformer", arXiv:2403.13298.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sktsmae.layers.rotary import RotaryEmbedding
+    >>> cos, sin = RotaryEmbedding(8, 2)(torch.zeros(5, 10, 2, dtype=torch.int64))
+    >>> cos.shape, sin.shape
+    (torch.Size([5, 1, 10, 4]), torch.Size([5, 1, 10, 4]))
     """
 
     def __init__(self, dim: int, num_axes: int) -> None:

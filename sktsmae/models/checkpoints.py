@@ -67,15 +67,38 @@ def write_safetensors(path: str | os.PathLike[str], state: Mapping[str, Tensor],
         os.replace(temporary, path)
 
 
-def read_safetensors(path: str | os.PathLike[str], kind: str | None = None) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def is_safetensors(path: str | os.PathLike[str]) -> bool:
+    """Tell by its content whether a file is in the safetensors format, whatever its name.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file.
+
+    Returns
+    -------
+    bool
+        Whether its header is one of JSON, behind eight bytes of length.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    """
+    _require_file(path)
+    with open(path, "rb") as file:
+        return file.read(9)[8:] == b"{"
+
+
+def read_safetensors(path: str | os.PathLike[str], kind: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Read a file that `write_safetensors` wrote.
 
     Parameters
     ----------
     path : str or path-like
         The file.
-    kind : str, default=None
-        The ``"kind"`` that the metadata must name; None for any.
+    kind : str
+        The ``"kind"`` that the metadata must name.
 
     Returns
     -------
@@ -91,7 +114,11 @@ def read_safetensors(path: str | os.PathLike[str], kind: str | None = None) -> t
     ValueError
         If the file is truncated, foreign, of another kind or of a newer version.
     """
-    _require_file(path)
+    if not is_safetensors(path):
+        raise ValueError(
+            f"{path}: not a safetensors file. Weights in a .pth file are read by sktsmae.models.load_reference_mae, "
+            "with their settings, and written as one by save_mae."
+        )
     try:
         with safe_open(path, framework="pt") as file:
             header = (file.metadata() or {}).get(FORMAT)
@@ -106,8 +133,10 @@ def read_safetensors(path: str | os.PathLike[str], kind: str | None = None) -> t
             f"{path}: format version {metadata['version']} is newer than the {FORMAT_VERSION} that this version of "
             "sktsmae reads; upgrade sktsmae."
         )
-    if kind is not None and metadata.get("kind") != kind:
+    if metadata.get("kind") != kind:
         raise ValueError(f"{path}: holds a {metadata.get('kind')!r}; a {kind!r} is needed here.")
+    if not isinstance(metadata.get("settings"), dict):
+        raise ValueError(f"{path}: its settings are missing; the file is damaged.")
     return state, metadata
 
 
@@ -138,8 +167,9 @@ def read_reference(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], boo
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged pickle can raise anything
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise ValueError(f"{path}: not readable as weights, perhaps truncated or foreign ({reason}).") from error
+        raise ValueError(
+            f"{path}: not readable as weights alone; it is truncated, foreign, or holds code ({type(error).__name__})."
+        ) from error
     state = content.get("model", content) if isinstance(content, dict) else None
     if not isinstance(state, dict) or not all(isinstance(n, str) and isinstance(t, Tensor) for n, t in state.items()):
         raise ValueError(f"{path}: holds no state dict, bare or under 'model'.")

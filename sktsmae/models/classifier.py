@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from .checkpoints import load_matching, plain, read_reference, read_safetensors
+from .checkpoints import is_safetensors, load_matching, plain, read_reference, read_safetensors
 from .encoder import Encoder, build_encoder, resample_pos_embed
 from .heads import LatentReasoningHead, ResidualMLPHead
 from .scalogram import Scalogram
@@ -28,6 +28,15 @@ class SignalClassifier(nn.Module):
         Makes the tokens.
     head : nn.Module
         Maps tokens (B, N, D) to logits (B, C).
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sktsmae.models import Encoder, ResidualMLPHead, Scalogram, SignalClassifier
+    >>> encoder = Encoder((3, 16, 100), (4, 10), embed_dim=32, depth=1, num_heads=2)
+    >>> model = SignalClassifier(Scalogram(16), encoder, ResidualMLPHead(32, num_classes=5))
+    >>> model(torch.randn(4, 100)).shape
+    torch.Size([4, 5])
     """
 
     def __init__(self, scalogram: Scalogram, encoder: Encoder, head: nn.Module) -> None:
@@ -49,9 +58,23 @@ class SignalClassifier(nn.Module):
         Tensor of shape (B, C)
             Logits.
         """
-        tokens = encode_patches(self.scalogram, self.encoder, x)[:, :, 1:].flatten(1, 2)  # (B, M * N, D)
-        logits: Tensor = self.head(tokens)
+        logits: Tensor = self.head(self.tokens(x))
         return logits
+
+    def tokens(self, x: Tensor) -> Tensor:
+        """Encode signals for the head.
+
+        Parameters
+        ----------
+        x : Tensor of shape (B, T), (B, M, T) or (B, M * V, S, T)
+            Signals of one channel or of M, or spectrograms.
+
+        Returns
+        -------
+        Tensor of shape (B, M * N, D)
+            The patch tokens of all channels, channel after channel.
+        """
+        return encode_patches(self.scalogram, self.encoder, x)[:, :, 1:].flatten(1, 2)
 
 
 class TF_MAE_Classifier(SignalClassifier):  # noqa: N801 - the name of the published design
@@ -177,16 +200,17 @@ def load_encoder(encoder: Encoder, state: dict[str, Tensor], source: object) -> 
     rows = encoder.grid_size[0]
     reducer = state.get("decoder.time_reducer.0.weight")  # (D, D, rows, 1), in a file with a decoder
     old_rows = rows if reducer is None else reducer.shape[2]
+    weight = own.get("patch_embed.proj.weight")
+    if old_rows != rows and weight is not None and weight.shape == encoder.patch_embed.proj.weight.shape:
+        raise ValueError(
+            f"{source}: its images have {old_rows} rows of patches and these settings {rows}; give cwt_scales and "
+            "patch_size_freq as they were in pre-training."
+        )
     if "pos_embed" in own and (own["pos_embed"].shape[1] - 1) % old_rows == 0:
         old_grid = (old_rows, (own["pos_embed"].shape[1] - 1) // old_rows)
         new_grid = (old_rows, encoder.grid_size[1])
         own["pos_embed"] = resample_pos_embed(own["pos_embed"], old_grid, new_grid)
     load_matching(encoder, own, source)
-    if old_rows != rows:
-        raise ValueError(
-            f"{source}: its images have {old_rows} rows of patches and these settings {rows}; give cwt_scales and "
-            "patch_size_freq as they were in pre-training."
-        )
 
 
 def load_reference_classifier(path: str | os.PathLike[str], **settings: Any) -> TF_MAE_Classifier:
@@ -222,7 +246,7 @@ def load_reference_classifier(path: str | os.PathLike[str], **settings: Any) -> 
 
 def _read_encoder(path: str | os.PathLike[str], settings: dict[str, Any]) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Read a checkpoint of an autoencoder, and complete the settings by those of the file."""
-    if os.fspath(path).endswith(".safetensors"):
+    if is_safetensors(path):
         state, metadata = read_safetensors(path, kind="mae")
         stored = metadata["settings"]
         if unknown := set(settings) - set(stored):

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from ..functional.masking import take_tokens
 from ..functional.patches import grid_size
 from ..layers.block import Block
-from .encoder import Rope, init_weights, rotary_grid
+from .encoder import Rope, init_weights, require_positive, rotary_grid
 
 
 class Decoder(nn.Module):
@@ -37,6 +37,15 @@ class Decoder(nn.Module):
     ------
     ValueError
         If the sizes do not fit each other.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sktsmae.models import Decoder
+    >>> decoder = Decoder((3, 8, 40), (4, 10), embed_dim=32, decoder_embed_dim=16, decoder_depth=1, decoder_num_heads=2)
+    >>> pred_spec, pred_time = decoder(torch.randn(2, 1 + 3, 32), torch.arange(8).expand(2, -1))
+    >>> pred_spec.shape, pred_time.shape
+    (torch.Size([2, 8, 120]), torch.Size([2, 40]))
     """
 
     positions: Tensor
@@ -53,6 +62,9 @@ class Decoder(nn.Module):
         rope: Rope = "axial",
     ) -> None:
         super().__init__()
+        require_positive(decoder_embed_dim=decoder_embed_dim, decoder_num_heads=decoder_num_heads)
+        if decoder_depth < 0:
+            raise ValueError(f"decoder_depth={decoder_depth}: give 0 or more blocks.")
         num_views, num_scales, self.n_timepoints = image_size
         height, width = patch_size
         self.grid_size = grid_size((num_scales, self.n_timepoints), patch_size)

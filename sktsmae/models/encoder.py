@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from numbers import Integral
 from typing import Literal, cast
 
 import torch
@@ -193,16 +194,32 @@ def build_encoder(
         If a setting is impossible; the message names it.
     """
     scalogram = Scalogram(cwt_scales, diff_orders)
-    sizes = {"signal_len": signal_len, "patch_size_freq": patch_size_freq, "patch_size_time": patch_size_time}
-    sizes |= {"embed_dim": embed_dim, "depth": depth, "num_heads": num_heads}
-    for name, size in sizes.items():
-        if size < 1:
-            raise ValueError(f"{name}={size}: give a positive number.")
-    if mlp_rank_ratio <= 0:
-        raise ValueError(f"mlp_rank_ratio={mlp_rank_ratio}: give a positive number.")
+    require_positive(signal_len=signal_len, patch_size_freq=patch_size_freq, patch_size_time=patch_size_time)
+    require_positive(embed_dim=embed_dim, depth=depth, num_heads=num_heads)
+    for name, ratio in {"mlp_ratio": mlp_ratio, "mlp_rank_ratio": mlp_rank_ratio}.items():
+        if not ratio > 0:
+            raise ValueError(f"{name}={ratio}: give a positive number.")
     image_size = (scalogram.num_views, len(scalogram.scales), signal_len)
     patch_size = (patch_size_freq, patch_size_time)
     return scalogram, Encoder(image_size, patch_size, embed_dim, depth, num_heads, mlp_ratio, mlp_rank_ratio, rope)
+
+
+def require_positive(**sizes: int) -> None:
+    """Refuse sizes that are not positive whole numbers.
+
+    Parameters
+    ----------
+    **sizes : int
+        The sizes, by the names that the user knows.
+
+    Raises
+    ------
+    ValueError
+        If one is not; it is named.
+    """
+    for name, size in sizes.items():
+        if not isinstance(size, Integral) or size < 1:
+            raise ValueError(f"{name}={size!r}: give a positive whole number.")
 
 
 def rotary_grid(

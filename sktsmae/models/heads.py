@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from ..layers.mlp import MLP
+from .encoder import require_positive
 
 
 class LatentReasoningHead(nn.Module):
@@ -40,6 +41,7 @@ class LatentReasoningHead(nn.Module):
         self, embed_dim: int, num_classes: int, num_heads: int, num_reasoning_tokens: int = 8, dropout: float = 0.1
     ) -> None:
         super().__init__()
+        require_positive(num_classes=num_classes, num_reasoning_tokens=num_reasoning_tokens)
         self.reasoning_tokens = nn.Parameter(torch.empty(1, num_reasoning_tokens, embed_dim))
         self.cross_attn = nn.MultiheadAttention(embed_dim, num_heads, dropout, batch_first=True)
         self.norm1 = nn.LayerNorm(embed_dim)
@@ -136,6 +138,7 @@ class ResidualMLPHead(nn.Module):
         self, embed_dim: int, num_classes: int, num_res_blocks: int = 2, hidden_dim: int = 512, dropout: float = 0.1
     ) -> None:
         super().__init__()
+        require_positive(num_classes=num_classes, hidden_dim=hidden_dim)
         self.norm_in = nn.LayerNorm(embed_dim)
         self.proj = nn.Linear(embed_dim, hidden_dim)
         self.act = nn.GELU()

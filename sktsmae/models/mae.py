@@ -137,11 +137,11 @@ class CWT_MAE_RoPE(nn.Module):  # noqa: N801 - the name of the published design
         }
         self.settings = {name: plain(value) for name, value in (encoder_settings | own_settings).items()}
         self.scalogram, self.encoder = build_encoder(**encoder_settings)
+        num_kept(self.encoder.num_patches, mask_ratio)
         image_size, patch_size = self.encoder.image_size, self.encoder.patch_size
         self.decoder = Decoder(
             image_size, patch_size, embed_dim, decoder_embed_dim, decoder_depth, decoder_num_heads, mlp_ratio, rope
         )
-        num_kept(self.encoder.num_patches, mask_ratio)
         if time_loss_weight < 0:
             raise ValueError(f"time_loss_weight={time_loss_weight}: give a weight that is not negative.")
         self.mask_ratio = mask_ratio
@@ -216,9 +216,25 @@ class CWT_MAE_RoPE(nn.Module):  # noqa: N801 - the name of the published design
         loss_spec, loss_time : Tensor of shape (), float32
             Losses of the masked patches and of the waveform.
         """
-        signal = out.image[:, 0, 0] if x.ndim == 4 else x.flatten(0, -2)  # (B, T)
         loss_spec = masked_patch_loss(out.pred_spec, out.target, out.mask, self.valid)
-        return loss_spec, waveform_loss(out.pred_time, signal)
+        return loss_spec, waveform_loss(out.pred_time, self.waveform(out, x))
+
+    def waveform(self, out: Reconstruction, x: Tensor) -> Tensor:
+        """Return the waveform that the reconstruction is to meet, before it is standardised.
+
+        Parameters
+        ----------
+        out : Reconstruction
+            From `reconstruct`.
+        x : Tensor of shape (B, T), (B, M, T) or (B, M * V, S, T)
+            What the images were made of.
+
+        Returns
+        -------
+        Tensor of shape (B * M, T), float32
+            The signal, or the finest scale of the first view of a spectrogram.
+        """
+        return out.image[:, 0, 0] if x.ndim == 4 else x.flatten(0, -2).float()
 
 
 def save_mae(model: CWT_MAE_RoPE, path: str | os.PathLike[str]) -> None:

@@ -23,7 +23,7 @@ LARGE = {"embed_dim": 128, "depth": 6}
 # Name: parameters of the classifier, parameters of its pretrainer or "scratch".
 VARIANTS: dict[str, tuple[dict[str, Any], dict[str, Any] | str]] = {
     "nothing": ({}, {}),
-    "pretrainer='scratch'": ({}, "scratch"),
+    "pretrainer='scratch', layer_decay=1": ({"layer_decay": 1.0}, "scratch"),
     "head='mlp'": ({"head": "mlp"}, {}),
     "finetune='head'": ({"finetune": "head"}, {}),
     "lr=3e-3": ({"lr": 3e-3}, {}),
@@ -44,7 +44,7 @@ VARIANTS: dict[str, tuple[dict[str, Any], dict[str, Any] | str]] = {
 
 
 def build(classifier: dict[str, Any], pretrainer: dict[str, Any] | str) -> MAEClassifier:
-    """Return a classifier with some parameters changed; an epoch count below 10 is a factor of the default."""
+    """Return a classifier with some parameters changed; an epoch count that is a float is a factor of the default."""
     source: MAEPretrainer | str = pretrainer if isinstance(pretrainer, str) else _with(MAEPretrainer(), pretrainer)
     return _with(MAEClassifier(pretrainer=source, random_state=0), classifier)
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
@@ -46,7 +47,8 @@ BAD_X = {
     "series": (lambda X: pd.Series(X.ravel()), "Expected 2D array, got 1D array"),
     "complex": (lambda X: X + 1j, "Complex data not supported"),
     "strings": (lambda X: X.astype(str), "strings"),
-    "objects": (lambda X: np.full(X.shape, "one", dtype=object), "could not convert string to float: 'one'"),
+    "objects": (lambda X: np.full(X.shape, "one", dtype=object), "X holds text; give numbers"),
+    "numbers-as-text": (lambda X: X.astype(str).astype(object), "X holds text; give numbers"),
     "ragged-lists": (lambda X: [[1.0, 2.0], [1.0, 2.0, 3.0]], "X is ragged.*Cut or resample"),
     "ragged-arrays": (lambda X: RAGGED, "X is ragged.*Cut or resample"),
     "ragged-objects": (lambda X: np.array([row[0] for row in RAGGED], dtype=object), "X is ragged"),
@@ -172,11 +174,40 @@ def test_labels_that_are_refused(fitted_classifier, X, y, refused, make, match):
         classifier.fit(X, make(y))
 
 
-@pytest.mark.parametrize("labels", [np.full(41, -1), np.where(np.arange(41) < 30, -1, 2)], ids=["none", "one-class"])
-def test_too_few_labels(fitted_classifier, X, refused, labels):
+TOO_FEW = {
+    "none": (np.full(41, -1), r"no row of y has a label besides unlabeled=-1"),
+    "one-class": (np.where(np.arange(41) < 30, -1, 2), r"y holds the one class \[2\].*give two classes"),
+    "mark-of-another-type": (np.full(41, "-1"), "unlabeled=-1 is not; give unlabeled='-1'"),
+}
+
+
+@pytest.mark.parametrize(("labels", "match"), TOO_FEW.values(), ids=TOO_FEW)
+def test_too_few_labels(fitted_classifier, X, refused, labels, match):
     classifier = copy.deepcopy(fitted_classifier).set_params(unlabeled=-1)
-    with refused(classifier, r"y holds the one class \[2?\].*give two classes"):
+    with refused(classifier, match):
         classifier.fit(X, labels)
+
+
+def test_signals_do_not_suit_a_pretrainer_of_spectrograms(new_pretrainer, new_classifier, X, y, refused):
+    spectrograms = CWTTransformer(cwt_scales=[1, 2, 4, 8, 16, 32, 64, 100]).fit_transform(X)
+    pretrainer = new_pretrainer(patch_size=(2, 25)).fit(spectrograms)
+    classifier = new_classifier(pretrainer=FrozenEstimator(pretrainer))
+    with refused(classifier, "X holds signals, but pretrainer was fitted on spectrograms"):
+        classifier.fit(X, y)
+
+
+def test_weights_in_a_pth_file_come_with_the_way_to_load_them(new_classifier, X, y, tmp_path, refused):
+    path = tmp_path / "mae.pth"
+    torch.save({"cls_token": torch.zeros(1)}, path)
+    classifier = new_classifier(pretrainer=path)
+    with refused(classifier, r"mae\.pth: not a safetensors file.*load_reference_mae"):
+        classifier.fit(X, y)
+
+
+def test_misspelt_scratch_is_named(new_classifier, X, y, refused):
+    classifier = new_classifier(pretrainer="Scratch")
+    with refused(classifier, "pretrainer='Scratch': no such file.*'scratch'", FileNotFoundError):
+        classifier.fit(X, y)
 
 
 @pytest.mark.parametrize(("weights", "match"), BAD_WEIGHTS.values(), ids=BAD_WEIGHTS)

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from joblib import Parallel, delayed
 from numpy.testing import assert_array_equal
 from sklearn.base import clone
 from skorch.callbacks import EarlyStopping
@@ -274,3 +275,20 @@ def test_layer_decay_holds_the_embedding_back(new_classifier, fitted_pretrainer,
         for factor in (1.0, layer_decay)
     )
     assert 0 < decayed < even
+
+
+def test_fits_in_threads_are_those_of_one_after_the_other(new_pretrainer, X):
+    alone = new_pretrainer().fit(X).transform(X)
+    state = torch.get_rng_state()
+    fits = Parallel(n_jobs=3, backend="threading")(delayed(new_pretrainer().fit)(X) for _ in range(4))
+    for fit in fits:
+        np.testing.assert_array_equal(fit.transform(X), alone)
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_held_out_signals_have_the_same_masks_in_every_epoch(new_pretrainer, X):
+    # At a rate that moves no weight, only other masks could change the loss.
+    pretrainer = new_pretrainer(lr=1e-12, weight_decay=0.0, early_stopping=True, validation_fraction=0.3).fit(X)
+    first, second = (epoch["valid_loss"] for epoch in pretrainer.history_)
+    assert first == second
+    assert pretrainer.history_[0]["train_loss"] != pretrainer.history_[1]["train_loss"]

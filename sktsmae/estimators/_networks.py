@@ -1,0 +1,192 @@
+"""Between estimators and networks: parameters to settings, shapes to channels, tokens to embeddings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator
+
+from ..models import CWT_MAE_RoPE, Encoder, Scalogram, SignalClassifier
+from ..models.classifier import encode_patches
+from ._batches import map_batches
+
+POOLINGS = {
+    "mean": lambda tokens: tokens[:, :, 1:].mean(2),
+    "max": lambda tokens: tokens[:, :, 1:].amax(2),
+    "cls": lambda tokens: tokens[:, :, 0],
+}
+
+
+def mae_settings(pretrainer: BaseEstimator, X: np.ndarray) -> dict[str, Any]:
+    """Turn an estimator's parameters into the network's settings.
+
+    Parameters
+    ----------
+    pretrainer : MAEPretrainer
+        Has the parameters.
+    X : ndarray of shape (n, T), (n, M, T) or (n, M * V, S, T)
+        Checked samples.
+
+    Returns
+    -------
+    dict
+        Arguments of `CWT_MAE_RoPE`.
+
+    Raises
+    ------
+    ValueError
+        If `patch_size` is no pair of positive numbers, or the channels of a spectrogram do not fit `diff_orders`.
+    """
+    diff_orders = pretrainer.diff_orders
+    cwt_scales = pretrainer.cwt_scales
+    scalogram = Scalogram(cwt_scales, diff_orders)
+    if X.ndim == 4:
+        require_views(X, scalogram.num_views)
+        cwt_scales = X.shape[2]
+    num_scales = X.shape[2] if X.ndim == 4 else len(scalogram.scales)
+    patch_size = pretrainer.patch_size
+    if isinstance(patch_size, str):
+        patch_size = auto_patch_size(num_scales, X.shape[-1])
+    elif len(patch_size) != 2 or not all(isinstance(size, (int, np.integer)) and size > 0 for size in patch_size):
+        raise ValueError(f"patch_size={patch_size!r}: give 'auto' or two positive whole numbers (scales, samples).")
+    return {
+        "signal_len": X.shape[-1],
+        "cwt_scales": cwt_scales,
+        "diff_orders": diff_orders,
+        "patch_size_freq": int(patch_size[0]),
+        "patch_size_time": int(patch_size[1]),
+        "embed_dim": pretrainer.embed_dim,
+        "depth": pretrainer.depth,
+        "num_heads": pretrainer.num_heads,
+        "decoder_embed_dim": pretrainer.decoder_embed_dim,
+        "decoder_depth": pretrainer.decoder_depth,
+        "decoder_num_heads": decoder_num_heads(pretrainer.decoder_embed_dim),
+        "mask_ratio": pretrainer.mask_ratio,
+        "mlp_rank_ratio": pretrainer.mlp_rank_ratio,
+        "time_loss_weight": pretrainer.time_loss_weight,
+        "rope": pretrainer.rope,
+    }
+
+
+def decoder_num_heads(decoder_embed_dim: int) -> int:
+    """Choose the decoder's attention heads.
+
+    Parameters
+    ----------
+    decoder_embed_dim : int
+        Embedding size of the decoder.
+
+    Returns
+    -------
+    int
+        One for every 32 features, or fewer where that does not divide them.
+    """
+    most = max(1, decoder_embed_dim // 32)
+    return next((heads for heads in range(most, 1, -1) if decoder_embed_dim % (4 * heads) == 0), 1)
+
+
+def require_same_settings(old: dict[str, Any], new: dict[str, Any]) -> None:
+    """Refuse to go on training a network of other settings.
+
+    Parameters
+    ----------
+    old, new : dict
+        Settings of `CWT_MAE_RoPE`.
+
+    Raises
+    ------
+    ValueError
+        If they differ in more than the mask ratio and the weight of a loss; they are named.
+    """
+    free = {"mask_ratio", "time_loss_weight"}
+    changed = [f"{name} was {old[name]!r} and is {new[name]!r}" for name in new if old[name] != new[name]]
+    if any(change.split()[0] not in free for change in changed):
+        raise ValueError(f"warm_start=True, but the network differs: {'; '.join(changed)}. Give warm_start=False.")
+
+
+def require_views(X: np.ndarray, num_views: int) -> None:
+    """Refuse spectrograms whose channels are not whole sets of views.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, M * V, S, T)
+        Spectrograms.
+    num_views : int
+        Views V.
+
+    Raises
+    ------
+    ValueError
+        If V does not divide the channels.
+    """
+    if X.shape[1] % num_views:
+        raise ValueError(
+            f"X is a spectrogram with {X.shape[1]} channels, no multiple of the {num_views} views of diff_orders; give "
+            "diff_orders as it was when the spectrogram was made."
+        )
+
+
+def auto_patch_size(num_scales: int, n_timepoints: int) -> tuple[int, int]:
+    """Choose a patch size.
+
+    Parameters
+    ----------
+    num_scales, n_timepoints : int
+        Size of the image.
+
+    Returns
+    -------
+    tuple of int
+        Scales and samples of a patch: 4 rows; 16 columns, or up to 64 of 50 samples for long signals.
+    """
+    columns_for_short, columns_for_long = -(-n_timepoints // 16), -(-n_timepoints // 64)
+    return -(-num_scales // 4), max(columns_for_long, min(50, columns_for_short))
+
+
+def num_channels(input_shape: tuple[int, ...], encoder: Encoder) -> int:
+    """Count the channels of a sample.
+
+    Parameters
+    ----------
+    input_shape : tuple of int
+        Shape of one sample: (T,), (M, T) or (M * V, S, T).
+    encoder : Encoder
+        Knows the views V.
+
+    Returns
+    -------
+    int
+        Channels M.
+    """
+    return {1: 1, 2: input_shape[0], 3: input_shape[0] // encoder.image_size[0]}[len(input_shape)]
+
+
+def embed(
+    model: CWT_MAE_RoPE | SignalClassifier, X: np.ndarray, pooling: str, batch_size: int, device: torch.device
+) -> np.ndarray:
+    """Pool the tokens that a network's encoder makes of each channel.
+
+    Parameters
+    ----------
+    model : CWT_MAE_RoPE or SignalClassifier
+        Has a scalogram and an encoder, on `device`.
+    X : ndarray of shape (n, T), (n, M, T) or (n, M * V, S, T)
+        Checked samples.
+    pooling : {"mean", "max", "cls"}
+        How.
+    batch_size : int
+        Samples at a time.
+    device : torch.device
+        Where to compute.
+
+    Returns
+    -------
+    ndarray of shape (n, M * D), float32
+        The embeddings of the channels, side by side.
+    """
+    pool = POOLINGS[pooling]
+    return map_batches(
+        lambda batch: pool(encode_patches(model.scalogram, model.encoder, batch)).flatten(1), X, batch_size, device
+    )
