@@ -440,7 +440,9 @@ class MAEClassifier(CPUPickleMixin, ClassNamePrefixFeaturesOutMixin, Transformer
         if y.dtype.kind == "f":
             assert_all_finite(y[rows], input_name="y")
         if len(rows) == 0:
-            raise ValueError(f"no row of y has a label besides unlabeled={self.unlabeled!r} and a weight; give some.")
+            raise ValueError(
+                f"no row of y has both a label (unlabeled={self.unlabeled!r}) and a positive sample_weight; give some."
+            )
         try:
             check_classification_targets(y[rows])
             self.classes_, codes = np.unique(y[rows], return_inverse=True)

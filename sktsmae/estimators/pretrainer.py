@@ -83,7 +83,7 @@ class MAEPretrainer(CPUPickleMixin, ClassNamePrefixFeaturesOutMixin, Transformer
         Weight of the waveform's loss beside the spectrogram's.
     pooling : {"mean", "max", "cls"}, default="mean"
         How the tokens of a channel become one embedding.
-    max_epochs : int, default=60
+    max_epochs : int, default=120
         Passes over the data; 0 leaves the encoder untrained.
     batch_size : int, default=64
         Signals a step, all their channels with them; a step holds some 20 * M * V * S * T bytes for each.
@@ -187,7 +187,7 @@ class MAEPretrainer(CPUPickleMixin, ClassNamePrefixFeaturesOutMixin, Transformer
         mask_ratio: float = 0.75,
         time_loss_weight: float = 1.0,
         pooling: str = "mean",
-        max_epochs: int = 60,
+        max_epochs: int = 120,
         batch_size: int = 64,
         lr: float = 1e-3,
         weight_decay: float = 0.05,

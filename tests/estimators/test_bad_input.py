@@ -162,7 +162,7 @@ BAD_WEIGHTS = {
     "shorter": (np.ones(40), r"sample_weight.*\(40,\).*\(41,\)"),
     "two-columns": (np.ones((41, 2)), "[Ss]ample.weights must be 1D"),
     "nan": (np.full(41, np.nan), "sample_weight contains NaN"),
-    "zeros": (np.zeros(41), "[Ss]ample.weight.*non-zero|y holds the one class"),
+    "zeros": (np.zeros(41), "[Ss]ample.weight.*(non-zero|give some)"),
     "one-class": (np.eye(41)[0], "y holds the one class.*label and a weight"),
 }
 
@@ -175,7 +175,7 @@ def test_labels_that_are_refused(fitted_classifier, X, y, refused, make, match):
 
 
 TOO_FEW = {
-    "none": (np.full(41, -1), r"no row of y has a label besides unlabeled=-1"),
+    "none": (np.full(41, -1), r"no row of y has both a label \(unlabeled=-1\) and a positive sample_weight"),
     "one-class": (np.where(np.arange(41) < 30, -1, 2), r"y holds the one class \[2\].*give two classes"),
     "mark-of-another-type": (np.full(41, "-1"), "unlabeled=-1 is not; give unlabeled='-1'"),
 }
