@@ -19,9 +19,10 @@ from .plotting import ReconstructionDisplay, ScalogramDisplay
 
 LABELS_PER_CLASS = 10
 HIDDEN = "?"
-PRETRAIN_EPOCHS = 30
-FEW_EPOCHS = 60
-ALL_EPOCHS = 12
+GYROSCOPE = 3
+PRETRAIN_EPOCHS = 20
+FEW_EPOCHS = 50
+ALL_EPOCHS = 8
 
 
 def simple_features(X: np.ndarray) -> np.ndarray:
@@ -119,8 +120,8 @@ def demo(folder: Path, quick: bool) -> None:
         print(f"{name:<46}{table[name, 'few']:>12.3f}{table[name, 'all']:>12.3f}")
 
     displays = {
-        "views.png": ScalogramDisplay.from_estimator(CWTTransformer().fit(X), X[0]),
-        "reconstruction.png": ReconstructionDisplay.from_estimator(pretrainer, X_test[0]),
+        "views.png": ScalogramDisplay.from_estimator(CWTTransformer().fit(X), X[0], channel=GYROSCOPE),
+        "reconstruction.png": ReconstructionDisplay.from_estimator(pretrainer, X_test[0], channel=GYROSCOPE),
         "confusion_matrix.png": ConfusionMatrixDisplay.from_estimator(fine_tuned, X_test, y_test),
     }
     for file, display in displays.items():

@@ -21,8 +21,8 @@ from sktsmae import MAEClassifier, MAEPretrainer
 
 # fmt: off
 SETS = [
-    "BME", "Coffee", "ECG200", "GunPoint", "ItalyPowerDemand", "MoteStrain", "Plane", "PowerCons",
-    "SonyAIBORobotSurface1", "SyntheticControl", "ToeSegmentation1", "Trace", "TwoLeadECG", "UMD",
+    "BME", "Coffee", "ECG200", "GunPoint", "ItalyPowerDemand", "MoteStrain", "Plane", "SonyAIBORobotSurface1",
+    "ToeSegmentation1", "Trace", "TwoLeadECG", "UMD",
 ]
 # fmt: on
 PUBLISHED = {
