@@ -6,24 +6,35 @@ import json
 from typing import Any
 
 import numpy as np
+import torch
 from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted
 
 from ..models.checkpoints import plain
+from ._validation import check_signals, resolve_device
 
 # Attributes that a file keeps beside the weights, where the estimator has them.
 _KEPT = ("input_shape_", "n_features_in_", "n_iter_", "history_", "seed_")
 
 
-class CPUPickleMixin:
-    """Pickles a fitted estimator with its network on the CPU, so that it loads where there is no GPU."""
+class NetworkMixin:
+    """Keeps a fitted network: moves it to the device for work, and to the CPU for a pickle that loads without a GPU."""
 
     model_: Any
+    device: Any
 
     def __getstate__(self) -> dict[str, Any]:
         if hasattr(self, "model_"):
             self.model_.cpu()  # the next call moves it back to the device
         state: dict[str, Any] = super().__getstate__()  # type: ignore[assignment]
         return state
+
+    def _ready(self, X: Any) -> tuple[np.ndarray, Any, torch.device]:
+        """Return X checked, the network on the device, and the device; for every method but `fit`."""
+        check_is_fitted(self)
+        X = check_signals(self, X, reset=False)
+        device = resolve_device(self.device, fitted=True)
+        return X, self.model_.to(device), device
 
 
 def dump_estimator(estimator: BaseEstimator) -> dict[str, Any]:

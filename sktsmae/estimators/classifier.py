@@ -35,7 +35,7 @@ from ..models.classifier import encoder_settings, load_encoder
 from ..models.encoder import build_encoder
 from ._batches import SignalDataset, map_batches
 from ._networks import embed, num_channels, require_views
-from ._persistence import CPUPickleMixin, dump_estimator, params_of, restore_fitted
+from ._persistence import NetworkMixin, dump_estimator, params_of, restore_fitted
 from ._training import TRAINING_CONSTRAINTS, draw_seed, history_rows, hold_out, seeded, train
 from ._validation import (
     NON_NEGATIVE_INT,
@@ -82,7 +82,7 @@ class WeightedCrossEntropy(nn.Module):
         return weighted_cross_entropy(logits, labels, weights, self.label_smoothing)
 
 
-class MAEClassifier(CPUPickleMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClassifierMixin, BaseEstimator):
+class MAEClassifier(NetworkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClassifierMixin, BaseEstimator):
     """Classify signals by fine-tuning a pre-trained encoder.
 
     Parameters
@@ -318,10 +318,7 @@ class MAEClassifier(CPUPickleMixin, ClassNamePrefixFeaturesOutMixin, Transformer
         ndarray of shape (n, C), float32
             Probabilities in the order of `classes_`.
         """
-        check_is_fitted(self)
-        X = check_signals(self, X, reset=False)
-        device = resolve_device(self.device, fitted=True)
-        model = self.model_.to(device)
+        X, model, device = self._ready(X)
         return map_batches(lambda batch: model(batch).softmax(-1), X, self.batch_size, device)
 
     def predict(self, X: Any) -> np.ndarray:
@@ -353,10 +350,8 @@ class MAEClassifier(CPUPickleMixin, ClassNamePrefixFeaturesOutMixin, Transformer
         ndarray of shape (n, M * embed_dim), float32
             The mean of the tokens of each channel, side by side.
         """
-        check_is_fitted(self)
-        X = check_signals(self, X, reset=False)
-        device = resolve_device(self.device, fitted=True)
-        return embed(self.model_.to(device), X, "mean", self.batch_size, device)
+        X, model, device = self._ready(X)
+        return embed(model, X, "mean", self.batch_size, device)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the fitted classifier to one safetensors file.

@@ -20,7 +20,7 @@ from ..models import CWT_MAE_RoPE, Encoder
 from ..models.checkpoints import build_from, load_matching, read_safetensors, write_safetensors
 from ._batches import SignalDataset, load_batch, map_batches
 from ._networks import POOLINGS, embed, mae_settings, num_channels, require_same_settings
-from ._persistence import CPUPickleMixin, dump_estimator, params_of, restore_fitted
+from ._persistence import NetworkMixin, dump_estimator, params_of, restore_fitted
 from ._training import TRAINING_CONSTRAINTS, draw_seed, history_rows, hold_out, seeded, train
 from ._validation import (
     NON_NEGATIVE_REAL,
@@ -55,7 +55,7 @@ class ReconstructionLoss(nn.Module):
         return output[0]
 
 
-class MAEPretrainer(CPUPickleMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class MAEPretrainer(NetworkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """Learn features of signals without labels, by rebuilding hidden patches of their wavelet images.
 
     Parameters
@@ -285,10 +285,8 @@ class MAEPretrainer(CPUPickleMixin, ClassNamePrefixFeaturesOutMixin, Transformer
         ndarray of shape (n, M * embed_dim), float32
             The embeddings of the channels, side by side.
         """
-        check_is_fitted(self)
-        X = check_signals(self, X, reset=False)
-        device = resolve_device(self.device, fitted=True)
-        return embed(self.model_.to(device), X, self.pooling, self.batch_size, device)
+        X, model, device = self._ready(X)
+        return embed(model, X, self.pooling, self.batch_size, device)
 
     def reconstruct(self, X: Any) -> Bunch:
         """Hide patches of each signal's image and rebuild them.
@@ -305,10 +303,7 @@ class MAEPretrainer(CPUPickleMixin, ClassNamePrefixFeaturesOutMixin, Transformer
             ``image_pred`` (n, M, V, S, T), what was made of the rest, meaningful where hidden; ``signal`` and
             ``signal_pred`` (n, M, T), the standardised signal and what was made of it.
         """
-        check_is_fitted(self)
-        X = check_signals(self, X, reset=False)
-        device = resolve_device(self.device, fitted=True)
-        model = self.model_.to(device)
+        X, model, device = self._ready(X)
         size, patch_size = model.encoder.image_size[1:], model.encoder.patch_size
         with torch.inference_mode(), seeded(self.seed_, device):
             x = load_batch(X, slice(None)).to(device)
@@ -340,10 +335,7 @@ class MAEPretrainer(CPUPickleMixin, ClassNamePrefixFeaturesOutMixin, Transformer
         float
             Minus the mean loss; higher is better.
         """
-        check_is_fitted(self)
-        X = check_signals(self, X, reset=False)
-        device = resolve_device(self.device, fitted=True)
-        model = self.model_.to(device)
+        X, model, device = self._ready(X)
         with seeded(self.seed_, device):
             losses = map_batches(lambda batch: model(batch)[0].expand(len(batch)), X, self.batch_size, device)
         return -float(losses.mean())
