@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
+
+from ._memory import reused_memory
 
 
 def load_batch(X: np.ndarray, index: Any) -> Tensor:
@@ -116,11 +119,12 @@ def map_batches(
     """
     count = len(X) if rows is None else len(rows)
     out = np.empty(0)
-    for start in range(0, count, batch_size):
-        part = slice(start, min(count, start + batch_size))
-        batch = load_batch(X, part if rows is None else rows[part]).to(device)
-        result = function(batch).cpu().numpy()
-        if start == 0:
-            out = np.empty((count, *result.shape[1:]), dtype=result.dtype)
-        out[part] = result
+    with reused_memory() if count > batch_size else nullcontext():
+        for start in range(0, count, batch_size):
+            part = slice(start, min(count, start + batch_size))
+            batch = load_batch(X, part if rows is None else rows[part]).to(device)
+            result = function(batch).cpu().numpy()
+            if start == 0:
+                out = np.empty((count, *result.shape[1:]), dtype=result.dtype)
+            out[part] = result
     return out

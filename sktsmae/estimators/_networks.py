@@ -66,6 +66,7 @@ def mae_settings(pretrainer: BaseEstimator, X: np.ndarray) -> dict[str, Any]:
         "mask_ratio": pretrainer.mask_ratio,
         "mlp_rank_ratio": pretrainer.mlp_rank_ratio,
         "time_loss_weight": pretrainer.time_loss_weight,
+        "decode_ratio": pretrainer.decode_ratio,
         "rope": pretrainer.rope,
     }
 

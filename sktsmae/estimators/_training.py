@@ -25,6 +25,7 @@ from torch.optim.lr_scheduler import LambdaLR
 from tqdm.auto import tqdm
 
 from ._batches import SignalDataset, as_fetched
+from ._memory import reused_memory
 from ._validation import (
     DEVICE,
     NON_NEGATIVE_INT,
@@ -270,7 +271,8 @@ def train(
     if estimator.max_epochs:
         net.notify("on_train_begin", X=dataset, y=None)
         try:
-            net.fit_loop(dataset)
+            with reused_memory():
+                net.fit_loop(dataset)
         except KeyboardInterrupt:
             # skorch's early stopping interrupts too; anything else comes from the user and is theirs.
             if not _stopped_early(net):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from numbers import Real
 from typing import Any
 
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import Bunch, Tags
-from sklearn.utils._param_validation import StrOptions
+from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
@@ -81,6 +82,9 @@ class MAEPretrainer(NetworkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMi
         Share of patches that are hidden, in (0, 1).
     time_loss_weight : float, default=1
         Weight of the waveform's loss beside the spectrogram's.
+    decode_ratio : float, default=1
+        Share of the columns of patches that each training step decodes. At 1 the decoder is the published one; below,
+        its tokens attend to the visible ones only, and a step is up to 1.8 times faster.
     pooling : {"mean", "max", "cls"}, default="mean"
         How the tokens of a channel become one embedding.
     max_epochs : int, default=120
@@ -141,6 +145,8 @@ class MAEPretrainer(NetworkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMi
     ----------
     K. He et al., "Masked autoencoders are scalable vision learners", CVPR 2022.
 
+    L. Fu et al., "Rethinking patch dependence for masked autoencoders", arXiv:2401.14391 (`decode_ratio`).
+
     Examples
     --------
     >>> from sktsmae import MAEPretrainer
@@ -166,6 +172,7 @@ class MAEPretrainer(NetworkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMi
         "rope": [StrOptions({"axial", "raster"})],
         "mask_ratio": [OPEN_SHARE],
         "time_loss_weight": [NON_NEGATIVE_REAL],
+        "decode_ratio": [Interval(Real, 0, 1, closed="right")],
         "pooling": [StrOptions(set(POOLINGS))],
         "warm_start": ["boolean"],
         **TRAINING_CONSTRAINTS,
@@ -186,6 +193,7 @@ class MAEPretrainer(NetworkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMi
         rope: str = "axial",
         mask_ratio: float = 0.75,
         time_loss_weight: float = 1.0,
+        decode_ratio: float = 1.0,
         pooling: str = "mean",
         max_epochs: int = 120,
         batch_size: int = 64,
@@ -215,6 +223,7 @@ class MAEPretrainer(NetworkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMi
         self.rope = rope
         self.mask_ratio = mask_ratio
         self.time_loss_weight = time_loss_weight
+        self.decode_ratio = decode_ratio
         self.pooling = pooling
         self.max_epochs = max_epochs
         self.batch_size = batch_size

@@ -2,10 +2,33 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
+from .masking import take_tokens
 from .wavelets import standardize
+
+
+class _SquaredError(torch.autograd.Function):
+    """Sum of weighted squared errors, with two tensors of the patches' size in all; the operations apart fill five."""
+
+    @staticmethod
+    def forward(ctx: Any, pred: Tensor, target: Tensor, weight: Tensor, valid: Tensor | None) -> Tensor:
+        error = pred - target
+        if valid is not None:
+            error *= valid
+        ctx.save_for_backward(error, weight)
+        return (torch.linalg.vector_norm(error, dim=-1).square() * weight).sum()
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None, None]:
+        error, weight = ctx.saved_tensors
+        return error * (2 * grad * weight)[..., None], None, None, None
 
 
 def masked_patch_loss(pred: Tensor, target: Tensor, mask: Tensor, valid: Tensor | None = None) -> Tensor:
@@ -17,7 +40,7 @@ def masked_patch_loss(pred: Tensor, target: Tensor, mask: Tensor, valid: Tensor 
         Predicted and true patches.
     mask : Tensor of shape (B, N)
         1 for a patch that counts and 0 for one that does not.
-    valid : Tensor of shape (N, P), default=None
+    valid : Tensor of shape (N, P) or (B, N, P), default=None
         1 for a value that counts and 0 for padding; None if all count.
 
     Returns
@@ -37,20 +60,23 @@ def masked_patch_loss(pred: Tensor, target: Tensor, mask: Tensor, valid: Tensor 
     >>> masked_patch_loss(torch.zeros(1, 2, 2), target, torch.tensor([[0.0, 1.0]])).item()
     9.0
     """
-    error = F.mse_loss(pred.float(), target.float(), reduction="none")
-    patch_error = error.mean(-1) if valid is None else (error * valid).sum(-1) / valid.sum(-1)
-    return (patch_error * mask).sum() / mask.sum()
+    count = pred.shape[-1] if valid is None else valid.sum(-1)
+    weight = mask / (count * mask.sum().clamp(min=1))  # (B, N)
+    loss: Tensor = _SquaredError.apply(pred.float(), target.float(), weight, valid)
+    return loss
 
 
-def waveform_loss(pred: Tensor, signal: Tensor) -> Tensor:
+def waveform_loss(pred: Tensor, signal: Tensor, columns: Tensor | None = None) -> Tensor:
     """Mean squared error against the signal, standardised by sample.
 
     Parameters
     ----------
-    pred : Tensor of shape (B, T)
-        Predicted waveforms.
+    pred : Tensor of shape (B, T) or (B, C, samples)
+        Predicted waveforms, or some of their columns of patches.
     signal : Tensor of shape (B, T)
         Signals as they came.
+    columns : Tensor of shape (B, C), int64, default=None
+        Which columns were predicted; None if the whole waveform was.
 
     Returns
     -------
@@ -64,7 +90,13 @@ def waveform_loss(pred: Tensor, signal: Tensor) -> Tensor:
     >>> waveform_loss(torch.zeros(1, 2), torch.tensor([[1.0, 5.0]])).round(decimals=3).item()
     0.5
     """
-    return F.mse_loss(pred.float(), standardize(signal.float(), -1))
+    target = standardize(signal.float(), -1)
+    if columns is None:
+        return F.mse_loss(pred.float(), target)
+    n_timepoints, width = signal.shape[-1], pred.shape[-1]
+    target = take_tokens(F.pad(target, (0, -n_timepoints % width)).unflatten(-1, (-1, width)), columns)  # (B, C, w)
+    inside = columns[..., None] * width + torch.arange(width, device=pred.device) < n_timepoints  # (B, C, w)
+    return ((pred.float() - target).square() * inside).sum() / inside.sum()
 
 
 def weighted_cross_entropy(logits: Tensor, labels: Tensor, weights: Tensor, label_smoothing: float = 0.0) -> Tensor:

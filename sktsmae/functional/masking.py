@@ -102,4 +102,6 @@ def take_tokens(tokens: Tensor, ids: Tensor) -> Tensor:
     >>> take_tokens(torch.tensor([[[1, 2], [3, 4], [5, 6]]]), torch.tensor([[2, 0]])).tolist()
     [[[5, 6], [1, 2]]]
     """
-    return torch.gather(tokens, 1, ids[..., None].expand(-1, -1, tokens.shape[-1]))
+    # Rows of one long matrix: several times faster than torch.gather, backwards too.
+    first = torch.arange(len(tokens), device=tokens.device)[:, None] * tokens.shape[1]
+    return tokens.flatten(0, 1).index_select(0, (ids + first).flatten()).unflatten(0, ids.shape)

@@ -40,14 +40,14 @@ def apply_rotary(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
 
     Parameters
     ----------
-    x : Tensor of shape (B, H, N, D)
-        Queries or keys.
+    x : Tensor of shape (..., B, H, N, D)
+        Queries or keys, or both.
     cos, sin : Tensor of shape (B, 1, N, D / 2) or (1, 1, N, D / 2), float32
         Cosine and sine of the angles.
 
     Returns
     -------
-    Tensor of shape (B, H, N, D), dtype of `x`
+    Tensor of shape (..., B, H, N, D), dtype of `x`
         The rotated features. The product of a rotated query and a rotated key depends on their positions only
         through the difference.
 

@@ -14,7 +14,14 @@ from .heads import LatentReasoningHead, ResidualMLPHead
 from .scalogram import Scalogram
 
 # Settings of the autoencoder that its encoder does not share: a classifier may differ in them from its checkpoint.
-_DECODER_ONLY = {"decoder_embed_dim", "decoder_depth", "decoder_num_heads", "mask_ratio", "time_loss_weight"}
+_DECODER_ONLY = {
+    "decoder_embed_dim",
+    "decoder_depth",
+    "decoder_num_heads",
+    "mask_ratio",
+    "time_loss_weight",
+    "decode_ratio",
+}
 
 
 class SignalClassifier(nn.Module):

@@ -4,11 +4,43 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from ..functional.masking import take_tokens
 from ..functional.patches import grid_size
+from ..layers.attention import Context
 from ..layers.block import Block
 from .encoder import Rope, init_weights, require_positive, rotary_grid
+
+
+class ColumnConv(nn.Conv2d):
+    """Convolution over all rows of a column of tokens, as one matrix product; the weights keep the convolution's shape.
+
+    Parameters
+    ----------
+    dim : int
+        Embedding size D.
+    num_rows : int
+        Rows of the grid of patches.
+    """
+
+    def __init__(self, dim: int, num_rows: int) -> None:
+        super().__init__(dim, dim, kernel_size=(num_rows, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Mix the rows of each column.
+
+        Parameters
+        ----------
+        x : Tensor of shape (B, C, rows * D)
+            Columns, their tokens side by side.
+
+        Returns
+        -------
+        Tensor of shape (B, C, D)
+            One vector a column.
+        """
+        return F.linear(x, self.weight.transpose(1, 2).flatten(1), self.bias)
 
 
 class Decoder(nn.Module):
@@ -32,11 +64,19 @@ class Decoder(nn.Module):
         Hidden size of the MLPs over `decoder_embed_dim`.
     rope : {"axial", "raster"}, default="axial"
         Rotary embedding, as in the encoder.
+    decode_ratio : float, default=1
+        Share of the columns of patches that are decoded in training, drawn anew each time. At 1, all tokens attend to
+        each other, as published. Below 1, they attend to the visible ones only, so that each is predicted alike
+        whichever others are; in evaluation all are.
 
     Raises
     ------
     ValueError
         If the sizes do not fit each other.
+
+    References
+    ----------
+    L. Fu et al., "Rethinking patch dependence for masked autoencoders", arXiv:2401.14391 (CrossMAE).
 
     Examples
     --------
@@ -60,8 +100,12 @@ class Decoder(nn.Module):
         decoder_num_heads: int = 16,
         mlp_ratio: float = 4.0,
         rope: Rope = "axial",
+        decode_ratio: float = 1.0,
     ) -> None:
         super().__init__()
+        if not 0 < decode_ratio <= 1:
+            raise ValueError(f"decode_ratio={decode_ratio}: give a share above 0, up to 1.")
+        self.decode_ratio = decode_ratio
         require_positive(decoder_embed_dim=decoder_embed_dim, decoder_num_heads=decoder_num_heads)
         if decoder_depth < 0:
             raise ValueError(f"decoder_depth={decoder_depth}: give 0 or more blocks.")
@@ -79,16 +123,49 @@ class Decoder(nn.Module):
         )
         self.norm = nn.LayerNorm(decoder_embed_dim)
         self.pred_spec = nn.Linear(decoder_embed_dim, num_views * height * width)
-        self.time_reducer = nn.Sequential(
-            nn.Conv2d(decoder_embed_dim, decoder_embed_dim, kernel_size=(self.grid_size[0], 1)), nn.GELU()
-        )
+        self.time_reducer = nn.Sequential(ColumnConv(decoder_embed_dim, self.grid_size[0]), nn.GELU())
         self.pred_time = nn.Linear(decoder_embed_dim, width)
         nn.init.normal_(self.mask_token, std=0.02)
         nn.init.normal_(self.decoder_pos_embed, std=0.02)
         self.apply(init_weights)
 
-    def forward(self, latent: Tensor, ids_restore: Tensor) -> tuple[Tensor, Tensor]:
-        """Predict all patches and the waveform.
+    def draw_columns(self, latent: Tensor) -> Tensor | None:
+        """Choose the columns of patches to decode.
+
+        Parameters
+        ----------
+        latent : Tensor of shape (B, 1 + K, embed_dim)
+            What is to be decoded.
+
+        Returns
+        -------
+        Tensor of shape (B, C), int64, or None
+            Which columns; None for all.
+        """
+        columns = self.grid_size[1]
+        drawn = max(1, round(self.decode_ratio * columns))
+        if not self.training or drawn == columns:
+            return None
+        return torch.rand(len(latent), columns, device=latent.device).argsort(1)[:, :drawn]
+
+    def patches_of(self, columns: Tensor) -> Tensor:
+        """Return the patches of some columns.
+
+        Parameters
+        ----------
+        columns : Tensor of shape (B, C), int64
+            Indices of columns.
+
+        Returns
+        -------
+        Tensor of shape (B, rows * C), int64
+            Indices of their patches, row after row.
+        """
+        rows, stride = self.grid_size
+        return (torch.arange(rows, device=columns.device)[:, None] * stride + columns[:, None]).flatten(1)
+
+    def forward(self, latent: Tensor, ids_restore: Tensor, columns: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Predict patches and the waveform.
 
         Parameters
         ----------
@@ -96,13 +173,15 @@ class Decoder(nn.Module):
             The encoder's class token and visible tokens.
         ids_restore : Tensor of shape (B, N), int64
             Where each patch stands in the sequence "visible patches, then masked ones".
+        columns : Tensor of shape (B, C), int64, default=None
+            Which columns of patches to predict, where `decode_ratio` is below 1; None for all.
 
         Returns
         -------
-        pred_spec : Tensor of shape (B, N, V * scales * samples)
-            Patches of the image.
-        pred_time : Tensor of shape (B, T)
-            Waveform of the standardised signal.
+        pred_spec : Tensor of shape (B, N, V * scales * samples) or (B, rows * C, V * scales * samples)
+            Patches of the image, or of its columns.
+        pred_time : Tensor of shape (B, T) or (B, C, samples)
+            Waveform of the standardised signal, or the samples of the columns.
         """
         visible = self.decoder_embed(latent)  # (B, 1 + K, D)
         num_masked = ids_restore.shape[1] + 1 - visible.shape[1]
@@ -110,9 +189,23 @@ class Decoder(nn.Module):
         patches = take_tokens(torch.cat((visible[:, 1:], masked), dim=1), ids_restore)  # (B, N, D)
         tokens = torch.cat((visible[:, :1], patches), dim=1) + self.decoder_pos_embed
         cos, sin = self.rotary(self.positions[None])
+        context = None
+        if self.decode_ratio < 1:
+            ids = F.pad(ids_restore.argsort(1)[:, : visible.shape[1] - 1] + 1, (1, 0))  # (B, 1 + K)
+            context = Context(take_tokens(tokens, ids), *_rotations(cos, sin, ids))
+            if columns is not None:
+                ids = self.patches_of(columns) + 1  # (B, rows * C)
+                tokens, (cos, sin) = take_tokens(tokens, ids), _rotations(cos, sin, ids)
         for block in self.blocks:
-            tokens = block(tokens, cos, sin)
-        tokens = self.norm(tokens)[:, 1:]  # (B, N, D)
-        columns = self.time_reducer(tokens.transpose(1, 2).unflatten(2, self.grid_size))[:, :, 0]  # (B, D, columns)
-        waveform = self.pred_time(columns.transpose(1, 2)).flatten(1)  # (B, columns * samples)
-        return self.pred_spec(tokens), waveform[:, : self.n_timepoints]
+            tokens = block(tokens, cos, sin, context)
+        tokens = self.norm(tokens if columns is not None else tokens[:, 1:])  # (B, rows * C, D)
+        stacks = tokens.unflatten(1, (self.grid_size[0], -1)).transpose(1, 2).flatten(2)  # (B, C, rows * D)
+        waveform: Tensor = self.pred_time(self.time_reducer(stacks))  # (B, C, samples)
+        if columns is None:
+            waveform = waveform.flatten(1)[:, : self.n_timepoints]
+        return self.pred_spec(tokens), waveform
+
+
+def _rotations(cos: Tensor, sin: Tensor, ids: Tensor) -> tuple[Tensor, Tensor]:
+    """Pick the rotation of each token, (1, 1, 1 + N, d) to (B, 1, K, d)."""
+    return cos[0, 0][ids][:, None], sin[0, 0][ids][:, None]

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ..functional.losses import masked_patch_loss, waveform_loss
-from ..functional.masking import num_kept, random_masking
+from ..functional.masking import num_kept, random_masking, take_tokens
 from ..functional.patches import patch_validity
 from ..functional.wavelets import DIFF_ORDERS
 from .checkpoints import build_from, load_matching, plain, read_reference, read_safetensors, write_safetensors
@@ -26,15 +26,17 @@ class Reconstruction(NamedTuple):
     image : Tensor of shape (B, V, S, T)
         Standardised time-frequency images.
     target : Tensor of shape (B, N, V * scales * samples)
-        Their patches.
+        Their patches, those that are decoded.
     latent : Tensor of shape (B, 1 + K, D)
         The encoder's output.
     mask : Tensor of shape (B, N)
         0 for a kept patch and 1 for a masked one.
     pred_spec : Tensor of shape (B, N, V * scales * samples)
         Predicted patches.
-    pred_time : Tensor of shape (B, T)
-        Predicted waveform, standardised.
+    pred_time : Tensor of shape (B, T) or (B, C, samples)
+        Predicted waveform, standardised; or its columns.
+    columns : Tensor of shape (B, C), int64, or None
+        Which columns of patches are decoded, N = rows * C patches; None if all are.
     """
 
     image: Tensor
@@ -43,6 +45,7 @@ class Reconstruction(NamedTuple):
     mask: Tensor
     pred_spec: Tensor
     pred_time: Tensor
+    columns: Tensor | None
 
 
 class CWT_MAE_RoPE(nn.Module):  # noqa: N801 - the name of the published design
@@ -70,6 +73,9 @@ class CWT_MAE_RoPE(nn.Module):  # noqa: N801 - the name of the published design
         Rank of the encoder's MLP matrices over their smaller side.
     time_loss_weight : float, default=1
         Weight of the waveform's loss beside the spectrogram's.
+    decode_ratio : float, default=1
+        Share of the columns of patches that are decoded in training; below 1, the decoder's tokens attend to the
+        visible ones only (see `Decoder`).
     rope : {"axial", "raster"}, default="axial"
         Rotary embedding by frequency and time apart, or by one index over the grid.
 
@@ -81,6 +87,8 @@ class CWT_MAE_RoPE(nn.Module):  # noqa: N801 - the name of the published design
     References
     ----------
     K. He et al., "Masked autoencoders are scalable vision learners", CVPR 2022.
+
+    L. Fu et al., "Rethinking patch dependence for masked autoencoders", arXiv:2401.14391.
 
     Examples
     --------
@@ -113,6 +121,7 @@ class CWT_MAE_RoPE(nn.Module):  # noqa: N801 - the name of the published design
         mlp_rank_ratio: float = 0.5,
         time_loss_weight: float = 1.0,
         rope: Rope = "axial",
+        decode_ratio: float = 1.0,
     ) -> None:
         super().__init__()
         encoder_settings: dict[str, Any] = {
@@ -134,13 +143,22 @@ class CWT_MAE_RoPE(nn.Module):  # noqa: N801 - the name of the published design
             "decoder_num_heads": decoder_num_heads,
             "mask_ratio": mask_ratio,
             "time_loss_weight": time_loss_weight,
+            "decode_ratio": decode_ratio,
         }
         self.settings = {name: plain(value) for name, value in (encoder_settings | own_settings).items()}
         self.scalogram, self.encoder = build_encoder(**encoder_settings)
         num_kept(self.encoder.num_patches, mask_ratio)
         image_size, patch_size = self.encoder.image_size, self.encoder.patch_size
         self.decoder = Decoder(
-            image_size, patch_size, embed_dim, decoder_embed_dim, decoder_depth, decoder_num_heads, mlp_ratio, rope
+            image_size,
+            patch_size,
+            embed_dim,
+            decoder_embed_dim,
+            decoder_depth,
+            decoder_num_heads,
+            mlp_ratio,
+            rope,
+            decode_ratio,
         )
         if time_loss_weight < 0:
             raise ValueError(f"time_loss_weight={time_loss_weight}: give a weight that is not negative.")
@@ -164,9 +182,9 @@ class CWT_MAE_RoPE(nn.Module):  # noqa: N801 - the name of the published design
         loss : Tensor of shape ()
             ``loss_spec + time_loss_weight * loss_time``.
         pred_spec : Tensor of shape (B, N, V * scales * samples), with M after B where `x` has it
-            Predicted patches.
+            Predicted patches; in training with `decode_ratio` below 1 those of the columns that were drawn.
         pred_time : Tensor of shape (B, T), with M after B where `x` has it
-            Predicted waveform of the standardised signal.
+            Predicted waveform of the standardised signal; of drawn columns (B, C, samples).
         imgs : Tensor of shape (B, V, S, T), with M after B where `x` has it
             The standardised images.
         """
@@ -197,8 +215,12 @@ class CWT_MAE_RoPE(nn.Module):  # noqa: N801 - the name of the published design
             noise = torch.rand(target.shape[:2], device=target.device)
         ids_keep, ids_restore, mask = random_masking(noise, self.mask_ratio)
         latent = self.encoder(target, ids_keep)
-        pred_spec, pred_time = self.decoder(latent, ids_restore)
-        return Reconstruction(image.flatten(0, -4), target, latent, mask, pred_spec, pred_time)
+        columns = self.decoder.draw_columns(latent)
+        if columns is not None:
+            ids = self.decoder.patches_of(columns)
+            target, mask = take_tokens(target, ids), mask.gather(1, ids)
+        pred_spec, pred_time = self.decoder(latent, ids_restore, columns)
+        return Reconstruction(image.flatten(0, -4), target, latent, mask, pred_spec, pred_time, columns)
 
     def losses(self, out: Reconstruction, x: Tensor) -> tuple[Tensor, Tensor]:
         """Measure a reconstruction.
@@ -216,8 +238,11 @@ class CWT_MAE_RoPE(nn.Module):  # noqa: N801 - the name of the published design
         loss_spec, loss_time : Tensor of shape (), float32
             Losses of the masked patches and of the waveform.
         """
-        loss_spec = masked_patch_loss(out.pred_spec, out.target, out.mask, self.valid)
-        return loss_spec, waveform_loss(out.pred_time, self.waveform(out, x))
+        valid = self.valid
+        if valid is not None and out.columns is not None:
+            valid = valid[self.decoder.patches_of(out.columns)]
+        loss_spec = masked_patch_loss(out.pred_spec, out.target, out.mask, valid)
+        return loss_spec, waveform_loss(out.pred_time, self.waveform(out, x), out.columns)
 
     def waveform(self, out: Reconstruction, x: Tensor) -> Tensor:
         """Return the waveform that the reconstruction is to meet, before it is standardised.

@@ -8,7 +8,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from ..functional.wavelets import DIFF_ORDERS, cwt, differences, scale_grid, standardize
+from ..functional.wavelets import DIFF_ORDERS, cwt_of_views, scale_grid, standardize
 
 
 class Scalogram(nn.Module):
@@ -90,7 +90,7 @@ class Scalogram(nn.Module):
             x = x.float()
             finish = partial(standardize, dim=(-2, -1)) if self.standardize else None
             if x.ndim < 4:
-                return cwt(differences(x, self.diff_orders), self.scales, finish)
+                return cwt_of_views(x, self.scales, self.diff_orders, finish)
             image: Tensor = x.unflatten(1, (-1, self.num_views))  # (B, M, V, S, T)
             return image if finish is None else finish(image)
 
@@ -107,4 +107,4 @@ class Scalogram(nn.Module):
         Tensor of shape (B, V, S, T) or (B, M, V, S, T), float32
             Wavelet coefficients.
         """
-        return cwt(differences(x, self.diff_orders), self.scales)
+        return cwt_of_views(x, self.scales, self.diff_orders)

@@ -87,3 +87,38 @@ def test_a_sample_counts_alike_in_whatever_batch_it_falls():
     whole = weighted_cross_entropy(logits, labels, weights)
     halves = [weighted_cross_entropy(logits[i : i + 3], labels[i : i + 3], weights[i : i + 3]) for i in (0, 3)]
     assert_close(torch.stack(halves).mean(), whole)
+
+
+@pytest.mark.parametrize("weigh_padding", [False, True])
+def test_gradient_of_masked_patch_loss_is_that_of_its_formula(patches, weigh_padding):
+    pred, target, mask, valid = patches
+    weight = mask[..., None] * (valid / valid.sum(-1, keepdim=True) if weigh_padding else torch.tensor(1 / 8))
+    pred.requires_grad_()
+    (expected,) = torch.autograd.grad(((pred - target) ** 2 * weight).sum() / mask.sum(), pred)
+    (3 * masked_patch_loss(pred, target, mask, valid if weigh_padding else None)).backward()
+    assert_close(pred.grad, 3 * expected)
+
+
+def test_masked_patch_loss_takes_the_padding_of_each_sample(patches):
+    pred, target, mask, valid = patches
+    ids = torch.tensor([[3, 0], [1, 3]])
+    rows = torch.arange(2)[:, None]
+    drawn = masked_patch_loss(pred[rows, ids], target[rows, ids], mask[rows, ids], valid[ids])
+    chosen = torch.zeros_like(mask).scatter(1, ids, 1.0) * mask
+    assert_close(drawn, masked_patch_loss(pred, target, chosen, valid))
+
+
+def test_masked_patch_loss_of_no_masked_patch_is_zero(patches):
+    pred, target, mask, _ = patches
+    assert masked_patch_loss(pred, target, torch.zeros_like(mask)) == 0
+
+
+@pytest.mark.parametrize("n_timepoints", [12, 10])
+def test_waveform_loss_of_columns_is_that_of_their_samples(n_timepoints):
+    signal, pred, columns = torch.randn(2, n_timepoints), torch.randn(2, 3, 4), torch.tensor([[2, 0], [1, 2]])
+    rows = torch.arange(2)[:, None]
+    target = (signal - signal.mean(-1, keepdim=True)) / signal.std(-1, keepdim=True)
+    error = torch.full((2, 12), torch.nan)
+    error[:, :n_timepoints] = (pred.flatten(1)[:, :n_timepoints] - target) ** 2
+    expected = error.unflatten(1, (3, 4))[rows, columns].nanmean()
+    assert_close(waveform_loss(pred[rows, columns], signal, columns), expected)

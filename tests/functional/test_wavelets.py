@@ -9,7 +9,16 @@ import torch
 from torch.testing import assert_close
 
 from sktsmae.functional import wavelets
-from sktsmae.functional.wavelets import cwt, differences, kernel_length, ricker, scale_grid, standardize
+from sktsmae.functional.wavelets import (
+    cwt,
+    cwt_of_views,
+    differences,
+    filter_bank,
+    kernel_length,
+    ricker,
+    scale_grid,
+    standardize,
+)
 
 
 def mexican_hat(scale: float, length: int) -> np.ndarray:
@@ -122,6 +131,55 @@ def test_cwt_keeps_leading_axes_and_dtype():
     assert out.shape == (2, 3, 5, 50)
     assert out.dtype == torch.float32
     assert_close(out[1, 2], cwt(x[1, 2], scale_grid(5)))
+
+
+@pytest.mark.parametrize("orders", [(0, 1, 2), (0,), (1,), (2,), (2, 0), (1, 2)])
+@pytest.mark.parametrize("n_timepoints", [1, 2, 40, 700])
+def test_cwt_of_views_equals_direct_convolutions_of_the_differences(n_timepoints, orders):
+    scales = scale_grid(16)
+    signal = torch.randn(n_timepoints, dtype=torch.float64)
+    length = kernel_length(scales, n_timepoints)
+    expected = [convolve(view.numpy(), scales.tolist(), length) for view in differences(signal, orders)]
+    np.testing.assert_allclose(cwt_of_views(signal, scales, orders), np.stack(expected), rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("period", [50, 200, 1000])
+def test_views_of_a_smooth_signal_keep_their_digits_in_float32(period):
+    scales = scale_grid(32)
+    signal = torch.sin(2 * math.pi / period * torch.arange(2000, dtype=torch.float64)).float()
+    exact = cwt_of_views(signal.double(), scales)
+    error = (cwt_of_views(signal, scales) - exact).flatten(1).std(1) / exact.flatten(1).std(1)
+    # A second difference of float32 numbers is exact; its transform must not lose more than rounding does.
+    assert (error < 1e-5).all()
+
+
+@pytest.mark.parametrize("chunk_bytes", [1, 20_000, 10**9])
+def test_finish_gets_whole_signals_whatever_the_chunks(monkeypatch, chunk_bytes):
+    x, scales = torch.randn(7, 97), scale_grid(8)
+    monkeypatch.setattr(wavelets, "CHUNK_BYTES", chunk_bytes)
+    out = cwt_of_views(x, scales, (0, 2), lambda part: part - part.mean((-2, -1), keepdim=True))
+    plain = torch.stack([cwt_of_views(signal, scales, (0, 2)) for signal in x])
+    assert_close(out, plain - plain.mean((-2, -1), keepdim=True))
+
+
+def test_filter_bank_made_in_inference_serves_training():
+    x = torch.randn(2, 31, requires_grad=True)
+    with torch.inference_mode():
+        cwt(x, torch.tensor([1.5, 2.25]))
+    cwt(x, torch.tensor([1.5, 2.25])).sum().backward()
+    assert x.grad.isfinite().all()
+
+
+@pytest.mark.parametrize("n_timepoints", [1, 2, 3, 97, 512, 3000, 60_000])
+def test_fourier_transforms_are_even_long_enough_and_not_much_longer(n_timepoints):
+    bank = filter_bank((1.0, 12.0), n_timepoints, torch.float32, torch.device("cpu"))
+    n_fft = 2 * (bank.shape[1] - 1)
+    needed = n_timepoints + 1 + kernel_length(torch.tensor([12.0]), n_timepoints) // 2
+    assert needed <= n_fft <= max(4, 1.2 * needed)
+    for prime in (2, 3, 5):
+        while n_fft % prime == 0:
+            n_fft //= prime
+    assert n_fft == 1
 
 
 @pytest.mark.parametrize("chunk_bytes", [1, 20_000, 10**9])

@@ -9,7 +9,7 @@ from sktsmae.functional.masking import random_masking, take_tokens
 from sktsmae.models import Decoder
 
 
-def make_decoder(depth: int = 1, n_timepoints: int = 20, rope: str = "axial") -> Decoder:
+def make_decoder(depth: int = 1, n_timepoints: int = 20, rope: str = "axial", decode_ratio: float = 1.0) -> Decoder:
     """A decoder of 3 x 4 patches of 2 * 3 * 5 values."""
     decoder = Decoder(
         (2, 9, n_timepoints),
@@ -19,6 +19,7 @@ def make_decoder(depth: int = 1, n_timepoints: int = 20, rope: str = "axial") ->
         decoder_depth=depth,
         decoder_num_heads=3,
         rope=rope,
+        decode_ratio=decode_ratio,
     )
     return decoder.eval()
 
@@ -90,3 +91,41 @@ def test_blocks_of_the_decoder_are_plain():
 def test_impossible_settings_are_named(settings, words):
     with pytest.raises(ValueError, match="".join(f"(?=.*{word})" for word in words)):
         Decoder((2, 9, 20), (3, 5), embed_dim=16, **settings)
+
+
+@pytest.mark.parametrize("rope", ["axial", "raster"])
+def test_columns_are_predicted_alike_whichever_others_are(masking, rope):
+    decoder, latent = make_decoder(2, rope=rope, decode_ratio=0.5), torch.randn(2, 4, 16)
+    columns = torch.tensor([[3, 1], [0, 3]])
+    pred_spec, pred_time = decoder(latent, masking[1], columns)
+    all_spec, all_time = decoder(latent, masking[1])
+    assert_close(pred_spec, take_tokens(all_spec, decoder.patches_of(columns)))
+    assert_close(pred_time, take_tokens(all_time.unflatten(1, (4, 5)), columns))
+
+
+def test_patches_of_columns_are_all_their_rows():
+    ids = make_decoder().patches_of(torch.tensor([[3, 1], [0, 3]]))
+    assert ids.tolist() == [[3, 1, 7, 5, 11, 9], [0, 3, 4, 7, 8, 11]]
+
+
+@pytest.mark.parametrize(("decode_ratio", "drawn"), [(0.5, 2), (0.8, 3), (0.01, 1)])
+def test_columns_are_drawn_evenly_in_training_only(decode_ratio, drawn):
+    decoder, latent = make_decoder(decode_ratio=decode_ratio), torch.randn(2000, 4, 16)
+    assert decoder.draw_columns(latent) is None
+    columns = decoder.train().draw_columns(latent)
+    assert columns.shape == (2000, drawn)
+    assert all(len(set(row)) == drawn for row in columns.tolist())
+    share = columns.flatten().bincount(minlength=4) / 2000
+    # Five standard deviations of a share of 2000 draws.
+    assert_close(share, torch.full((4,), drawn / 4), rtol=0, atol=5 * (0.25 / 2000) ** 0.5)
+
+
+def test_everything_is_decoded_at_ratio_one():
+    assert make_decoder().train().draw_columns(torch.randn(2, 4, 16)) is None
+
+
+def test_weights_have_the_same_names_and_shapes_at_any_decode_ratio():
+    shapes = [
+        {name: tensor.shape for name, tensor in make_decoder(decode_ratio=r).state_dict().items()} for r in (1, 0.5)
+    ]
+    assert shapes[0] == shapes[1]

@@ -182,3 +182,26 @@ def test_any_length_can_be_trained_on(small, signal_len):
 def test_impossible_settings_are_named(small, changes, words):
     with pytest.raises(ValueError, match="".join(f"(?=.*{word})" for word in words)):
         CWT_MAE_RoPE(**{**small, **changes})
+
+
+@pytest.mark.parametrize("shape", [(3, 130), (3, 2, 130), (3, 6, 10, 130)])
+def test_a_share_of_the_columns_is_decoded_in_training(small, shape):
+    model, x = CWT_MAE_RoPE(**small, decode_ratio=0.5).train(), torch.randn(shape)
+    rows, columns = model.encoder.grid_size
+    drawn = round(0.5 * columns)
+    lead = (3,) if len(shape) == 2 else (3, 2)
+    loss, pred_spec, pred_time, _ = model(x)
+    loss.backward()
+    assert pred_spec.shape[:-1] == (*lead, rows * drawn)
+    assert pred_time.shape == (*lead, drawn, small["patch_size_time"])
+    assert all(parameter.grad.isfinite().all() for parameter in model.parameters())
+    assert model.eval()(x)[2].shape == (*lead, 130)
+
+
+def test_loss_of_drawn_columns_is_that_of_the_whole_on_average(small):
+    model, x, noise = CWT_MAE_RoPE(**small, decode_ratio=0.5), torch.randn(64, 130), torch.rand(64, 21)
+    whole = torch.stack(model.eval().losses(model.reconstruct(model.scalogram(x), noise), x))
+    with torch.no_grad():
+        drawn = [torch.stack(model.train().losses(model.reconstruct(model.scalogram(x), noise), x)) for _ in range(30)]
+    spread = torch.stack(drawn).std(0) / 30**0.5
+    assert (torch.stack(drawn).mean(0) - whole).abs().le(5 * spread).all()

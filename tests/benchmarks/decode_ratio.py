@@ -1,0 +1,80 @@
+"""Does decoding a share of the masked tokens cost accuracy? Frozen features beside those of the full decoder.
+
+``python tests/benchmarks/decode_ratio.py DATA [--size 256]`` pre-trains on each set's training part, three seeds, and
+cross-validates a logistic regression on the frozen features, on the training split alone. Prints a Markdown table; its
+last results are in ``decode_ratio.md`` beside it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from accuracy import load
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedKFold, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from sktsmae import MAEPretrainer
+
+# fmt: off
+SETS = [
+    "ECG200", "FacesUCR", "GunPoint", "MedicalImages", "Plane", "PowerCons", "SyntheticControl", "ToeSegmentation1",
+    "Trace", "UMD",
+]
+# fmt: on
+SIZES: dict[str, dict[str, Any]] = {
+    "default": {},
+    "256": {
+        "embed_dim": 256,
+        "depth": 6,
+        "num_heads": 8,
+        "decoder_embed_dim": 128,
+        "decoder_depth": 2,
+        "max_epochs": 30,
+    },
+}
+SEEDS = range(3)
+
+
+def measure(X: np.ndarray, y: np.ndarray, settings: dict[str, Any], seed: int) -> tuple[float, float]:
+    """Return the cross-validated accuracy of frozen features and the seconds of pre-training."""
+    start = time.perf_counter()
+    pretrainer = MAEPretrainer(**settings, random_state=seed).fit(X)
+    seconds = time.perf_counter() - start
+    probe = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
+    folds = StratifiedKFold(5, shuffle=True, random_state=seed)
+    return cross_val_score(probe, pretrainer.transform(X), y, cv=folds).mean(), seconds
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--size", choices=SIZES, default="default")
+    parser.add_argument("--ratios", type=float, nargs="+", default=[1.0, 0.5, 0.25])
+    options = parser.parse_args()
+    print("|".join(["", "set", *(f"{ratio}|s" for ratio in options.ratios), ""]))
+    print("|".join(["", "---", *["---:|---:"] * len(options.ratios), ""]))
+    rows = []
+    for name in SETS:
+        X, y, _, _ = load(options.data, name)
+        row = []
+        for ratio in options.ratios:
+            settings = {**SIZES[options.size], "decode_ratio": ratio}
+            row.append(np.mean([measure(X, y, settings, seed) for seed in SEEDS], axis=0))
+        rows.append(row)
+        _print_row(name, row)
+    _print_row("mean", np.mean(rows, axis=0))
+
+
+def _print_row(name: str, row: Any) -> None:
+    print("|".join(["", name, *(f"{accuracy:.3f}|{seconds:.1f}" for accuracy, seconds in row), ""]), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,310 @@
+"""Speed and memory, beside peers and beside the machine's own rate of arithmetic.
+
+``python -m pip install ".[bench]" && python tests/benchmarks/speed.py`` prints one Markdown table; names of sections
+after it choose some. Each section is a process of its own. What is compared runs in turns, in one process; figures are
+medians, and the first round is not counted. Let nothing else run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+Row = tuple[str, str, str]
+
+TRAINING: list[tuple[str, float, int, dict[str, Any]]] = [
+    ("published size (768 x 12, decoder 512 x 8, 3000 samples), batch 4", 0.65, 4, {}),
+    (
+        "256 x 6, decoder 128 x 2, 1000 samples, patches 8 x 25, batch 32",
+        0.50,
+        32,
+        {
+            "signal_len": 1000,
+            "patch_size_freq": 8,
+            "patch_size_time": 25,
+            "embed_dim": 256,
+            "depth": 6,
+            "num_heads": 8,
+            "decoder_embed_dim": 128,
+            "decoder_depth": 2,
+            "decoder_num_heads": 4,
+        },
+    ),
+    (
+        "128 x 4, decoder 64 x 1, 512 samples, patches 8 x 32, batch 64",
+        0.35,
+        64,
+        {
+            "signal_len": 512,
+            "patch_size_freq": 8,
+            "patch_size_time": 32,
+            "embed_dim": 128,
+            "depth": 4,
+            "num_heads": 4,
+            "decoder_embed_dim": 64,
+            "decoder_depth": 1,
+            "decoder_num_heads": 2,
+        },
+    ),
+]
+
+
+def in_turns(functions: dict[str, Callable[[], Any]], rounds: int) -> dict[str, float]:
+    """Call each function once a round, in turns, and return its median seconds; the first round does not count."""
+    seconds: dict[str, list[float]] = {name: [] for name in functions}
+    for _ in range(rounds + 1):
+        for name, function in functions.items():
+            start = time.perf_counter()
+            function()
+            seconds[name].append(time.perf_counter() - start)
+    return {name: statistics.median(values[1:]) for name, values in seconds.items()}
+
+
+def signals(*shape: int) -> np.ndarray:
+    """Return random walks."""
+    return np.random.default_rng(0).standard_normal(shape, dtype=np.float32).cumsum(-1)
+
+
+def matrix_product() -> tuple[Callable[[], Any], float]:
+    """Return the product that the machine's rate is measured by, and its floating-point operations."""
+    import torch
+
+    left, right = torch.randn(2, 2048, 2048)
+    return partial(torch.mm, left, right), 2 * 2048**3
+
+
+def cwt() -> Iterator[Row]:
+    """The wavelet transform beside three packages and one direct convolution."""
+    import ptwt
+    import pywt
+    import ssqueezepy
+    import torch
+    from torch.nn import functional as F
+
+    from sktsmae.functional.wavelets import cwt_of_views, differences, kernel_length, ricker, scale_grid
+
+    scales = scale_grid(64)
+    for count, length, peer_goal, direct_goal in ((32, 3000, 8, 12), (256, 512, 4, None), (2, 60_000, 4, None)):
+        x = torch.from_numpy(signals(count, length))
+        views = differences(x).flatten(0, 1)
+        kernels = ricker(scales, kernel_length(scales, length)).float()[:, None]
+        functions = {
+            "ours": partial(cwt_of_views, x, scales),
+            "PyWavelets": partial(pywt.cwt, views.numpy(), scales.numpy(), "mexh", method="fft", axis=-1),
+            "ptwt": partial(ptwt.cwt, views, scales.numpy(), "mexh"),
+            "ssqueezepy": partial(ssqueezepy.cwt, views.numpy(), "cmhat", scales=scales.float().numpy()),
+            "direct": partial(F.conv1d, views[:, None], kernels, padding="same"),
+        }
+        seconds = in_turns(functions, 9)
+        what = f"CWT, {count} signals x {length} samples, 3 views, 64 scales"
+        peer = min(list(functions)[1:4], key=seconds.__getitem__)
+        listed = ", ".join(f"{name} {1000 * value:.0f}" for name, value in seconds.items())
+        yield what, f"{seconds[peer] / seconds['ours']:.1f} x {peer} (ms: {listed})", f"{peer_goal} x"
+        if direct_goal:
+            ratio = seconds["direct"] / seconds["ours"]
+            yield "the same, over one direct convolution", f"{ratio:.1f} x", f"{direct_goal} x"
+
+
+def cwt_memory() -> Iterator[Row]:
+    """Memory of the wavelet transform beyond its output."""
+    import torch
+
+    from sktsmae.functional.wavelets import cwt_of_views, scale_grid
+
+    scales = scale_grid(64)
+    cwt_of_views(torch.randn(1, 3000), scales)
+    x = torch.from_numpy(signals(128, 3000))
+    before = _resident(peak=False)
+    out = cwt_of_views(x, scales)
+    beyond = _resident(peak=True) - before - out.nbytes / 2**20
+    yield "CWT, 128 signals x 3000 samples: memory beyond its output", f"{beyond * 2**20 / out.nbytes:.2f} x", "0.25 x"
+
+
+def training() -> Iterator[Row]:
+    """Arithmetic rate of a training step over that of a matrix product, memory reused as in `fit`."""
+    from sktsmae.estimators._memory import reused_memory
+    from sktsmae.models import CWT_MAE_RoPE
+    from sktsmae.models.flops import training_flops
+
+    product, product_flops = matrix_product()
+    with reused_memory():
+        for what, goal, batch, settings in TRAINING:
+            model, step = _training_step(CWT_MAE_RoPE, batch, settings)
+            seconds = in_turns({"step": step, "product": product}, 5 if batch < 16 else 15)
+            rate, limit = batch * training_flops(model) / seconds["step"], product_flops / seconds["product"]
+            figure = f"{rate / limit:.2f} ({rate / 1e9:.0f} of {limit / 1e9:.0f} GFLOP/s, {seconds['step']:.2f} s)"
+            yield f"pre-training step, {what}: rate over a matrix product's", figure, f"{goal:.2f}"
+        what, _, batch, settings = TRAINING[1]
+        steps = {
+            str(ratio): _training_step(CWT_MAE_RoPE, batch, {**settings, "decode_ratio": ratio})[1]
+            for ratio in (1.0, 0.5, 0.25)
+        }
+        seconds = in_turns(steps, 9)
+        for ratio in ("0.5", "0.25"):
+            figure = f"{seconds['1.0'] / seconds[ratio]:.2f} x"
+            yield f"decode_ratio={ratio}, {what}: steps faster by", figure, "1.5 x"
+
+
+def _training_step(build: Callable[..., Any], batch: int, settings: dict[str, Any]) -> tuple[Any, Callable[[], None]]:
+    import torch
+
+    model = build(**settings)
+    optimizer = torch.optim.AdamW(model.parameters(), fused=True)
+    x = torch.from_numpy(signals(batch, model.settings["signal_len"]))
+
+    def step() -> None:
+        optimizer.zero_grad()
+        model(x)[0].backward()
+        optimizer.step()
+
+    return model, step
+
+
+def inference() -> Iterator[Row]:
+    """Features of many signals, and the probabilities of one."""
+    from sktsmae import MAEClassifier, MAEPretrainer
+    from sktsmae.models.flops import encoding_flops
+
+    product, product_flops = matrix_product()
+    X = signals(2000, 512)
+    pretrainer = MAEPretrainer(max_epochs=0, random_state=0).fit(X[:10])
+    seconds = in_turns({"transform": partial(pretrainer.transform, X), "product": product}, 7)
+    rate = len(X) * encoding_flops(pretrainer.model_) / seconds["transform"]
+    limit = product_flops / seconds["product"]
+    figure = f"{rate / limit:.2f} ({rate / 1e9:.0f} of {limit / 1e9:.0f} GFLOP/s, {seconds['transform']:.2f} s)"
+    yield (
+        "`MAEPretrainer.transform`, default, 2000 signals x 512 samples: the same rate, CWT's time included",
+        figure,
+        "0.35",
+    )
+    classifier = MAEClassifier(pretrainer="scratch", max_epochs=1, random_state=0).fit(X[:20], np.arange(20) % 2)
+    seconds = in_turns({"predict_proba": partial(classifier.predict_proba, X[:1])}, 200)
+    figure = f"{1000 * seconds['predict_proba']:.1f} ms"
+    yield "`predict_proba` of one signal, default, 512 samples (median of 200)", figure, "15 ms"
+
+
+def overhead() -> Iterator[Row]:
+    """Share of an epoch over a small data set that is neither network nor wavelets."""
+    import torch
+
+    from sktsmae import MAEPretrainer
+    from sktsmae.estimators._memory import reused_memory
+
+    X, epochs = signals(100, 150), 20
+    pretrainer = MAEPretrainer(max_epochs=epochs, random_state=0)
+    model = pretrainer.fit(X).model_.train()
+    optimizer = torch.optim.AdamW(model.parameters(), fused=True)
+
+    def bare() -> None:
+        with reused_memory():
+            for _ in range(epochs):
+                for part in (slice(0, 64), slice(64, 100)):
+                    optimizer.zero_grad()
+                    model(torch.from_numpy(X[part]))[0].backward()
+                    torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+                    optimizer.step()
+
+    seconds = in_turns({"fit": partial(pretrainer.fit, X), "bare": bare}, 7)
+    share = 1 - seconds["bare"] / seconds["fit"]
+    yield "`MAEPretrainer.fit`, 100 signals x 150 samples: share outside network and CWT", f"{share:.0%}", "15 %"
+
+
+def fit_memory() -> Iterator[Row]:
+    """Resident memory of a fit on a file that is mapped, over that after importing."""
+    from sktsmae import MAEPretrainer
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "signals.npy"
+        X = np.lib.format.open_memmap(path, "w+", np.float32, (20_000, 3000))
+        rng = np.random.default_rng(0)
+        for start in range(0, len(X), 1000):
+            X[start : start + 1000] = rng.standard_normal((1000, 3000), dtype=np.float32)
+        X.flush()
+        del X
+        before = _resident(peak=False)
+        start = time.perf_counter()
+        MAEPretrainer(max_epochs=1, random_state=0).fit(np.load(path, mmap_mode="r"))
+        seconds = time.perf_counter() - start
+        beyond = (_resident(peak=True) - before) / 1024
+    what = "`MAEPretrainer.fit`, 20,000 x 3000 mapped from disk, default, 1 epoch: memory over that after importing"
+    yield what, f"{beyond:.2f} GB ({seconds:.0f} s)", "1 GB"
+
+
+def importing() -> Iterator[Row]:
+    """Seconds of the import over those of what it needs."""
+
+    def run(statement: str) -> None:
+        subprocess.run([sys.executable, "-c", statement], check=True)
+
+    ours, theirs = "import sktsmae", "import torch, sklearn, skorch"
+    seconds = in_turns({ours: partial(run, ours), theirs: partial(run, theirs)}, 9)
+    figure = f"{seconds[ours] / seconds[theirs]:.2f} x ({seconds[ours]:.2f} s)"
+    yield "`import sktsmae` over importing torch, sklearn and skorch", figure, "1.1 x"
+
+
+def growth() -> Iterator[Row]:
+    """How the time grows with signals, channels and samples."""
+    from sktsmae import MAEPretrainer
+
+    def transforming(*shape: int) -> Callable[[], Any]:
+        X = signals(*shape)
+        return partial(MAEPretrainer(max_epochs=0, random_state=0).fit(X[:2]).transform, X)
+
+    def training(*shape: int) -> Callable[[], Any]:
+        return partial(MAEPretrainer(max_epochs=1, random_state=0).fit, signals(*shape))
+
+    cases = {
+        "128, 256, 512, 1024 signals x 512 samples": [(n, 512) for n in (128, 256, 512, 1024)],
+        "128 signals x 1, 2, 4, 8 channels x 512 samples": [(128, channels, 512) for channels in (1, 2, 4, 8)],
+        "16 signals x 500, 1000, 2000, 4000, 8000, 16,000 samples": [
+            (16, length) for length in (500, 1000, 2000, 4000, 8000, 16_000)
+        ],
+    }
+    for name, prepare in (("transform", transforming), ("fit, 1 epoch", training)):
+        for what, shapes in cases.items():
+            seconds = in_turns({str(shape): prepare(*shape) for shape in shapes}, 5)
+            unit = [value / np.prod(shape) for shape, value in zip(shapes, seconds.values(), strict=True)]
+            figure = ", ".join(f"{value / unit[0]:.2f}" for value in unit)
+            yield f"{name}: {what}: seconds a sample over the first's", figure, "linear"
+
+
+def _resident(peak: bool) -> float:
+    """Return the resident memory of this process, now or at most, in MiB; Linux only."""
+    field = "VmHWM:" if peak else "VmRSS:"
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(field)) / 1024
+
+
+SECTIONS = {
+    function.__name__: function
+    for function in (cwt, cwt_memory, training, inference, overhead, fit_memory, importing, growth)
+}
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("sections", nargs="*", metavar="section", help=", ".join(SECTIONS))
+    parser.add_argument("--rows-only", action="store_true", help="measure in this process and print no head")
+    options = parser.parse_args()
+    if options.rows_only:
+        for row in SECTIONS[options.sections[0]]():
+            print("|".join(["", *row, ""]), flush=True)
+        return
+    print("|what|measured|goal|\n|---|---|---|", flush=True)
+    for name in options.sections or SECTIONS:
+        subprocess.run([sys.executable, __file__, name, "--rows-only"], check=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import platform
+import resource
+import threading
+from pathlib import Path
+
+import pytest
+
+from sktsmae.estimators import _memory
+from sktsmae.estimators._memory import reused_memory
+
+LARGE = 64 * 2**20
+
+
+def page_faults(count: int) -> int:
+    """Fill a large block `count` times and count the pages that the system had to hand out."""
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(count):
+        block = bytearray(LARGE)  # malloc, without numpy's large pages
+        block[:: resource.getpagesize()] = b"x" * (LARGE // resource.getpagesize())
+        del block
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+
+def resident() -> int:
+    """Return the bytes of memory that this process holds."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries are left as they are")
+def test_memory_is_taken_from_the_system_once_and_given_back_at_the_end():
+    before = resident()
+    with reused_memory():
+        page_faults(1)
+        assert page_faults(5) < LARGE // resource.getpagesize()
+        assert resident() > before + LARGE // 2
+    assert resident() < before + LARGE // 2
+
+
+def test_blocks_may_overlap_and_fail():
+    entered = threading.Event()
+    leave = threading.Event()
+
+    def other() -> None:
+        with reused_memory():
+            entered.set()
+            leave.wait()
+
+    thread = threading.Thread(target=other)
+
+    def failing() -> None:
+        with reused_memory():
+            thread.start()
+            entered.wait()
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        failing()
+    assert _memory._blocks == 1
+    leave.set()
+    thread.join()
+    assert _memory._blocks == 0
