@@ -99,9 +99,9 @@ def require_same_settings(old: dict[str, Any], new: dict[str, Any]) -> None:
     Raises
     ------
     ValueError
-        If they differ in more than the mask ratio and the weight of a loss; they are named.
+        If they differ in more than the mask, the share that is decoded and the weight of a loss; they are named.
     """
-    free = {"mask_ratio", "time_loss_weight"}
+    free = {"mask_ratio", "time_loss_weight", "decode_ratio"}
     changed = [f"{name} was {old[name]!r} and is {new[name]!r}" for name in new if old[name] != new[name]]
     if any(change.split()[0] not in free for change in changed):
         raise ValueError(f"warm_start=True, but the network differs: {'; '.join(changed)}. Give warm_start=False.")

@@ -83,8 +83,7 @@ class MAEPretrainer(NetworkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMi
     time_loss_weight : float, default=1
         Weight of the waveform's loss beside the spectrogram's.
     decode_ratio : float, default=1
-        Share of the columns of patches that each training step decodes. At 1 the decoder is the published one; below,
-        its tokens attend to the visible ones only, and a step is up to 1.8 times faster.
+        Share of the columns of patches that each training step decodes, in (0, 1]; 1 is the published design.
     pooling : {"mean", "max", "cls"}, default="mean"
         How the tokens of a channel become one embedding.
     max_epochs : int, default=120
@@ -145,7 +144,7 @@ class MAEPretrainer(NetworkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMi
     ----------
     K. He et al., "Masked autoencoders are scalable vision learners", CVPR 2022.
 
-    L. Fu et al., "Rethinking patch dependence for masked autoencoders", arXiv:2401.14391 (`decode_ratio`).
+    L. Wang et al., "VideoMAE V2: scaling video masked autoencoders with dual masking", CVPR 2023 (`decode_ratio`).
 
     Examples
     --------

@@ -64,5 +64,5 @@ def apply_rotary(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     [[[[-4.0, 3.0]]]]
     """
     first, second = x.chunk(2, dim=-1)
-    rotated = torch.cat((first * cos - second * sin, second * cos + first * sin), dim=-1)
-    return rotated.to(x.dtype)
+    turned = (first * cos).addcmul(second, sin, value=-1), (second * cos).addcmul(first, sin)
+    return torch.cat(turned, dim=-1).to(x.dtype)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from .attention import Attention, Context
+from .attention import Attention
 from .mlp import MLP, LinearFactory
 
 
@@ -42,7 +42,7 @@ class Block(nn.Module):
         self.norm2 = nn.LayerNorm(dim)
         self.mlp = MLP(dim, int(dim * mlp_ratio), linear)
 
-    def forward(self, x: Tensor, cos: Tensor, sin: Tensor, context: Context | None = None) -> Tensor:
+    def forward(self, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
         """Apply the block.
 
         Parameters
@@ -51,16 +51,12 @@ class Block(nn.Module):
             Tokens.
         cos, sin : Tensor of shape (B, 1, N, D / H / 2) or (1, 1, N, D / H / 2)
             Rotation of each token, from `RotaryEmbedding`.
-        context : Context, default=None
-            What to attend to; None for `x` itself.
 
         Returns
         -------
         Tensor of shape (B, N, D)
             Tokens.
         """
-        if context is not None:
-            context = context._replace(tokens=self.norm1(context.tokens))
-        x = x + self.attn(self.norm1(x), cos, sin, context)
+        x = x + self.attn(self.norm1(x), cos, sin)
         x = x + self.mlp(self.norm2(x))
         return x

@@ -8,7 +8,6 @@ from torch.nn import functional as F
 
 from ..functional.masking import take_tokens
 from ..functional.patches import grid_size
-from ..layers.attention import Context
 from ..layers.block import Block
 from .encoder import Rope, init_weights, require_positive, rotary_grid
 
@@ -65,9 +64,7 @@ class Decoder(nn.Module):
     rope : {"axial", "raster"}, default="axial"
         Rotary embedding, as in the encoder.
     decode_ratio : float, default=1
-        Share of the columns of patches that are decoded in training, drawn anew each time. At 1, all tokens attend to
-        each other, as published. Below 1, they attend to the visible ones only, so that each is predicted alike
-        whichever others are; in evaluation all are.
+        Share of the columns of patches that are decoded in training, drawn anew each time; in evaluation all are.
 
     Raises
     ------
@@ -76,7 +73,7 @@ class Decoder(nn.Module):
 
     References
     ----------
-    L. Fu et al., "Rethinking patch dependence for masked autoencoders", arXiv:2401.14391 (CrossMAE).
+    L. Wang et al., "VideoMAE V2: scaling video masked autoencoders with dual masking", CVPR 2023 (`decode_ratio`).
 
     Examples
     --------
@@ -174,7 +171,7 @@ class Decoder(nn.Module):
         ids_restore : Tensor of shape (B, N), int64
             Where each patch stands in the sequence "visible patches, then masked ones".
         columns : Tensor of shape (B, C), int64, default=None
-            Which columns of patches to predict, where `decode_ratio` is below 1; None for all.
+            Which columns of patches to predict; None for all.
 
         Returns
         -------
@@ -189,23 +186,26 @@ class Decoder(nn.Module):
         patches = take_tokens(torch.cat((visible[:, 1:], masked), dim=1), ids_restore)  # (B, N, D)
         tokens = torch.cat((visible[:, :1], patches), dim=1) + self.decoder_pos_embed
         cos, sin = self.rotary(self.positions[None])
-        context = None
-        if self.decode_ratio < 1:
-            ids = F.pad(ids_restore.argsort(1)[:, : visible.shape[1] - 1] + 1, (1, 0))  # (B, 1 + K)
-            context = Context(take_tokens(tokens, ids), *_rotations(cos, sin, ids))
-            if columns is not None:
-                ids = self.patches_of(columns) + 1  # (B, rows * C)
-                tokens, (cos, sin) = take_tokens(tokens, ids), _rotations(cos, sin, ids)
+        if columns is not None:
+            ids = F.pad(
+                self._share(columns, ids_restore, visible.shape[1] - 1) + 1, (0, 1)
+            )  # the class token comes last
+            tokens = take_tokens(tokens, ids)
+            cos, sin = cos[0, 0][ids][:, None], sin[0, 0][ids][:, None]  # (B, 1, tokens, D / H / 2)
         for block in self.blocks:
-            tokens = block(tokens, cos, sin, context)
-        tokens = self.norm(tokens if columns is not None else tokens[:, 1:])  # (B, rows * C, D)
+            tokens = block(tokens, cos, sin)
+        tokens = self.norm(tokens)
+        tokens = tokens[:, 1:] if columns is None else tokens[:, : columns.shape[1] * self.grid_size[0]]
         stacks = tokens.unflatten(1, (self.grid_size[0], -1)).transpose(1, 2).flatten(2)  # (B, C, rows * D)
         waveform: Tensor = self.pred_time(self.time_reducer(stacks))  # (B, C, samples)
         if columns is None:
             waveform = waveform.flatten(1)[:, : self.n_timepoints]
         return self.pred_spec(tokens), waveform
 
-
-def _rotations(cos: Tensor, sin: Tensor, ids: Tensor) -> tuple[Tensor, Tensor]:
-    """Pick the rotation of each token, (1, 1, 1 + N, d) to (B, 1, K, d)."""
-    return cos[0, 0][ids][:, None], sin[0, 0][ids][:, None]
+    def _share(self, columns: Tensor, ids_restore: Tensor, num_visible: int) -> Tensor:
+        """Return the patches of some columns, then visible ones of the others, as many as there are on average."""
+        ids_keep = ids_restore.argsort(1)[:, :num_visible]
+        drawn = (ids_keep[..., None] % self.grid_size[1] == columns[:, None]).any(-1)  # (B, K)
+        others = ids_keep.gather(1, drawn.byte().argsort(dim=1, stable=True))
+        share = 1 - columns.shape[1] / self.grid_size[1]
+        return torch.cat((self.patches_of(columns), others[:, : round(share * num_visible)]), dim=1)

@@ -74,8 +74,7 @@ class CWT_MAE_RoPE(nn.Module):  # noqa: N801 - the name of the published design
     time_loss_weight : float, default=1
         Weight of the waveform's loss beside the spectrogram's.
     decode_ratio : float, default=1
-        Share of the columns of patches that are decoded in training; below 1, the decoder's tokens attend to the
-        visible ones only (see `Decoder`).
+        Share of the columns of patches that are decoded in training, in (0, 1].
     rope : {"axial", "raster"}, default="axial"
         Rotary embedding by frequency and time apart, or by one index over the grid.
 
@@ -88,7 +87,7 @@ class CWT_MAE_RoPE(nn.Module):  # noqa: N801 - the name of the published design
     ----------
     K. He et al., "Masked autoencoders are scalable vision learners", CVPR 2022.
 
-    L. Fu et al., "Rethinking patch dependence for masked autoencoders", arXiv:2401.14391.
+    L. Wang et al., "VideoMAE V2: scaling video masked autoencoders with dual masking", CVPR 2023 (`decode_ratio`).
 
     Examples
     --------

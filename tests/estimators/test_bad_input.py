@@ -258,6 +258,7 @@ IMPOSSIBLE = {
         "rope": ["spiral", None],
         "mask_ratio": [0, 1, -0.5, 1.5, np.nan, 0.99, 1e-17],
         "time_loss_weight": [-1, "half"],
+        "decode_ratio": [0, 1.5, np.nan],
         "pooling": ["median", None],
         "warm_start": ["yes", None],
         **TRAINING,

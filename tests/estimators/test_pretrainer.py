@@ -143,7 +143,14 @@ def test_patches_cover_the_image(new_pretrainer, X, params, grid):
 
 @pytest.mark.parametrize(
     "params",
-    [{"rope": "raster"}, {"diff_orders": (0,)}, {"mlp_rank_ratio": 2.0}, {"decoder_depth": 2}, {"time_loss_weight": 0}],
+    [
+        {"rope": "raster"},
+        {"diff_orders": (0,)},
+        {"mlp_rank_ratio": 2.0},
+        {"decoder_depth": 2},
+        {"time_loss_weight": 0},
+        {"decode_ratio": 0.5},
+    ],
     ids=lambda params: next(iter(params)),
 )
 def test_a_setting_changes_the_result(new_pretrainer, fitted_pretrainer, X, params):

@@ -5,7 +5,7 @@ import torch
 from torch.testing import assert_close
 
 from sktsmae.functional.rotary import apply_rotary
-from sktsmae.layers.attention import Attention, Context
+from sktsmae.layers.attention import Attention
 from sktsmae.layers.rotary import RotaryEmbedding
 
 DIM, HEADS = 24, 3
@@ -55,14 +55,3 @@ def test_each_sequence_may_have_its_own_rotation(attention):
     both = attention(x, *rotary(positions))
     for b in range(2):
         assert_close(both[b : b + 1], attention(x[b : b + 1], *rotary(positions[b : b + 1])))
-
-
-def test_context_of_the_sequence_itself_is_self_attention(attention, rotation):
-    x = torch.randn(2, 7, DIM)
-    assert_close(attention(x, *rotation, Context(x, *rotation)), attention(x, *rotation))
-
-
-def test_tokens_with_a_context_do_not_see_each_other(attention, rotation):
-    x, context = torch.randn(2, 7, DIM), Context(torch.randn(2, 7, DIM), *rotation)
-    cos, sin = (part[:, :, 2:4] for part in rotation)
-    assert_close(attention(x[:, 2:4], cos, sin, context), attention(x, *rotation, context)[:, 2:4])
