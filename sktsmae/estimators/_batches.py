@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -118,13 +117,19 @@ def map_batches(
         The results.
     """
     count = len(X) if rows is None else len(rows)
-    out = np.empty(0)
-    with reused_memory() if count > batch_size else nullcontext():
-        for start in range(0, count, batch_size):
+
+    def apply(part: slice) -> np.ndarray:
+        batch = load_batch(X, part if rows is None else rows[part]).to(device)
+        result: np.ndarray = function(batch).cpu().numpy()
+        return result
+
+    first = apply(slice(batch_size))
+    if count <= batch_size:
+        return first
+    out = np.empty((count, *first.shape[1:]), dtype=first.dtype)
+    out[:batch_size] = first
+    with reused_memory(device):
+        for start in range(batch_size, count, batch_size):
             part = slice(start, min(count, start + batch_size))
-            batch = load_batch(X, part if rows is None else rows[part]).to(device)
-            result = function(batch).cpu().numpy()
-            if start == 0:
-                out = np.empty((count, *result.shape[1:]), dtype=result.dtype)
-            out[part] = result
+            out[part] = apply(part)
     return out

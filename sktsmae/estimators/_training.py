@@ -271,7 +271,7 @@ def train(
     if estimator.max_epochs:
         net.notify("on_train_begin", X=dataset, y=None)
         try:
-            with reused_memory():
+            with reused_memory(device):
                 net.fit_loop(dataset)
         except KeyboardInterrupt:
             # skorch's early stopping interrupts too; anything else comes from the user and is theirs.

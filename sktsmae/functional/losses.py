@@ -6,7 +6,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from .masking import take_tokens
@@ -14,21 +13,23 @@ from .wavelets import standardize
 
 
 class _SquaredError(torch.autograd.Function):
-    """Sum of weighted squared errors, with two tensors of the patches' size in all; the operations apart fill five."""
+    """Sum of weighted squared errors that keeps nothing of the patches' size between forward and backward."""
 
     @staticmethod
     def forward(ctx: Any, pred: Tensor, target: Tensor, weight: Tensor, valid: Tensor | None) -> Tensor:
+        ctx.save_for_backward(pred, target, weight, valid)
         error = pred - target
         if valid is not None:
             error *= valid
-        ctx.save_for_backward(error, weight)
-        return (torch.linalg.vector_norm(error, dim=-1).square() * weight).sum()
+        patch_errors: Tensor = torch.linalg.vector_norm(error, dim=-1).square()
+        return (patch_errors * weight).sum()
 
     @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None, None]:
-        error, weight = ctx.saved_tensors
-        return error * (2 * grad * weight)[..., None], None, None, None
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor | None, None, None]:
+        pred, target, weight, valid = ctx.saved_tensors
+        factor = (2 * grad * weight)[..., None]  # (B, N, 1)
+        of_pred = (pred - target) * (factor if valid is None else factor * valid)
+        return of_pred, -of_pred if ctx.needs_input_grad[1] else None, None, None
 
 
 def masked_patch_loss(pred: Tensor, target: Tensor, mask: Tensor, valid: Tensor | None = None) -> Tensor:
@@ -39,7 +40,7 @@ def masked_patch_loss(pred: Tensor, target: Tensor, mask: Tensor, valid: Tensor 
     pred, target : Tensor of shape (B, N, P)
         Predicted and true patches.
     mask : Tensor of shape (B, N)
-        1 for a patch that counts and 0 for one that does not.
+        1 for a patch that counts and 0 for one that does not. Where none does, the loss is 0.
     valid : Tensor of shape (N, P) or (B, N, P), default=None
         1 for a value that counts and 0 for padding; None if all count.
 
@@ -62,7 +63,7 @@ def masked_patch_loss(pred: Tensor, target: Tensor, mask: Tensor, valid: Tensor 
     """
     count = pred.shape[-1] if valid is None else valid.sum(-1)
     weight = mask / (count * mask.sum().clamp(min=1))  # (B, N)
-    loss: Tensor = _SquaredError.apply(pred.float(), target.float(), weight, valid)
+    loss: Tensor = _SquaredError.apply(pred.float(), target.float(), weight, valid)  # type: ignore[no-untyped-call]
     return loss
 
 

@@ -88,7 +88,7 @@ def take_tokens(tokens: Tensor, ids: Tensor) -> Tensor:
     tokens : Tensor of shape (B, N, D)
         Sequences.
     ids : Tensor of shape (B, K), int64
-        Indices into the sequences.
+        Indices into the sequences, from 0 to N - 1.
 
     Returns
     -------
@@ -104,4 +104,5 @@ def take_tokens(tokens: Tensor, ids: Tensor) -> Tensor:
     """
     # Rows of one long matrix: several times faster than torch.gather, backwards too.
     first = torch.arange(len(tokens), device=tokens.device)[:, None] * tokens.shape[1]
-    return tokens.flatten(0, 1).index_select(0, (ids + first).flatten()).unflatten(0, ids.shape)
+    taken: Tensor = tokens.flatten(0, 1).index_select(0, (ids + first).flatten()).unflatten(0, ids.shape)
+    return taken

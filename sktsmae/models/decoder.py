@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -10,36 +12,6 @@ from ..functional.masking import take_tokens
 from ..functional.patches import grid_size
 from ..layers.block import Block
 from .encoder import Rope, init_weights, require_positive, rotary_grid
-
-
-class ColumnConv(nn.Conv2d):
-    """Convolution over all rows of a column of tokens, as one matrix product; the weights keep the convolution's shape.
-
-    Parameters
-    ----------
-    dim : int
-        Embedding size D.
-    num_rows : int
-        Rows of the grid of patches.
-    """
-
-    def __init__(self, dim: int, num_rows: int) -> None:
-        super().__init__(dim, dim, kernel_size=(num_rows, 1))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Mix the rows of each column.
-
-        Parameters
-        ----------
-        x : Tensor of shape (B, C, rows * D)
-            Columns, their tokens side by side.
-
-        Returns
-        -------
-        Tensor of shape (B, C, D)
-            One vector a column.
-        """
-        return F.linear(x, self.weight.transpose(1, 2).flatten(1), self.bias)
 
 
 class Decoder(nn.Module):
@@ -120,7 +92,9 @@ class Decoder(nn.Module):
         )
         self.norm = nn.LayerNorm(decoder_embed_dim)
         self.pred_spec = nn.Linear(decoder_embed_dim, num_views * height * width)
-        self.time_reducer = nn.Sequential(ColumnConv(decoder_embed_dim, self.grid_size[0]), nn.GELU())
+        self.time_reducer = nn.Sequential(
+            nn.Conv2d(decoder_embed_dim, decoder_embed_dim, kernel_size=(self.grid_size[0], 1)), nn.GELU()
+        )
         self.pred_time = nn.Linear(decoder_embed_dim, width)
         nn.init.normal_(self.mask_token, std=0.02)
         nn.init.normal_(self.decoder_pos_embed, std=0.02)
@@ -196,16 +170,23 @@ class Decoder(nn.Module):
             tokens = block(tokens, cos, sin)
         tokens = self.norm(tokens)
         tokens = tokens[:, 1:] if columns is None else tokens[:, : columns.shape[1] * self.grid_size[0]]
+        # The convolution covers all rows at one time: one matrix product.
+        conv = self.time_reducer[0]
+        weight = cast(Tensor, conv.weight).transpose(1, 2).flatten(1)  # (D, rows * D)
         stacks = tokens.unflatten(1, (self.grid_size[0], -1)).transpose(1, 2).flatten(2)  # (B, C, rows * D)
-        waveform: Tensor = self.pred_time(self.time_reducer(stacks))  # (B, C, samples)
+        reduced = self.time_reducer[1](F.linear(stacks, weight, cast(Tensor, conv.bias)))  # (B, C, D)
+        waveform: Tensor = self.pred_time(reduced)  # (B, C, samples)
         if columns is None:
             waveform = waveform.flatten(1)[:, : self.n_timepoints]
         return self.pred_spec(tokens), waveform
 
     def _share(self, columns: Tensor, ids_restore: Tensor, num_visible: int) -> Tensor:
-        """Return the patches of some columns, then visible ones of the others, as many as there are on average."""
+        """Return the patches of some columns, then visible ones of the others, as many as there are on average.
+
+        Samples with fewer visible patches there repeat some of their columns' own, so that all have one length.
+        """
         ids_keep = ids_restore.argsort(1)[:, :num_visible]
-        drawn = (ids_keep[..., None] % self.grid_size[1] == columns[:, None]).any(-1)  # (B, K)
-        others = ids_keep.gather(1, drawn.byte().argsort(dim=1, stable=True))
+        drawn = columns.new_zeros(len(columns), self.grid_size[1]).scatter(1, columns, 1)  # (B, columns)
+        others = ids_keep.gather(1, drawn.gather(1, ids_keep % self.grid_size[1]).argsort(dim=1, stable=True))
         share = 1 - columns.shape[1] / self.grid_size[1]
         return torch.cat((self.patches_of(columns), others[:, : round(share * num_visible)]), dim=1)

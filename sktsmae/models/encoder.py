@@ -134,12 +134,12 @@ class Encoder(nn.Module):
             The class token and the tokens of the kept patches, normalised.
         """
         patches = patches.to(self.pos_embed.dtype)  # images are float32 in a model of lower precision too
-        pos_embed = self.pos_embed.expand(len(patches), -1, -1)  # (B, 1 + N, D)
+        pos_embed: Tensor = self.pos_embed  # (1, 1 + N, D)
         cos, sin = self.rotary(self.positions[None])  # (1, 1, 1 + N, D / H / 2)
         if ids_keep is not None:
             patches = take_tokens(patches, ids_keep)  # (B, K, P)
             ids = F.pad(ids_keep + 1, (1, 0))  # (B, 1 + K), the class token's index 0 in front
-            pos_embed = take_tokens(pos_embed, ids)
+            pos_embed = F.embedding(ids, pos_embed[0])  # (B, 1 + K, D)
             cos, sin = cos[0, 0][ids][:, None], sin[0, 0][ids][:, None]  # (B, 1, 1 + K, D / H / 2)
         tokens = torch.cat((self.cls_token.expand(len(patches), -1, -1), self.patch_embed(patches)), dim=1) + pos_embed
         for block in self.blocks:

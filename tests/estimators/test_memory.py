@@ -6,11 +6,13 @@ import threading
 from pathlib import Path
 
 import pytest
+import torch
 
 from sktsmae.estimators import _memory
 from sktsmae.estimators._memory import reused_memory
 
 LARGE = 64 * 2**20
+CPU = torch.device("cpu")
 
 
 def page_faults(count: int) -> int:
@@ -31,7 +33,7 @@ def resident() -> int:
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries are left as they are")
 def test_memory_is_taken_from_the_system_once_and_given_back_at_the_end():
     before = resident()
-    with reused_memory():
+    with reused_memory(CPU):
         page_faults(1)
         assert page_faults(5) < LARGE // resource.getpagesize()
         assert resident() > before + LARGE // 2
@@ -43,14 +45,14 @@ def test_blocks_may_overlap_and_fail():
     leave = threading.Event()
 
     def other() -> None:
-        with reused_memory():
+        with reused_memory(CPU):
             entered.set()
             leave.wait()
 
     thread = threading.Thread(target=other)
 
     def failing() -> None:
-        with reused_memory():
+        with reused_memory(CPU):
             thread.start()
             entered.wait()
             raise ZeroDivisionError
@@ -61,3 +63,20 @@ def test_blocks_may_overlap_and_fail():
     leave.set()
     thread.join()
     assert _memory._blocks == 0
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries are left as they are")
+def test_limits_are_set_back(monkeypatch):
+    calls = []
+
+    class Library:
+        def __init__(self, name: str | None) -> None:
+            self.mallopt = lambda *setting: calls.append(setting)
+            self.malloc_trim = lambda padding: calls.append("trim")
+
+    monkeypatch.setattr(_memory.ctypes, "CDLL", Library)
+    with reused_memory(CPU), reused_memory(CPU):
+        assert calls == [(_memory._MMAP_MAX, 0), (_memory._TRIM_THRESHOLD, _memory._LARGEST)]
+    assert calls[2:] == [*_memory._USUAL.items(), "trim"]
+    with reused_memory(torch.device("meta")):
+        assert calls[-1] == "trim"

@@ -5,7 +5,7 @@ import torch
 from torch.nn import functional as F
 from torch.testing import assert_close
 
-from sktsmae.functional.losses import masked_patch_loss, waveform_loss, weighted_cross_entropy
+from sktsmae.functional.losses import _SquaredError, masked_patch_loss, waveform_loss, weighted_cross_entropy
 from sktsmae.functional.patches import patch_validity
 
 
@@ -122,3 +122,12 @@ def test_waveform_loss_of_columns_is_that_of_their_samples(n_timepoints):
     error[:, :n_timepoints] = (pred.flatten(1)[:, :n_timepoints] - target) ** 2
     expected = error.unflatten(1, (3, 4))[rows, columns].nanmean()
     assert_close(waveform_loss(pred[rows, columns], signal, columns), expected)
+
+
+def test_masked_patch_loss_is_differentiable_twice_in_prediction_and_target(patches):
+    pred, target, mask, valid = patches
+    pred, target = pred.double().requires_grad_(), target.double().requires_grad_()
+    # In float64 the finite differences are exact enough; the public function computes in float32.
+    weight = (mask / mask.sum()).double()
+    assert torch.autograd.gradcheck(lambda p, t: _SquaredError.apply(p, t, weight, valid.double()), (pred, target))
+    assert torch.autograd.gradgradcheck(lambda p, t: _SquaredError.apply(p, t, weight, valid.double()), (pred, target))

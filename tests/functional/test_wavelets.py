@@ -13,7 +13,6 @@ from sktsmae.functional.wavelets import (
     cwt,
     cwt_of_views,
     differences,
-    filter_bank,
     kernel_length,
     ricker,
     scale_grid,
@@ -143,14 +142,23 @@ def test_cwt_of_views_equals_direct_convolutions_of_the_differences(n_timepoints
     np.testing.assert_allclose(cwt_of_views(signal, scales, orders), np.stack(expected), rtol=0, atol=1e-12)
 
 
-@pytest.mark.parametrize("period", [50, 200, 1000])
-def test_views_of_a_smooth_signal_keep_their_digits_in_float32(period):
+@pytest.mark.parametrize("n_timepoints", [500, 1000, 3000])
+def test_views_of_a_smooth_signal_lose_less_than_its_rounding_to_float32(n_timepoints):
     scales = scale_grid(32)
-    signal = torch.sin(2 * math.pi / period * torch.arange(2000, dtype=torch.float64)).float()
-    exact = cwt_of_views(signal.double(), scales)
-    error = (cwt_of_views(signal, scales) - exact).flatten(1).std(1) / exact.flatten(1).std(1)
-    # A second difference of float32 numbers is exact; its transform must not lose more than rounding does.
-    assert (error < 1e-5).all()
+    exact = torch.hann_window(n_timepoints, dtype=torch.float64)
+    rounded = cwt_of_views(exact.float().double(), scales)
+    spread = rounded.flatten(1).std(1)
+    lost = (cwt_of_views(exact.float(), scales) - rounded).flatten(1).abs().amax(1) / spread
+    # The view of the second difference is set against its own rounding error, which comes to 1e-2 at 3000 samples.
+    rounding = (rounded - cwt_of_views(exact, scales)).flatten(1).abs().amax(1) / spread
+    assert (lost < 1e-5 + rounding / 10).all()
+    assert (lost[:2] < 2e-5).all()
+
+
+@pytest.mark.parametrize("order", [3, -1])
+def test_unknown_orders_are_refused(order):
+    with pytest.raises(ValueError, match="diff_orders="):
+        cwt_of_views(torch.randn(20), scale_grid(3), (0, order))
 
 
 @pytest.mark.parametrize("chunk_bytes", [1, 20_000, 10**9])
@@ -172,7 +180,7 @@ def test_filter_bank_made_in_inference_serves_training():
 
 @pytest.mark.parametrize("n_timepoints", [1, 2, 3, 97, 512, 3000, 60_000])
 def test_fourier_transforms_are_even_long_enough_and_not_much_longer(n_timepoints):
-    bank = filter_bank((1.0, 12.0), n_timepoints, torch.float32, torch.device("cpu"))
+    bank = wavelets._filter_bank((1.0, 12.0), n_timepoints, torch.float32, torch.device("cpu"))
     n_fft = 2 * (bank.shape[1] - 1)
     needed = n_timepoints + 1 + kernel_length(torch.tensor([12.0]), n_timepoints) // 2
     assert needed <= n_fft <= max(4, 1.2 * needed)

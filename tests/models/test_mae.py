@@ -206,3 +206,13 @@ def test_losses_of_every_column_drawn_are_those_of_the_whole(small, monkeypatch,
     columns = torch.rand(5, model.encoder.grid_size[1]).argsort(1)
     monkeypatch.setattr(model.decoder, "draw_columns", lambda latent: columns)
     assert_close(model.losses(model.reconstruct(model.scalogram(x), noise), x), whole)
+
+
+def test_gradient_reaches_the_signal(small):
+    model = CWT_MAE_RoPE(**small)
+    x, noise, direction = torch.randn(2, 130), torch.rand(2, 21), torch.randn(2, 130)
+    (gradient,) = torch.autograd.grad(model(x.requires_grad_(), noise)[0], x)
+    with torch.no_grad():
+        step = 1e-2
+        slope = (model(x + step * direction, noise)[0] - model(x - step * direction, noise)[0]) / (2 * step)
+    assert_close((gradient * direction).sum(), slope, rtol=0.02, atol=1e-3)  # what float32 leaves of a difference
