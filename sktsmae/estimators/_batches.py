@@ -117,19 +117,14 @@ def map_batches(
         The results.
     """
     count = len(X) if rows is None else len(rows)
-
-    def apply(part: slice) -> np.ndarray:
-        batch = load_batch(X, part if rows is None else rows[part]).to(device)
-        result: np.ndarray = function(batch).cpu().numpy()
-        return result
-
-    first = apply(slice(batch_size))
-    if count <= batch_size:
+    parts = [slice(start, min(count, start + batch_size)) for start in range(0, count, batch_size)]
+    index = parts if rows is None else [rows[part] for part in parts]
+    first = function(load_batch(X, index[0]).to(device)).cpu().numpy()
+    if len(parts) == 1:
         return first
-    out = np.empty((count, *first.shape[1:]), dtype=first.dtype)
-    out[:batch_size] = first
+    out = np.empty((count, *first.shape[1:]), dtype=first.dtype)  # outside, so that it is freed like any other array
+    out[parts[0]] = first
     with reused_memory(device):
-        for start in range(batch_size, count, batch_size):
-            part = slice(start, min(count, start + batch_size))
-            out[part] = apply(part)
+        for part, samples in zip(parts[1:], index[1:], strict=True):
+            out[part] = function(load_batch(X, samples).to(device)).cpu().numpy()
     return out

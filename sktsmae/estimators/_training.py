@@ -106,11 +106,13 @@ class Net(NeuralNet):
 
         Returns
         -------
-        Tensor or tuple
-            What the module returns.
+        Tensor
+            What the module returns; of several things the first, since skorch holds on to all until the next batch is
+            through, and an autoencoder's images are large.
         """
         with torch.autocast(torch.device(self.device).type, dtype=torch.bfloat16, enabled=self.autocast):
-            return super().infer(x, **fit_params)
+            output = super().infer(x, **fit_params)
+        return output[0] if isinstance(output, tuple) else output
 
     def run_single_epoch(self, iterator: Any, training: bool, prefix: str, step_fn: Any, **fit_params: Any) -> None:
         """Run an epoch; one of validation draws the same random numbers each time, so that epochs compare.

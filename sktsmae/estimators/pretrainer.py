@@ -38,13 +38,13 @@ from ._validation import (
 class ReconstructionLoss(nn.Module):
     """The loss that the autoencoder computes itself."""
 
-    def forward(self, output: tuple[Tensor, ...], targets: Any) -> Tensor:
-        """Pick the loss.
+    def forward(self, loss: Tensor, targets: Any) -> Tensor:
+        """Return the loss.
 
         Parameters
         ----------
-        output : tuple of Tensor
-            What `CWT_MAE_RoPE` returns.
+        loss : Tensor of shape ()
+            What `CWT_MAE_RoPE` returns first.
         targets : object
             Unused.
 
@@ -53,7 +53,7 @@ class ReconstructionLoss(nn.Module):
         Tensor of shape ()
             The loss.
         """
-        return output[0]
+        return loss
 
 
 class MAEPretrainer(NetworkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):

@@ -12,23 +12,34 @@ from .masking import take_tokens
 from .wavelets import standardize
 
 
+# Values of which differences are held at once: they stay in the processor's cache.
+_CHUNK_VALUES = 2**20
+
+
 class _SquaredError(torch.autograd.Function):
-    """Sum of weighted squared errors that keeps nothing of the patches' size between forward and backward."""
+    """Sum of weighted squared errors that makes nothing of the patches' size but their gradient."""
 
     @staticmethod
     def forward(ctx: Any, pred: Tensor, target: Tensor, weight: Tensor, valid: Tensor | None) -> Tensor:
         ctx.save_for_backward(pred, target, weight, valid)
-        error = pred - target
-        if valid is not None:
-            error *= valid
-        patch_errors: Tensor = torch.linalg.vector_norm(error, dim=-1).square()
+        patch_errors = torch.empty_like(weight)
+        step = max(1, _CHUNK_VALUES // pred[0].numel())
+        for start in range(0, len(pred), step):
+            part = slice(start, start + step)
+            error = pred[part] - target[part]
+            if valid is not None:
+                error *= valid if valid.ndim == 2 else valid[part]
+            patch_errors[part] = torch.linalg.vector_norm(error, dim=-1).square()
         return (patch_errors * weight).sum()
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor | None, None, None]:
         pred, target, weight, valid = ctx.saved_tensors
         factor = (2 * grad * weight)[..., None]  # (B, N, 1)
-        of_pred = (pred - target) * (factor if valid is None else factor * valid)
+        of_pred = pred - target
+        if valid is not None:
+            factor = factor * valid
+        of_pred = of_pred * factor if torch.is_grad_enabled() else of_pred.mul_(factor)
         return of_pred, -of_pred if ctx.needs_input_grad[1] else None, None, None
 
 

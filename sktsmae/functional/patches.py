@@ -56,7 +56,9 @@ def patchify(image: Tensor, patch_size: tuple[int, int]) -> Tensor:
     """
     height, width = patch_size
     rows, columns = grid_size((image.shape[-2], image.shape[-1]), patch_size)
-    image = F.pad(image, (0, columns * width - image.shape[-1], 0, rows * height - image.shape[-2]))
+    ragged = columns * width - image.shape[-1], rows * height - image.shape[-2]
+    if any(ragged):  # a padding of nothing would copy the image
+        image = F.pad(image, (0, ragged[0], 0, ragged[1]))
     blocks: Tensor = image.unflatten(-1, (columns, width)).unflatten(
         -3, (rows, height)
     )  # (B, V, rows, height, columns, width)

@@ -73,10 +73,10 @@ class CWT_MAE_RoPE(nn.Module):  # noqa: N801 - the name of the published design
         Rank of the encoder's MLP matrices over their smaller side.
     time_loss_weight : float, default=1
         Weight of the waveform's loss beside the spectrogram's.
-    decode_ratio : float, default=1
-        Share of the columns of patches that are decoded in training, in (0, 1].
     rope : {"axial", "raster"}, default="axial"
         Rotary embedding by frequency and time apart, or by one index over the grid.
+    decode_ratio : float, default=1
+        Share of the columns of patches that are decoded in training, in (0, 1].
 
     Raises
     ------
