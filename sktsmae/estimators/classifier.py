@@ -34,7 +34,7 @@ from ..models.checkpoints import build_from, load_matching, read_safetensors, wr
 from ..models.classifier import encoder_settings, load_encoder
 from ..models.encoder import build_encoder
 from ._batches import SignalDataset, map_batches
-from ._networks import embed, num_channels, require_views
+from ._networks import embed, num_channels, require_views, samples_at_once
 from ._persistence import NetworkMixin, dump_estimator, params_of, restore_fitted
 from ._training import TRAINING_CONSTRAINTS, draw_seed, history_rows, hold_out, seeded, train
 from ._validation import (
@@ -319,7 +319,8 @@ class MAEClassifier(NetworkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMi
             Probabilities in the order of `classes_`.
         """
         X, model, device = self._ready(X)
-        return map_batches(lambda batch: model(batch).softmax(-1), X, self.batch_size, device)
+        at_once = samples_at_once(self.batch_size, X.shape[1:], model.encoder)
+        return map_batches(lambda batch: model(batch).softmax(-1), X, at_once, device)
 
     def predict(self, X: Any) -> np.ndarray:
         """Predict the class.

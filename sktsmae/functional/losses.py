@@ -11,7 +11,6 @@ from torch.nn import functional as F
 from .masking import take_tokens
 from .wavelets import standardize
 
-
 # Values of which differences are held at once: they stay in the processor's cache.
 _CHUNK_VALUES = 2**20
 
