@@ -83,7 +83,8 @@ class MAEPretrainer(NetworkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMi
     time_loss_weight : float, default=1
         Weight of the waveform's loss beside the spectrogram's.
     decode_ratio : float, default=1
-        Share of the columns of patches that each training step decodes, in (0, 1]; 1 is the published design.
+        Share of the columns of patches that each training step decodes, one at least; 1 is the published design. All
+        are decoded otherwise, so that below 1 a training loss does not compare with a validation loss or `score`.
     pooling : {"mean", "max", "cls"}, default="mean"
         How the tokens of a channel become one embedding.
     max_epochs : int, default=120

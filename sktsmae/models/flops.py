@@ -15,7 +15,7 @@ def encoding_flops(model: CWT_MAE_RoPE, num_patches: int | None = None) -> int:
     model : CWT_MAE_RoPE
         The network.
     num_patches : int, default=None
-        Patches that are seen; None for all.
+        Patches that are seen, N at most; None for all.
 
     Returns
     -------
@@ -69,7 +69,7 @@ def training_flops(model: CWT_MAE_RoPE) -> int:
     Parameters
     ----------
     model : CWT_MAE_RoPE
-        The network.
+        The network; it is counted as with ``decode_ratio=1``.
 
     Returns
     -------
