@@ -119,12 +119,13 @@ def map_batches(
     count = len(X) if rows is None else len(rows)
     parts = [slice(start, min(count, start + batch_size)) for start in range(0, count, batch_size)]
     index = parts if rows is None else [rows[part] for part in parts]
-    first = function(load_batch(X, index[0]).to(device)).cpu().numpy()
+    results = (function(load_batch(X, samples).to(device)).cpu().numpy() for samples in index)
+    first: np.ndarray = next(results)
     if len(parts) == 1:
         return first
     out = np.empty((count, *first.shape[1:]), dtype=first.dtype)  # outside, so that it is freed like any other array
     out[parts[0]] = first
     with reused_memory(device):
-        for part, samples in zip(parts[1:], index[1:], strict=True):
-            out[part] = function(load_batch(X, samples).to(device)).cpu().numpy()
+        for part, result in zip(parts[1:], results, strict=True):
+            out[part] = result
     return out

@@ -33,10 +33,13 @@ def reused_memory(device: torch.device) -> Iterator[None]:
         Where the block computes.
     """
     global _blocks
-    libc = ctypes.CDLL(None) if device.type == "cpu" and platform.libc_ver()[0] == "glibc" else None
+    if device.type != "cpu" or platform.libc_ver()[0] != "glibc":
+        yield
+        return
+    libc = ctypes.CDLL(None)
     with _lock:
         _blocks += 1
-        if libc is not None and _blocks == 1:
+        if _blocks == 1:
             libc.mallopt(_MMAP_MAX, 0)
             libc.mallopt(_TRIM_THRESHOLD, _LARGEST)
     try:
@@ -44,7 +47,7 @@ def reused_memory(device: torch.device) -> Iterator[None]:
     finally:
         with _lock:
             _blocks -= 1
-            if libc is not None and _blocks == 0:
+            if _blocks == 0:
                 for parameter, value in _USUAL.items():
                     libc.mallopt(parameter, value)
                 libc.malloc_trim(0)

@@ -33,8 +33,8 @@ from ..models import Encoder, LatentReasoningHead, MultichannelHead, ResidualMLP
 from ..models.checkpoints import build_from, load_matching, read_safetensors, write_safetensors
 from ..models.classifier import encoder_settings, load_encoder
 from ..models.encoder import build_encoder
-from ._batches import SignalDataset, map_batches
-from ._networks import embed, num_channels, require_views, samples_at_once
+from ._batches import SignalDataset
+from ._networks import embed, map_sequences, num_channels, require_views
 from ._persistence import NetworkMixin, dump_estimator, params_of, restore_fitted
 from ._training import TRAINING_CONSTRAINTS, draw_seed, history_rows, hold_out, seeded, train
 from ._validation import (
@@ -319,8 +319,7 @@ class MAEClassifier(NetworkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMi
             Probabilities in the order of `classes_`.
         """
         X, model, device = self._ready(X)
-        at_once = samples_at_once(self.batch_size, X.shape[1:], model.encoder)
-        return map_batches(lambda batch: model(batch).softmax(-1), X, at_once, device)
+        return map_sequences(lambda batch: model(batch).softmax(-1), model.encoder, X, self.batch_size, device)
 
     def predict(self, X: Any) -> np.ndarray:
         """Predict the class.
@@ -525,7 +524,8 @@ class MAEClassifier(NetworkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMi
 
     def _tokens(self, X: np.ndarray, rows: np.ndarray, device: torch.device) -> np.ndarray:
         """Return the patch tokens of some rows, (m, M * N, D)."""
-        return map_batches(self.model_.to(device).tokens, X, self.batch_size, device, rows)
+        model = self.model_.to(device)
+        return map_sequences(model.tokens, model.encoder, X, self.batch_size, device, rows)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

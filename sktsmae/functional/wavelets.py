@@ -227,7 +227,7 @@ def cwt_of_views(
     if torch.is_grad_enabled() and x.requires_grad:
         spectra = torch.fft.rfft(differences(x, diff_orders), n_fft)[..., None, :]  # (..., V, 1, F)
         transforms: Tensor = torch.fft.irfft(spectra * bank, n_fft)[..., :n_timepoints]
-        return transforms if finish is None else finish(transforms.flatten(0, -4)).reshape(transforms.shape)
+        return transforms if finish is None else finish(transforms.flatten(0, -3)).reshape(transforms.shape)
 
     signals = x.reshape(-1, n_timepoints)
     out = _empty((len(signals), len(diff_orders), num_scales, n_timepoints), x.dtype, x.device)

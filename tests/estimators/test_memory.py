@@ -79,3 +79,13 @@ def test_limits_are_set_back(monkeypatch):
     assert calls[2:] == [*_memory._USUAL.items(), "trim"]
     with reused_memory(torch.device("meta")):
         assert calls[-1] == "trim"
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries are left as they are")
+def test_a_block_elsewhere_does_not_keep_the_limits_from_being_set_back():
+    on_cpu, elsewhere = reused_memory(CPU), reused_memory(torch.device("meta"))
+    with on_cpu:
+        elsewhere.__enter__()
+    assert _memory._blocks == 0  # the last block that counts has ended, so it has set them back
+    elsewhere.__exit__(None, None, None)
+    assert _memory._blocks == 0

@@ -170,6 +170,19 @@ def test_finish_gets_whole_signals_whatever_the_chunks(monkeypatch, chunk_bytes)
     assert_close(out, plain - plain.mean((-2, -1), keepdim=True))
 
 
+@pytest.mark.parametrize("shape", [(40,), (3, 40), (2, 3, 40)])
+def test_finish_gets_single_views_where_a_gradient_is_asked_for_too(shape):
+    x, scales, shapes = torch.randn(shape), scale_grid(4), []
+
+    def finish(part: torch.Tensor) -> torch.Tensor:
+        shapes.append(part.shape[1:])
+        return standardize(part, (-2, -1))
+
+    plain = cwt_of_views(x, scales, finish=finish)
+    assert_close(cwt_of_views(x.requires_grad_(), scales, finish=finish), plain)
+    assert set(shapes) == {(4, 40)}
+
+
 def test_filter_bank_made_in_inference_serves_training():
     x = torch.randn(2, 31, requires_grad=True)
     with torch.inference_mode():
