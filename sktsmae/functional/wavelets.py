@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 DIFF_ORDERS = (0, 1, 2)
+PADDINGS = ("zeros", "reflect")
 STD_FLOOR = 1e-5
 # Bytes of one chunk's transforms: small enough to stay in the processor's cache.
 CHUNK_BYTES = 2 * 2**20
@@ -149,15 +150,17 @@ def differences(x: Tensor, diff_orders: Sequence[int] = DIFF_ORDERS) -> Tensor:
     return torch.stack([views[order] for order in diff_orders], dim=-2)
 
 
-def cwt(x: Tensor, scales: Tensor) -> Tensor:
+def cwt(x: Tensor, scales: Tensor, padding: str = "zeros") -> Tensor:
     """Continuous wavelet transform with the Ricker wavelet.
 
     Parameters
     ----------
     x : Tensor of shape (..., T)
-        Signals, taken as zero outside their ends.
+        Signals.
     scales : Tensor of shape (S,)
         Scales in samples.
+    padding : {"zeros", "reflect"}, default="zeros"
+        What lies outside a signal's ends, as in `cwt_of_views`.
 
     Returns
     -------
@@ -171,7 +174,7 @@ def cwt(x: Tensor, scales: Tensor) -> Tensor:
     >>> cwt(torch.randn(5, 3, 100), scale_grid(16)).shape
     torch.Size([5, 3, 16, 100])
     """
-    return cwt_of_views(x, scales, (0,)).squeeze(-3)
+    return cwt_of_views(x, scales, (0,), padding=padding).squeeze(-3)
 
 
 def cwt_of_views(
@@ -179,13 +182,14 @@ def cwt_of_views(
     scales: Tensor,
     diff_orders: Sequence[int] = DIFF_ORDERS,
     finish: Callable[[Tensor], Tensor] | None = None,
+    padding: str = "zeros",
 ) -> Tensor:
     """Continuous wavelet transform of the views of a signal, by chunks of fast Fourier transforms.
 
     Parameters
     ----------
     x : Tensor of shape (..., T)
-        Signals; each view is taken as zero outside its ends.
+        Signals.
     scales : Tensor of shape (S,)
         Scales in samples.
     diff_orders : sequence of {0, 1, 2}, default=(0, 1, 2)
@@ -193,6 +197,9 @@ def cwt_of_views(
     finish : callable, default=None
         Maps the transforms of one view of some signals (b, S, T) to tensors of that shape, signal by signal, while they
         are in the processor's cache.
+    padding : {"zeros", "reflect"}, default="zeros"
+        What lies outside a signal's ends: zeros outside each view, or the signal mirrored. With "reflect" every wavelet
+        is made to sum to zero too, so that an offset leaves no trace.
 
     Returns
     -------
@@ -202,7 +209,7 @@ def cwt_of_views(
     Raises
     ------
     ValueError
-        If an order of difference is unknown.
+        If an order of difference or the padding is unknown.
 
     Notes
     -----
@@ -220,16 +227,23 @@ def cwt_of_views(
     """
     if any(order not in DIFF_ORDERS for order in diff_orders):
         raise ValueError(f"diff_orders={diff_orders!r}: give some of 0, 1 and 2.")
+    if padding not in PADDINGS:
+        raise ValueError(f"padding={padding!r}: choose 'zeros' or 'reflect'.")
     x = x if x.is_floating_point() else x.float()
     n_timepoints, num_scales = x.shape[-1], len(scales)
-    bank = _filter_bank(tuple(scales.tolist()), n_timepoints, x.dtype, x.device)  # (S, F)
+    bank = _filter_bank(tuple(scales.tolist()), n_timepoints, padding, x.dtype, x.device)  # (S, F)
     n_fft = 2 * (bank.shape[1] - 1)
+    margin = 0
+    if padding == "reflect":
+        margin = kernel_length(scales, n_timepoints) // 2 + 1
+        x = (x - x[..., :1])[..., _mirrored(n_timepoints, margin, x.device)]  # a constant gives zeros, however large
+    kept = slice(margin, margin + n_timepoints)
     if torch.is_grad_enabled() and x.requires_grad:
         spectra = torch.fft.rfft(differences(x, diff_orders), n_fft)[..., None, :]  # (..., V, 1, F)
-        transforms: Tensor = torch.fft.irfft(spectra * bank, n_fft)[..., :n_timepoints]
+        transforms: Tensor = torch.fft.irfft(spectra * bank, n_fft)[..., kept]
         return transforms if finish is None else finish(transforms.flatten(0, -3)).reshape(transforms.shape)
 
-    signals = x.reshape(-1, n_timepoints)
+    signals = x.reshape(-1, x.shape[-1])
     out = _empty((len(signals), len(diff_orders), num_scales, n_timepoints), x.dtype, x.device)
     # A chunk is a view of some signals at all scales, or, of a long signal, at some of them.
     rows = (CHUNK_BYTES if x.device.type == "cpu" else 64 * CHUNK_BYTES) // (n_fft * x.element_size())
@@ -249,9 +263,9 @@ def cwt_of_views(
                 transforms = torch.fft.irfft(product[here], n_fft, out=inverse[here])
                 for view, order in enumerate(diff_orders):
                     if order == source:
-                        out[part, view, chunk] = transforms[..., :n_timepoints]
+                        out[part, view, chunk] = transforms[..., kept]
                     elif order == source + 1 == 2:
-                        after, before = transforms[..., 1 : n_timepoints + 1], transforms[..., :n_timepoints]
+                        after, before = transforms[..., margin + 1 : kept.stop + 1], transforms[..., kept]
                         torch.sub(after, before, out=out[part, view, chunk])
         if finish is not None:
             for view in range(len(diff_orders)):
@@ -295,15 +309,29 @@ def standardize(x: Tensor, dim: int | tuple[int, ...]) -> Tensor:
 
 @lru_cache(maxsize=8)
 @torch.inference_mode(False)  # what one caller asks for in inference may serve another in training
-def _filter_bank(scales: tuple[float, ...], n_timepoints: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+def _filter_bank(
+    scales: tuple[float, ...], n_timepoints: int, padding: str, dtype: torch.dtype, device: torch.device
+) -> Tensor:
     """Return the spectra (S, F) of the wavelets about their centres, real because they are even."""
     grid = torch.tensor(scales, dtype=torch.float64)
     length = kernel_length(grid, n_timepoints)
-    # One sample more than the signal has is needed for the last difference; what wraps around falls beyond it.
-    n_fft = _fast_length(n_timepoints + 1 + length // 2)
-    kernel = F.pad(ricker(grid, length), (0, n_fft - length)).roll(-(length // 2), -1)
+    wavelets = ricker(grid, length)
+    if padding == "reflect":
+        wavelets -= wavelets.mean(-1, keepdim=True)
+        n_fft = _fast_length(n_timepoints + 2 * (length // 2 + 1))  # what wraps around stays within the margins
+    else:
+        # One sample more than the signal has is needed for the last difference; what wraps around falls beyond it.
+        n_fft = _fast_length(n_timepoints + 1 + length // 2)
+    kernel = F.pad(wavelets, (0, n_fft - length)).roll(-(length // 2), -1)
     spectrum: Tensor = torch.fft.rfft(kernel).real
     return spectrum.to(device=device, dtype=dtype)
+
+
+def _mirrored(n_timepoints: int, margin: int, device: torch.device) -> Tensor:
+    """Return the places in a signal of its samples and of its mirror images, `margin` on each side."""
+    period = max(1, 2 * (n_timepoints - 1))
+    places = torch.arange(-margin, n_timepoints + margin, device=device) % period
+    return torch.minimum(places, period - places) if n_timepoints > 1 else torch.zeros_like(places)
 
 
 def _empty(shape: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> Tensor:

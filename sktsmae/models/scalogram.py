@@ -8,11 +8,11 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from ..functional.wavelets import DIFF_ORDERS, cwt_of_views, scale_grid, standardize
+from ..functional.wavelets import DIFF_ORDERS, PADDINGS, cwt_of_views, scale_grid, standardize
 
 
 class Scalogram(nn.Module):
-    """Continuous wavelet transform of the views of a signal, each view of each sample standardised.
+    """Continuous wavelet transform of the views of a signal, standardised by sample.
 
     Parameters
     ----------
@@ -20,13 +20,17 @@ class Scalogram(nn.Module):
         A number n of scales (0.1, 1.1, ..., n - 0.9), or the scales, in samples, increasing.
     diff_orders : sequence of {0, 1, 2}, default=(0, 1, 2)
         Orders of difference of the views.
-    standardize : bool, default=True
-        Whether to standardise each view over scales and time.
+    standardize : bool or "row", default=True
+        Whether to standardise each view over scales and time; "row" standardises the signals first and then each scale
+        of each view over time, so that no scale outshines the others.
+    padding : {"zeros", "reflect"}, default="zeros"
+        What lies outside a signal's ends, as in `functional.wavelets.cwt_of_views`.
 
     Raises
     ------
     ValueError
-        If the scales are not positive and increasing, or an order of difference is unknown or repeated.
+        If the scales are not positive and increasing, an order of difference is unknown or repeated, or the
+        standardisation or the padding is unknown.
 
     Examples
     --------
@@ -40,14 +44,20 @@ class Scalogram(nn.Module):
         self,
         cwt_scales: int | Sequence[float] = 64,
         diff_orders: Sequence[int] = DIFF_ORDERS,
-        standardize: bool = True,
+        standardize: bool | str = True,
+        padding: str = "zeros",
     ) -> None:
         super().__init__()
         orders = diff_orders.tolist() if hasattr(diff_orders, "tolist") else list(diff_orders)
         if not orders or any(order not in DIFF_ORDERS for order in orders) or len(set(orders)) < len(orders):
             raise ValueError(f"diff_orders={diff_orders!r}: give one or more of 0, 1 and 2, each once.")
         self.diff_orders = tuple(int(order) for order in orders)
+        if standardize not in (True, False, "row"):
+            raise ValueError(f"standardize={standardize!r}: give True, False or 'row'.")
+        if padding not in PADDINGS:
+            raise ValueError(f"padding={padding!r}: choose 'zeros' or 'reflect'.")
         self.standardize = standardize
+        self.padding = padding
         # On the CPU in float64 wherever the module is: the kernels are made from them there.
         self.scales = scale_grid(cwt_scales)
 
@@ -88,9 +98,12 @@ class Scalogram(nn.Module):
         # A spectrogram in low precision would lose what its standardisation is about to bring out.
         with torch.autocast(x.device.type, enabled=False):
             x = x.float()
-            finish = partial(standardize, dim=(-2, -1)) if self.standardize else None
+            axes = -1 if self.standardize == "row" else (-2, -1)
+            finish = partial(standardize, dim=axes) if self.standardize else None
             if x.ndim < 4:
-                return cwt_of_views(x, self.scales, self.diff_orders, finish)
+                # So that the floor of a row's deviation stands for the same share of any signal's.
+                x = standardize(x, -1) if self.standardize == "row" else x
+                return cwt_of_views(x, self.scales, self.diff_orders, finish, self.padding)
             image: Tensor = x.unflatten(1, (-1, self.num_views))  # (B, M, V, S, T)
             return image if finish is None else finish(image)
 
@@ -107,4 +120,4 @@ class Scalogram(nn.Module):
         Tensor of shape (B, V, S, T) or (B, M, V, S, T), float32
             Wavelet coefficients.
         """
-        return cwt_of_views(x, self.scales, self.diff_orders)
+        return cwt_of_views(x, self.scales, self.diff_orders, padding=self.padding)

@@ -193,7 +193,7 @@ def test_filter_bank_made_in_inference_serves_training():
 
 @pytest.mark.parametrize("n_timepoints", [1, 2, 3, 97, 512, 3000, 60_000])
 def test_fourier_transforms_are_even_long_enough_and_not_much_longer(n_timepoints):
-    bank = wavelets._filter_bank((1.0, 12.0), n_timepoints, torch.float32, torch.device("cpu"))
+    bank = wavelets._filter_bank((1.0, 12.0), n_timepoints, "zeros", torch.float32, torch.device("cpu"))
     n_fft = 2 * (bank.shape[1] - 1)
     needed = n_timepoints + 1 + kernel_length(torch.tensor([12.0]), n_timepoints) // 2
     assert needed <= n_fft <= max(4, 1.2 * needed)
@@ -265,3 +265,32 @@ def test_standardize_gives_mean_zero_and_unbiased_std_one(dim):
 
 def test_standardize_does_not_blow_up_what_is_below_the_floor():
     assert_close(standardize(torch.tensor([0.0, 1e-6]), -1), torch.tensor([-0.05, 0.05]))
+
+
+@pytest.mark.parametrize("n_timepoints", [2, 3, 60, 201])
+def test_reflected_transform_is_the_convolution_of_the_mirrored_signal_with_wavelets_of_sum_zero(n_timepoints):
+    x = torch.randn(2, n_timepoints, dtype=torch.float64) + 7
+    scales = torch.tensor([0.7, 3.0, 20.0], dtype=torch.float64)
+    half = kernel_length(scales, n_timepoints) // 2
+    margin = half + 1
+    mirrored = np.pad(x.numpy(), ((0, 0), (margin, margin)), mode="reflect")
+    hats = [mexican_hat(s, 2 * half + 1) for s in scales.tolist()]
+    rows = np.stack([[np.convolve(signal, hat - hat.mean(), "same") for hat in hats] for signal in mirrored])
+    here, before, after = (rows[..., margin + lag : margin + lag + n_timepoints] for lag in (0, -1, 1))
+    expected = np.stack([here, here - before, after - 2 * here + before], axis=1)
+    for sample in (x, x.clone().requires_grad_()):
+        views = cwt_of_views(sample, scales, padding="reflect").detach().numpy()
+        np.testing.assert_allclose(views, expected, rtol=0, atol=1e-12)
+
+
+def test_reflected_transform_forgets_an_offset():
+    x = torch.randn(3, 100, dtype=torch.float64)
+    scales = scale_grid([0.5, 2.0, 16.0])
+    assert_close(cwt(x + 1e6, scales, "reflect"), cwt(x, scales, "reflect"), rtol=0, atol=1e-8)
+    assert (cwt(torch.full((1, 100), 1e9), scales, "reflect") == 0).all()
+    assert cwt(torch.ones(2, 1), scales, "reflect").shape == (2, 3, 1)
+
+
+def test_unknown_padding_is_refused():
+    with pytest.raises(ValueError, match="padding='wrap': choose"):
+        cwt(torch.randn(2, 9), scale_grid(2), "wrap")
