@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 import torch
+from skorch.callbacks import Callback
+
+
+class Interrupt(Callback):
+    """Press Ctrl-C at the end of an epoch."""
+
+    def __init__(self, epoch: int = 1) -> None:
+        self.epoch = epoch
+
+    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
+        if len(net.history) == self.epoch:
+            raise KeyboardInterrupt("Ctrl-C")
 
 
 @pytest.fixture(autouse=True)
@@ -45,3 +57,20 @@ def small() -> dict[str, Any]:
 def small_encoder(small: dict[str, Any]) -> dict[str, Any]:
     """The settings of `small` that a classifier without a checkpoint needs."""
     return {name: value for name, value in small.items() if not name.startswith("decoder_")}
+
+
+@pytest.fixture
+def same_weights() -> Callable[[torch.nn.Module, torch.nn.Module], bool]:
+    """Tell whether two networks hold equal weights under equal names."""
+
+    def compare(one: torch.nn.Module, other: torch.nn.Module) -> bool:
+        ours, theirs = one.state_dict(), other.state_dict()
+        return ours.keys() == theirs.keys() and all(torch.equal(ours[name], theirs[name]) for name in ours)
+
+    return compare
+
+
+@pytest.fixture
+def interrupt() -> type[Interrupt]:
+    """Make a callback that presses Ctrl-C."""
+    return Interrupt

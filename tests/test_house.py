@@ -34,7 +34,7 @@ def test_readme_commands_are_those_that_ci_runs():
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_source_neither_prints_nor_reaches_for_the_network(path):
     source = path.read_text()
-    if path.name != "__main__.py":
+    if path.name != "__main__.py" and path.parent.name != "commands":
         assert not re.search(r"\bprint\(", source)
     assert not re.search(r"\b(urllib|requests|socket|http|torch\.hub)\b", source)
 

@@ -7,17 +7,18 @@ import pytest
 
 from sktsmae import __main__ as command_line
 from sktsmae import __version__
+from sktsmae.commands import demo
 from sktsmae.datasets import load_sparwatch
 
 
 def test_hide_labels_leaves_ten_a_class_and_no_other():
     y = load_sparwatch().target
-    few = command_line.hide_labels(y, np.random.RandomState(0))
-    shown = few != command_line.HIDDEN
+    few = demo.hide_labels(y, np.random.RandomState(0))
+    shown = few != demo.HIDDEN
     np.testing.assert_array_equal(few[shown], y[shown])
     labels, counts = np.unique(few[shown], return_counts=True)
     np.testing.assert_array_equal(labels, np.unique(y))
-    assert (counts == command_line.LABELS_PER_CLASS).all()
+    assert (counts == demo.LABELS_PER_CLASS).all()
 
 
 @pytest.mark.slow

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,15 +10,9 @@ import torch
 from sklearn.base import BaseEstimator
 from torch import Tensor
 
-from ..models import CWT_MAE_RoPE, Encoder, Scalogram, SignalClassifier
-from ..models.classifier import encode_patches
+from ..functional.wavelets import log_scale_grid
+from ..models import Encoder, Scalogram
 from ._batches import map_batches
-
-POOLINGS = {
-    "mean": lambda tokens: tokens[:, :, 1:].mean(2),
-    "max": lambda tokens: tokens[:, :, 1:].amax(2),
-    "cls": lambda tokens: tokens[:, :, 0],
-}
 
 
 def mae_settings(pretrainer: BaseEstimator, X: np.ndarray) -> dict[str, Any]:
@@ -42,19 +36,24 @@ def mae_settings(pretrainer: BaseEstimator, X: np.ndarray) -> dict[str, Any]:
         If `patch_size` is no pair of positive numbers, or the channels of a spectrogram do not fit `diff_orders`.
     """
     diff_orders = pretrainer.diff_orders
-    cwt_scales = pretrainer.cwt_scales
+    signal_len = pretrainer.signal_len or X.shape[-1]
+    cwt_scales = resolve_scales(pretrainer.cwt_scales, signal_len)
     scalogram = Scalogram(cwt_scales, diff_orders)
     if X.ndim == 4:
+        if pretrainer.signal_len is not None:
+            raise ValueError(
+                f"signal_len={signal_len}, but X is a spectrogram, which is not resampled; give signal_len=None."
+            )
         require_views(X, scalogram.num_views)
         cwt_scales = X.shape[2]
     num_scales = X.shape[2] if X.ndim == 4 else len(scalogram.scales)
     patch_size = pretrainer.patch_size
     if isinstance(patch_size, str):
-        patch_size = auto_patch_size(num_scales, X.shape[-1])
+        patch_size = auto_patch_size(num_scales, signal_len)
     elif len(patch_size) != 2 or not all(isinstance(size, (int, np.integer)) and size > 0 for size in patch_size):
         raise ValueError(f"patch_size={patch_size!r}: give 'auto' or two positive whole numbers (scales, samples).")
     return {
-        "signal_len": X.shape[-1],
+        "signal_len": signal_len,
         "cwt_scales": cwt_scales,
         "diff_orders": diff_orders,
         "patch_size_freq": int(patch_size[0]),
@@ -70,7 +69,33 @@ def mae_settings(pretrainer: BaseEstimator, X: np.ndarray) -> dict[str, Any]:
         "time_loss_weight": pretrainer.time_loss_weight,
         "decode_ratio": pretrainer.decode_ratio,
         "rope": pretrainer.rope,
+        "standardize": pretrainer.standardize,
+        "padding": pretrainer.padding,
+        "masking": pretrainer.masking,
+        "instance_loss_weight": pretrainer.instance_loss_weight,
+        "resample": pretrainer.signal_len is not None,
     }
+
+
+def resolve_scales(cwt_scales: int | Sequence[float] | str, n_timepoints: int) -> int | Sequence[float]:
+    """Return the scales that "auto" stands for; others as they are.
+
+    Parameters
+    ----------
+    cwt_scales : int, sequence of float or "auto"
+        As in the estimators.
+    n_timepoints : int
+        Length of the signals.
+
+    Returns
+    -------
+    int or sequence of float
+        What the torch models take: for "auto" 32 scales from 0.7 samples, the smallest whose wavelet is not just one of
+        them, to a fifth of the signal, beyond which a wavelet sees all of it, in equal ratios.
+    """
+    if not isinstance(cwt_scales, str):
+        return cwt_scales
+    return log_scale_grid(32, 0.7, max(2.8, n_timepoints / 5))
 
 
 def decoder_num_heads(decoder_embed_dim: int) -> int:
@@ -101,9 +126,9 @@ def require_same_settings(old: dict[str, Any], new: dict[str, Any]) -> None:
     Raises
     ------
     ValueError
-        If they differ in more than the mask, the share that is decoded and the weight of a loss; they are named.
+        If they differ in more than the masks, the share that is decoded and the weight of a loss; they are named.
     """
-    free = {"mask_ratio", "time_loss_weight", "decode_ratio"}
+    free = {"mask_ratio", "time_loss_weight", "decode_ratio", "masking"}
     changed = [f"{name} was {old[name]!r} and is {new[name]!r}" for name in new if old[name] != new[name]]
     if any(change.split()[0] not in free for change in changed):
         raise ValueError(f"warm_start=True, but the network differs: {'; '.join(changed)}. Give warm_start=False.")
@@ -201,36 +226,3 @@ def map_sequences(
     """
     samples = max(1, batch_size // num_channels(X.shape[1:], encoder))
     return map_batches(function, X, samples, device, rows)
-
-
-def embed(
-    model: CWT_MAE_RoPE | SignalClassifier, X: np.ndarray, pooling: str, batch_size: int, device: torch.device
-) -> np.ndarray:
-    """Pool the tokens that a network's encoder makes of each channel.
-
-    Parameters
-    ----------
-    model : CWT_MAE_RoPE or SignalClassifier
-        Has a scalogram and an encoder, on `device`.
-    X : ndarray of shape (n, T), (n, M, T) or (n, M * V, S, T)
-        Checked samples.
-    pooling : {"mean", "max", "cls"}
-        How.
-    batch_size : int
-        Sequences, one a channel, at a time.
-    device : torch.device
-        Where to compute.
-
-    Returns
-    -------
-    ndarray of shape (n, M * D), float32
-        The embeddings of the channels, side by side.
-    """
-    pool = POOLINGS[pooling]
-    return map_sequences(
-        lambda batch: pool(encode_patches(model.scalogram, model.encoder, batch)).flatten(1),
-        model.encoder,
-        X,
-        batch_size,
-        device,
-    )

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
+from torch import nn
 
 from ..models.checkpoints import plain
 from ._validation import check_signals, resolve_device
@@ -20,21 +21,26 @@ _KEPT = ("input_shape_", "n_features_in_", "n_iter_", "history_", "seed_")
 class NetworkMixin:
     """Keeps a fitted network: moves it to the device for work, and to the CPU for a pickle that loads without a GPU."""
 
-    model_: Any
     device: Any
 
+    def _networks(self) -> list[nn.Module]:
+        """Return what there is to move."""
+        raise NotImplementedError
+
     def __getstate__(self) -> dict[str, Any]:
-        if hasattr(self, "model_"):
-            self.model_.cpu()  # the next call moves it back to the device
+        for network in self._networks():
+            network.cpu()  # the next call moves it back to the device
         state: dict[str, Any] = super().__getstate__()  # type: ignore[assignment]
         return state
 
-    def _ready(self, X: Any) -> tuple[np.ndarray, Any, torch.device]:
-        """Return X checked, the network on the device, and the device; for every method but `fit`."""
+    def _ready(self, X: Any) -> tuple[np.ndarray, torch.device]:
+        """Return X checked, and the device, with the networks on it; for every method but `fit`."""
         check_is_fitted(self)
         X = check_signals(self, X, reset=False)
         device = resolve_device(self.device, fitted=True)
-        return X, self.model_.to(device), device
+        for network in self._networks():
+            network.to(device)
+        return X, device
 
 
 def dump_estimator(estimator: BaseEstimator) -> dict[str, Any]:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import copy
 import math
+import os
 import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from functools import partial
+from numbers import Integral
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,6 +28,7 @@ from torch.optim.lr_scheduler import LambdaLR
 from tqdm.auto import tqdm
 
 from ._batches import SignalDataset, as_fetched
+from ._checkpoints import describe_training, read_checkpoint, write_checkpoint
 from ._memory import reused_memory
 from ._validation import (
     DEVICE,
@@ -55,6 +59,7 @@ TRAINING_CONSTRAINTS: dict[str, list[Any]] = {
     "random_state": ["random_state"],
     "verbose": ["verbose"],
     "callbacks": [list, None],
+    "checkpoint_dir": [str, os.PathLike, None],
 }
 
 
@@ -181,6 +186,7 @@ class Progress(Callback):
             Unused.
         """
         self.bar_ = tqdm(total=self.total, desc=self.description, unit="epoch")
+        self.shown_ = 0
 
     def on_epoch_end(self, net: NeuralNet, dataset_train: Any = None, dataset_valid: Any = None, **kwargs: Any) -> None:
         """Move the bar.
@@ -196,12 +202,81 @@ class Progress(Callback):
         """
         last = net.history[-1]
         self.bar_.set_postfix({key: f"{last[key]:.4f}" for key in ("train_loss", "valid_loss") if key in last})
-        self.bar_.update()
+        self.bar_.update(len(net.history) - self.shown_)  # an interrupted training goes on with many at once
+        self.shown_ = len(net.history)
 
     def close(self) -> None:
         """Leave the bar as it stands."""
         if hasattr(self, "bar_"):
             self.bar_.close()
+
+
+class Checkpoints(Callback):
+    """Write a checkpoint after each epoch, and go on from one.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the checkpoints are.
+    description : dict of str to str
+        What the training depends on.
+    """
+
+    def __init__(self, folder: Path, description: dict[str, str]) -> None:
+        self.folder = folder
+        self.description = description
+
+    def restore(self, net: Net) -> None:
+        """Set the net and its callbacks to where the newest checkpoint left them.
+
+        Parameters
+        ----------
+        net : Net
+            The net, about to be trained.
+        """
+        state = read_checkpoint(self.folder, self.description)
+        if state is None:
+            return
+        net.module_.load_state_dict(state["module"])
+        net.optimizer_.load_state_dict(state["optimizer"])
+        net.history.extend(state["history"])
+        callbacks = dict(net.callbacks_)
+        schedule = callbacks["_schedule"]
+        schedule.batch_idx_ = state["steps"]
+        schedule.lr_scheduler_.last_epoch = state["steps"]
+        for name, value in state["stopping"].items():
+            setattr(callbacks["_stop"], name, value)
+        torch.default_generator.set_state(state["generator"])
+        if state["generator_cuda"] is not None and torch.device(net.device).type == "cuda":
+            torch.cuda.set_rng_state(state["generator_cuda"], net.device)
+
+    def on_epoch_end(self, net: Net, dataset_train: Any = None, dataset_valid: Any = None, **kwargs: Any) -> None:
+        """Write a checkpoint.
+
+        Parameters
+        ----------
+        net : Net
+            The net.
+        dataset_train, dataset_valid : object
+            Unused.
+        **kwargs
+            Unused.
+        """
+        callbacks = dict(net.callbacks_)
+        stop = callbacks.get("_stop")
+        names = ("misses_", "dynamic_threshold_", "best_epoch_", "best_model_weights_")
+        on_gpu = torch.device(net.device).type == "cuda"
+        state = {
+            "description": self.description,
+            "module": net.module_.state_dict(),
+            "optimizer": net.optimizer_.state_dict(),
+            "history": history_rows(net),
+            "steps": callbacks["_schedule"].lr_scheduler_.last_epoch,
+            "stopping": {} if stop is None else {name: getattr(stop, name) for name in names},
+            "generator": torch.default_generator.get_state(),
+            "generator_cuda": torch.cuda.get_rng_state(net.device) if on_gpu else None,
+        }
+        write_checkpoint(self.folder, len(net.history), state)
 
 
 def train(
@@ -250,6 +325,16 @@ def train(
         callbacks.append(("_stop", EarlyStopping(patience=estimator.n_iter_no_change, load_best=True)))
     if estimator.verbose:
         callbacks.append(("_progress", progress))
+    checkpoints = None
+    if estimator.checkpoint_dir is not None:
+        if not isinstance(estimator.random_state, Integral):
+            raise ValueError(
+                f"random_state={estimator.random_state!r} with checkpoint_dir: give an int, so that what goes on is "
+                "the training that stopped."
+            )
+        description = describe_training(estimator, dataset)
+        checkpoints = Checkpoints(Path(estimator.checkpoint_dir), description)
+        callbacks.append(("_checkpoints", checkpoints))
     own = copy.deepcopy(estimator.callbacks or [])
     net = Net(
         module,
@@ -272,9 +357,11 @@ def train(
     net.initialize()
     if estimator.max_epochs:
         net.notify("on_train_begin", X=dataset, y=None)
+        if checkpoints is not None:
+            checkpoints.restore(net)
         try:
             with reused_memory(device):
-                net.fit_loop(dataset)
+                net.fit_loop(dataset, epochs=estimator.max_epochs - len(net.history))
         except KeyboardInterrupt:
             # skorch's early stopping interrupts too; anything else comes from the user and is theirs.
             if not _stopped_early(net):
@@ -440,8 +527,8 @@ def history_rows(net: Net) -> list[dict[str, float]]:
     list of dict
         One an epoch: ``epoch``, ``dur`` in seconds, ``train_loss`` and, with a validation set, ``valid_loss``.
     """
-    keys = ("epoch", "train_loss", "valid_loss", "dur")
-    return [{key: row[key] for key in keys if key in row} for row in net.history]
+    kinds = {"epoch": int, "train_loss": float, "valid_loss": float, "dur": float}  # losses come as numpy's
+    return [{key: kind(row[key]) for key, kind in kinds.items() if key in row} for row in net.history]
 
 
 def _stopped_early(net: Net) -> bool:

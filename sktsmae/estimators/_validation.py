@@ -52,6 +52,8 @@ def check_signals(estimator: BaseEstimator, X: Any, *, reset: bool, min_samples:
     """
     X = _as_array(X)
     name = type(estimator).__name__
+    # A network that resamples has been fitted on signals of all sizes.
+    any_size = not reset and getattr(estimator, "signal_len", None) is not None
     if X.ndim == 1 or X.ndim > 4:
         raise ValueError(
             f"Expected 2D array, got {X.ndim}D array instead: X must be (n_samples, length), (n_samples, channels, "
@@ -59,7 +61,9 @@ def check_signals(estimator: BaseEstimator, X: Any, *, reset: bool, min_samples:
         )
     if X.ndim == 3 and X.shape[1] == 1:
         X = X[:, 0]
-    if X.ndim == 2:
+    if any_size and X.ndim == 4:
+        raise ValueError(f"X has shape {X.shape}, a spectrogram; {name} resamples signals, so give signals.")
+    if X.ndim == 2 and not any_size:
         if not reset and len(getattr(estimator, "input_shape_", (0,))) > 1:
             raise ValueError(_size_message(name, estimator.input_shape_, X.shape[1:]))
         checked = validate_data(estimator, X, reset=reset, ensure_min_samples=min_samples)
@@ -83,7 +87,7 @@ def check_signals(estimator: BaseEstimator, X: Any, *, reset: bool, min_samples:
         raise ValueError(f"X holds values too large for float32, beyond {LARGEST:g}; scale the signals down.")
     if reset:
         estimator.input_shape_ = checked.shape[1:]
-    elif estimator.input_shape_ != checked.shape[1:]:
+    elif estimator.input_shape_ != checked.shape[1:] and not any_size:
         raise ValueError(_size_message(name, estimator.input_shape_, checked.shape[1:]))
     return checked
 

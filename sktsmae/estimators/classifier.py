@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import warnings
 from numbers import Real
@@ -29,13 +30,25 @@ from sklearn.utils.validation import (
 from torch import Tensor, nn
 
 from ..functional.losses import weighted_cross_entropy
-from ..models import Encoder, LatentReasoningHead, MultichannelHead, ResidualMLPHead, SignalClassifier
-from ..models.checkpoints import build_from, load_matching, read_safetensors, write_safetensors
+from ..models import (
+    Encoder,
+    LatentReasoningHead,
+    MultichannelHead,
+    Probe,
+    Readout,
+    ResidualMLPHead,
+    Scalogram,
+    SignalClassifier,
+    WaveletStatistics,
+)
+from ..models.checkpoints import build_from, load_matching, plain, read_safetensors, write_safetensors
 from ..models.classifier import encoder_settings, load_encoder
 from ..models.encoder import build_encoder
 from ._batches import SignalDataset
-from ._networks import embed, map_sequences, num_channels, require_views
+from ._networks import map_sequences, num_channels, require_views
 from ._persistence import NetworkMixin, dump_estimator, params_of, restore_fitted
+from ._probe import choose_samples, fit_probe
+from ._statistics import apply_statistics, learn_thresholds
 from ._training import TRAINING_CONSTRAINTS, draw_seed, history_rows, hold_out, seeded, train
 from ._validation import (
     NON_NEGATIVE_INT,
@@ -88,13 +101,18 @@ class MAEClassifier(NetworkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMi
     Parameters
     ----------
     pretrainer : MAEPretrainer, FrozenEstimator, str, path-like or None, default=None
-        Where the encoder comes from. None: ``MAEPretrainer()``. A `MAEPretrainer` is cloned and fitted on all of X,
+        Where the encoder comes from. None: the one that comes with the package, ``MAEPretrainer.from_pretrained()``, or
+        for spectrograms, which it cannot take, ``MAEPretrainer()``. A `MAEPretrainer` is cloned and fitted on all of X,
         labelled or not, so that its parameters can be searched. ``FrozenEstimator(fitted)`` gives its weights, and
         keeps them through `clone` and GridSearchCV; with ``finetune="head"`` the two share one encoder. A path names a
         file by `MAEPretrainer.save`. ``"scratch"`` takes ``MAEPretrainer()`` untrained.
-    finetune : {"full", "head"}, default="full"
-        Whether the encoder is trained too, or only the head, on tokens that are computed once and held in memory
-        (4 * M * N * embed_dim bytes a sample).
+    probe : bool, default=True
+        Whether linear classifiers on frozen features decide, together with the network if one is fine-tuned: ridge
+        regressions on the wavelet statistics of `CWTTransformer` and on these and the encoder's embeddings, the mean of
+        their probabilities calibrated by leaving each sample out. They are fitted on at most 4,000 samples.
+    finetune : {"none", "full", "head"}, default="none"
+        Whether a network is fine-tuned: encoder and head, or only the head, on tokens that are computed once and held
+        in memory (4 * M * N * embed_dim bytes a sample). The published design is ``probe=False, finetune="full"``.
     head : {"reasoning", "mlp"}, default="reasoning"
         Learned reasoning tokens that attend to all patch tokens, or a residual multi-layer perceptron on their mean.
     num_reasoning_tokens : int, default=8
@@ -140,21 +158,27 @@ class MAEClassifier(NetworkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMi
         Whether to show a progress bar.
     callbacks : list or None, default=None
         Further skorch callbacks; they are copied, and after `fit` stand in ``net_.callbacks``.
+    checkpoint_dir : str, path-like or None, default=None
+        Folder for a checkpoint after each epoch, of which two are kept. A `fit` with the same parameters and data goes
+        on from the newest, and ends with the weights that it would have had uninterrupted; `random_state` must be an
+        int.
 
     Attributes
     ----------
     classes_ : ndarray of shape (C,)
         The labels.
+    probe_ : Probe
+        The linear classifiers; absent with ``probe=False``.
     model_ : SignalClassifier
-        The network.
+        The fine-tuned network; absent with ``finetune="none"``.
     encoder_ : Encoder
-        Its encoder.
+        Its encoder, or else the frozen one.
     pretrainer_ : MAEPretrainer
         The fitted pretrainer that the encoder started from; absent from a loaded estimator.
     net_ : skorch.NeuralNet
         The net that trained the network, or only its head; absent from a loaded estimator.
     history_ : list of dict
-        Of each epoch: ``epoch``, ``train_loss``, ``valid_loss`` where held out, ``dur`` in seconds.
+        Of each epoch of fine-tuning: ``epoch``, ``train_loss``, ``valid_loss`` where held out, ``dur`` in seconds.
     n_iter_ : int
         Epochs done.
     n_features_in_ : int
@@ -171,16 +195,21 @@ class MAEClassifier(NetworkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMi
     >>> from sktsmae import MAEClassifier, MAEPretrainer
     >>> from sktsmae.datasets import load_sparwatch
     >>> X, y = load_sparwatch(return_X_y=True)
-    >>> classifier = MAEClassifier(pretrainer=MAEPretrainer(max_epochs=2), max_epochs=2, random_state=0)
-    >>> classifier.fit(X[::16, :2], y[::16]).predict_proba(X[:3, :2]).shape
+    >>> MAEClassifier(random_state=0).fit(X[::16, :2], y[::16]).predict_proba(X[:3, :2]).shape
     (3, 7)
     """
 
     model_: SignalClassifier
+    probe_: Probe
+
+    _frozen: tuple[Scalogram, Encoder]
+    _readout: dict[str, Any] | None
+    _head: dict[str, Any] | None
 
     _parameter_constraints: dict[str, list[Any]] = {  # noqa: RUF012 - scikit-learn's name and form
         "pretrainer": [MAEPretrainer, FrozenEstimator, str, os.PathLike, None],
-        "finetune": [StrOptions({"full", "head"})],
+        "probe": ["boolean"],
+        "finetune": [StrOptions({"none", "full", "head"})],
         "head": [StrOptions({"reasoning", "mlp"})],
         "num_reasoning_tokens": [POSITIVE_INT],
         "num_res_blocks": [NON_NEGATIVE_INT],
@@ -197,7 +226,8 @@ class MAEClassifier(NetworkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMi
         self,
         *,
         pretrainer: MAEPretrainer | FrozenEstimator | str | os.PathLike[str] | None = None,
-        finetune: str = "full",
+        probe: bool = True,
+        finetune: str = "none",
         head: str = "reasoning",
         num_reasoning_tokens: int = 8,
         num_res_blocks: int = 2,
@@ -221,8 +251,10 @@ class MAEClassifier(NetworkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMi
         random_state: Any = None,
         verbose: int = 0,
         callbacks: list[Any] | None = None,
+        checkpoint_dir: str | os.PathLike[str] | None = None,
     ) -> None:
         self.pretrainer = pretrainer
+        self.probe = probe
         self.finetune = finetune
         self.head = head
         self.num_reasoning_tokens = num_reasoning_tokens
@@ -247,6 +279,7 @@ class MAEClassifier(NetworkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMi
         self.random_state = random_state
         self.verbose = verbose
         self.callbacks = callbacks
+        self.checkpoint_dir = checkpoint_dir
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> MAEClassifier:
         """Pre-train where that is asked for, and fine-tune.
@@ -277,31 +310,21 @@ class MAEClassifier(NetworkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMi
             rows, labels, weights = self._check_targets(X, y, sample_weight)
             seed = draw_seed(self.random_state)
             train_rows, valid_rows = hold_out(self, len(rows), seed, labels)
+            if not self.probe and self.finetune == "none":
+                raise ValueError("probe=False and finetune='none' leave nothing to decide by; choose one of them.")
             self.pretrainer_ = self._fit_pretrainer(X, seed)
+            for name in ("probe_", "model_", "net_"):  # of an earlier fit
+                self.__dict__.pop(name, None)
+            self._readout = self._head = None
             with seeded(seed, device):
-                self._head = {name: getattr(self, name) for name in _HEAD_PARAMETERS}
-                self.model_, self._settings = self._build(X)
-                module: nn.Module = self.model_
-                if self.finetune == "head":
-                    module, X = self.model_.head, self._tokens(X, rows, device)
-                    rows = np.arange(len(rows))
-                targets = (torch.from_numpy(labels), torch.from_numpy(weights))
-                train_set, valid_set = (
-                    SignalDataset(X, rows[part], tuple(target[part] for target in targets))
-                    for part in (train_rows, valid_rows)
-                )
-                self.net_ = train(
-                    self,
-                    module,
-                    WeightedCrossEntropy,
-                    train_set,
-                    valid_set,
-                    device,
-                    layer_decay=self.layer_decay,
-                    label_smoothing=self.label_smoothing,
-                )
-            self.model_.eval()
-            self.history_ = history_rows(self.net_)
+                self._frozen, self._settings = self._build_encoder(X)
+                if self.probe:
+                    self._fit_probe(X, rows, labels, weights, seed, device)
+                if self.finetune != "none":
+                    targets = (torch.from_numpy(labels), torch.from_numpy(weights))
+                    self._fine_tune(X, rows, targets, (train_rows, valid_rows), device)
+            self._members().eval()
+            self.history_ = history_rows(self.net_) if self.finetune != "none" else []
             self.n_iter_ = len(self.history_)
         return self
 
@@ -318,8 +341,15 @@ class MAEClassifier(NetworkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMi
         ndarray of shape (n, C), float32
             Probabilities in the order of `classes_`.
         """
-        X, model, device = self._ready(X)
-        return map_sequences(lambda batch: model(batch).softmax(-1), model.encoder, X, self.batch_size, device)
+        X, device = self._ready(X)
+        members = self._members().values()
+        return map_sequences(
+            lambda batch: torch.stack([member(batch).softmax(-1) for member in members]).mean(0),
+            self.encoder_,
+            X,
+            self.batch_size,
+            device,
+        )
 
     def predict(self, X: Any) -> np.ndarray:
         """Predict the class.
@@ -338,7 +368,7 @@ class MAEClassifier(NetworkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMi
         return self.classes_[places]
 
     def transform(self, X: Any) -> np.ndarray:
-        """Embed signals by the fine-tuned encoder.
+        """Embed signals by the encoder, fine-tuned where it was.
 
         Parameters
         ----------
@@ -350,8 +380,8 @@ class MAEClassifier(NetworkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMi
         ndarray of shape (n, M * embed_dim), float32
             The mean of the tokens of each channel, side by side.
         """
-        X, model, device = self._ready(X)
-        return embed(model, X, "mean", self.batch_size, device)
+        X, device = self._ready(X)
+        return map_sequences(Readout(*self._embedder()), self.encoder_, X, self.batch_size, device)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the fitted classifier to one safetensors file.
@@ -367,10 +397,13 @@ class MAEClassifier(NetworkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMi
             "kind": "classifier",
             "settings": self._settings,
             "head": self._head,
+            "readout": self._readout,
             "classes": {"values": self.classes_.tolist(), "dtype": self.classes_.dtype.str},
             "estimator": dump_estimator(self),
         }
-        write_safetensors(path, self.model_.state_dict(), metadata)
+        # Copies, since the network's encoder may be the probe's.
+        state = {name: tensor.clone() for name, tensor in self._members().state_dict().items()}
+        write_safetensors(path, state, metadata)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> MAEClassifier:
@@ -399,13 +432,18 @@ class MAEClassifier(NetworkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMi
             restore_fitted(classifier, metadata["estimator"])
             classes = metadata["classes"]
             classifier.classes_ = np.array(classes["values"], dtype=classes["dtype"])
-            classifier._settings, classifier._head = metadata["settings"], metadata["head"]
+            classifier._settings = metadata["settings"]
+            classifier._head, classifier._readout = metadata["head"], metadata["readout"]
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(f"{path}: what stands beside the weights is damaged ({error!r}).") from error
-        scalogram, encoder = build_from(build_encoder, metadata, path)
-        classifier.model_ = SignalClassifier(scalogram, encoder, classifier._build_head(encoder))
-        load_matching(classifier.model_, state, path)
-        classifier.model_.eval()
+        if classifier._readout is not None:
+            classifier._frozen = build_from(build_encoder, metadata, path)
+            classifier.probe_ = classifier._build_probe(classifier._readout)
+        if classifier._head is not None:
+            scalogram, encoder = build_from(build_encoder, metadata, path)
+            classifier.model_ = SignalClassifier(scalogram, encoder, classifier._build_head(encoder, classifier._head))
+        load_matching(classifier._members(), state, path)
+        classifier._members().eval()
         return classifier
 
     @property
@@ -418,11 +456,22 @@ class MAEClassifier(NetworkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMi
             A part of `model_`.
         """
         check_is_fitted(self)
-        return self.model_.encoder
+        return self._embedder()[1]
 
     @property
     def _n_features_out(self) -> int:
-        return num_channels(self.input_shape_, self.model_.encoder) * self.model_.encoder.embed_dim
+        return num_channels(self.input_shape_, self.encoder_) * self.encoder_.embed_dim
+
+    def _embedder(self) -> tuple[Scalogram, Encoder]:
+        return (self.model_.scalogram, self.model_.encoder) if hasattr(self, "model_") else self._frozen
+
+    def _members(self) -> nn.ModuleDict:
+        """Return all that decides."""
+        members = {"probe": "probe_", "network": "model_"}
+        return nn.ModuleDict({name: getattr(self, own) for name, own in members.items() if hasattr(self, own)})
+
+    def _networks(self) -> list[nn.Module]:
+        return list(self._members().values())
 
     def _check_targets(self, X: np.ndarray, y: Any, sample_weight: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return the labelled rows, their class indices and their weights, of mean 1; set `classes_`."""
@@ -465,6 +514,8 @@ class MAEClassifier(NetworkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMi
             check_is_fitted(given.estimator)
             return given.estimator
         common: dict[str, Any] = {"device": self.device, "precision": self.precision, "verbose": self.verbose}
+        if given is None and X.ndim < 4:
+            return MAEPretrainer.from_pretrained()
         if given is None:
             pretrainer = MAEPretrainer(**common)
         elif isinstance(given, MAEPretrainer):
@@ -488,32 +539,92 @@ class MAEClassifier(NetworkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMi
             pretrainer.set_params(random_state=seed)
         return pretrainer.fit(X)
 
-    def _build(self, X: np.ndarray) -> tuple[SignalClassifier, dict[str, Any]]:
-        """Return the network on the pretrainer's weights, and the settings of its encoder."""
+    def _build_encoder(self, X: np.ndarray) -> tuple[tuple[Scalogram, Encoder], dict[str, Any]]:
+        """Return the pretrainer's scalogram and encoder, or a copy for the length of X; and their settings."""
         source = self.pretrainer_.model_
         if len(self.pretrainer_.input_shape_) == 3 and X.ndim < 4:
             raise ValueError(
                 "X holds signals, but pretrainer was fitted on spectrograms, whose scales it does not know; give "
                 "spectrograms of the same scales."
             )
-        settings = encoder_settings(source.settings) | {"signal_len": X.shape[-1]}
+        settings = encoder_settings(source.settings)
         _, num_scales, _ = source.encoder.image_size
         if X.ndim == 4:
             require_views(X, source.scalogram.num_views)
-            if X.shape[2] != num_scales:
+            if X.shape[2] != num_scales or settings["resample"]:
                 raise ValueError(
-                    f"X is a spectrogram of {X.shape[2]} scales, but pretrainer was fitted on {num_scales}; give "
-                    "spectrograms of as many."
+                    f"X is a spectrogram of {X.shape[2]} scales, but pretrainer was fitted on "
+                    f"{'signals of any length' if settings['resample'] else num_scales}; give what it was fitted on."
                 )
-        scalogram, encoder = source.scalogram, source.encoder
-        if self.finetune == "full" or settings != encoder_settings(source.settings):
-            scalogram, encoder = build_encoder(**settings)
-            load_encoder(encoder, source.state_dict(), "pretrainer")
-        return SignalClassifier(scalogram, encoder, self._build_head(encoder)), settings
+        if settings["resample"] or settings["signal_len"] == X.shape[-1]:
+            return (source.scalogram, source.encoder), settings
+        settings |= {"signal_len": X.shape[-1]}
+        scalogram, encoder = build_encoder(**settings)
+        load_encoder(encoder, source.state_dict(), "pretrainer")
+        return (scalogram, encoder), settings
 
-    def _build_head(self, encoder: Encoder) -> nn.Module:
+    def _fit_probe(
+        self, X: np.ndarray, rows: np.ndarray, labels: np.ndarray, weights: np.ndarray, seed: int, device: torch.device
+    ) -> None:
+        """Fit the linear classifiers on frozen features of the labelled rows."""
+        self._readout = {"pooling": self.pretrainer_.pooling, "layers": plain(self.pretrainer_.readout_layers)}
+        self.probe_ = self._build_probe(self._readout, self.pretrainer_.thresholds_).to(device)
+        chosen = choose_samples(labels, self.probe_.num_features, seed)
+        parts = []
+        for features in self.probe_.features.values():
+            if isinstance(features, WaveletStatistics):
+                learn_thresholds(features, X, device)
+                parts.append(apply_statistics(features, X, device, rows[chosen]))
+            else:
+                parts.append(map_sequences(features, self._frozen[1], X, self.batch_size, device, rows[chosen]))
+        fit_probe(self.probe_, np.concatenate(parts, axis=1), labels[chosen], weights[chosen])
+
+    def _build_probe(self, settings: dict[str, Any], thresholds: Tensor | None = None) -> Probe:
+        readout = Readout(*self._frozen, **settings, thresholds=thresholds)
+        channels = num_channels(self.input_shape_, readout.encoder)
+        features: dict[str, nn.Module] = {"embedding": readout}
+        sizes = {"embedding": channels * readout.out_features}
+        if len(self.input_shape_) < 3:  # a spectrogram's rows may be standardised already
+            statistics = WaveletStatistics(channels, self.input_shape_[-1])
+            features = {"statistics": statistics, **features}
+            sizes["statistics"] = statistics.out_features
+        return Probe(features, sizes, len(self.classes_))
+
+    def _fine_tune(
+        self,
+        X: np.ndarray,
+        rows: np.ndarray,
+        targets: tuple[Tensor, Tensor],
+        parts: tuple[np.ndarray, np.ndarray],
+        device: torch.device,
+    ) -> None:
+        """Train a network, or its head, on some of the labelled rows, and hold out the others."""
+        self._head = {name: getattr(self, name) for name in _HEAD_PARAMETERS}
+        scalogram, encoder = self._frozen
+        if self.finetune == "full":
+            encoder = copy.deepcopy(encoder)
+        self.model_ = SignalClassifier(scalogram, encoder, self._build_head(encoder, self._head))
+        module: nn.Module = self.model_
+        if self.finetune == "head":
+            module, X = self.model_.head, self._tokens(X, rows, device)
+            rows = np.arange(len(rows))
+        train_set, valid_set = (
+            SignalDataset(X, rows[part], tuple(target[part] for target in targets)) for part in parts
+        )
+        self.net_ = train(
+            self,
+            module,
+            WeightedCrossEntropy,
+            train_set,
+            valid_set,
+            device,
+            layer_decay=self.layer_decay,
+            label_smoothing=self.label_smoothing,
+        )
+
+    def _build_head(self, encoder: Encoder, settings: dict[str, Any]) -> nn.Module:
         sizes = (encoder.embed_dim, len(self.classes_))
-        kind, tokens, blocks, hidden_dim, dropout = (self._head[name] for name in _HEAD_PARAMETERS)
+        kind, tokens, blocks, hidden_dim, dropout = (settings[name] for name in _HEAD_PARAMETERS)
         head: nn.Module
         if kind == "reasoning":
             head = LatentReasoningHead(*sizes, encoder.num_heads, tokens, dropout)

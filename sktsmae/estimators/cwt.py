@@ -13,49 +13,12 @@ from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from ..models import Scalogram
+from ..functional.wavelets import PADDINGS
+from ..models import Scalogram, WaveletStatistics
 from ._batches import map_batches
+from ._networks import resolve_scales
+from ._statistics import apply_statistics, learn_thresholds
 from ._validation import DEVICE, POSITIVE_INT, SCALES, check_signals, resolve_device, unchanged_on_error
-
-_QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
-_STATISTICS = (
-    "mean", "std", "skewness", "kurtosis", "minimum", "q10", "q25", "median", "q75", "q90", "maximum", "mean_change",
-)  # fmt: skip
-
-
-def row_statistics(images: torch.Tensor) -> torch.Tensor:
-    """Describe each row of images by twelve statistics over time.
-
-    Parameters
-    ----------
-    images : Tensor of shape (B, V, S, T)
-        Images.
-
-    Returns
-    -------
-    Tensor of shape (B, V, S, 12)
-        Mean, standard deviation, skewness, kurtosis, minimum, quantiles .1, .25, .5, .75 and .9, maximum, and mean
-        absolute change. A constant row has skewness and kurtosis 0.
-    """
-    n_timepoints = images.shape[-1]
-    mean = images.mean(-1, keepdim=True)
-    centred = images - mean
-    std = centred.square().mean(-1, keepdim=True).sqrt()
-    scaled = centred / std.clamp(min=torch.finfo(images.dtype).tiny)
-    squares = scaled.square()
-    ordered = images.sort(-1).values
-    places = [round(q * (n_timepoints - 1)) for q in (0.0, *_QUANTILES, 1.0)]
-    change = images.diff().abs().sum(-1, keepdim=True) / max(1, n_timepoints - 1)
-    moments = (mean, std, (squares * scaled).mean(-1, keepdim=True), squares.square().mean(-1, keepdim=True))
-    return torch.cat((*moments, ordered[..., places], change), dim=-1)
-
-
-# What becomes of a batch of images (b, M * V, S, T).
-_OUTPUTS = {
-    "image": lambda images: images,
-    "flat": lambda images: images.flatten(1),
-    "statistics": lambda images: row_statistics(images).flatten(1),
-}
 
 
 def _is_tabular(estimator: CWTTransformer) -> bool:
@@ -71,24 +34,32 @@ class CWTTransformer(TransformerMixin, BaseEstimator):
 
     Parameters
     ----------
-    cwt_scales : int or array-like of float, default=32
-        A number n of scales, for the grid 0.1, 1.1, ..., n - 0.9, or the scales, in samples, increasing. A wavelet of
-        scale s answers most to periods of about 4 s samples.
+    cwt_scales : "auto", int or array-like of float, default="auto"
+        "auto" takes scales in equal ratios: for images 32 from 0.7 samples to a fifth of the signal, for statistics 24
+        to a tenth. A number n stands for the published grid 0.1, 1.1, ..., n - 0.9. Or the scales, in samples,
+        increasing. A wavelet of scale s answers most to periods of about 4 s samples.
     diff_orders : tuple of {0, 1, 2}, default=(0, 1, 2)
         The views of a signal: itself (0), its first (1) and its second (2) difference.
-    standardize : bool, default=True
-        Whether each view of each sample is standardised over scales and time, so that amplitudes are forgotten.
+    standardize : bool or "row", default=True
+        Whether each view of each image is standardised over scales and time (the published design) or, by "row", each
+        scale over time. Statistics are of images as they are, so that they keep level and amplitude.
+    padding : {"zeros", "reflect"}, default="zeros"
+        What lies outside a signal's ends in an image: zeros (the published design), or the signal mirrored. Statistics
+        are always of mirrored signals.
     output : {"image", "flat", "statistics"}, default="image"
-        Images (n, M * V, S, T); or the same as one row of M * V * S * T columns; or twelve statistics of each
-        channel, view and scale: mean, standard deviation, skewness, kurtosis, minimum, five quantiles, maximum and
-        mean absolute change.
+        Images (n, M * V, S, T); or the same as one row of M * V * S * T columns; or, for tabular models, 56 statistics
+        of each channel and of each of its views and scales: the share of the time above eight thresholds, in the whole
+        signal and in each quarter, and the longest run above and below each. The thresholds are quantiles over the
+        signals seen in `fit`.
     batch_size : int, default=256
-        Signals that are transformed at a time.
+        Signals that are made images of at a time; statistics choose for themselves.
     device : str or torch.device, default="auto"
         Where to compute; "auto" takes a CUDA GPU where there is one.
 
     Attributes
     ----------
+    thresholds_ : ndarray of shape (M, 1 + V * S, 8), float32
+        Thresholds of each channel, the signal's and those of its views and scales; only with ``output="statistics"``.
     scales_ : ndarray of shape (S,), float64
         Scales in samples.
     n_channels_ : int
@@ -108,6 +79,8 @@ class CWTTransformer(TransformerMixin, BaseEstimator):
     ----------
     N. Ricker, "The form and laws of propagation of seismic wavelets", Geophysics 18, 1953.
 
+    C. W. Tan et al., "MultiRocket", Data Mining and Knowledge Discovery 36, 2022 (shares above thresholds, runs).
+
     Examples
     --------
     >>> from sktsmae import CWTTransformer
@@ -117,15 +90,16 @@ class CWTTransformer(TransformerMixin, BaseEstimator):
     (10, 6, 200)
     >>> CWTTransformer(cwt_scales=16).fit_transform(X).shape
     (10, 18, 16, 200)
-    >>> CWTTransformer(cwt_scales=16, output="statistics").fit_transform(X).shape
-    (10, 3456)
+    >>> CWTTransformer(output="statistics").fit_transform(X).shape
+    (10, 24528)
     """
 
     _parameter_constraints: dict[str, list[Any]] = {  # noqa: RUF012 - scikit-learn's name and form
-        "cwt_scales": SCALES,
+        "cwt_scales": [StrOptions({"auto"}), *SCALES],
         "diff_orders": ["array-like"],
-        "standardize": ["boolean"],
-        "output": [StrOptions(set(_OUTPUTS))],
+        "standardize": ["boolean", StrOptions({"row"})],
+        "padding": [StrOptions(set(PADDINGS))],
+        "output": [StrOptions({"image", "flat", "statistics"})],
         "batch_size": [POSITIVE_INT],
         "device": DEVICE,
     }
@@ -133,9 +107,10 @@ class CWTTransformer(TransformerMixin, BaseEstimator):
     def __init__(
         self,
         *,
-        cwt_scales: int | Sequence[float] = 32,
+        cwt_scales: int | Sequence[float] | str = "auto",
         diff_orders: Sequence[int] = (0, 1, 2),
-        standardize: bool = True,
+        standardize: bool | str = True,
+        padding: str = "zeros",
         output: str = "image",
         batch_size: int = 256,
         device: str | torch.device = "auto",
@@ -143,6 +118,7 @@ class CWTTransformer(TransformerMixin, BaseEstimator):
         self.cwt_scales = cwt_scales
         self.diff_orders = diff_orders
         self.standardize = standardize
+        self.padding = padding
         self.output = output
         self.batch_size = batch_size
         self.device = device
@@ -173,10 +149,15 @@ class CWTTransformer(TransformerMixin, BaseEstimator):
             X = check_signals(self, X, reset=True)
             if X.ndim == 4:
                 raise ValueError(f"X has shape {X.shape}, a spectrogram already; CWTTransformer takes signals.")
-            self._scalogram = Scalogram(self.cwt_scales, self.diff_orders, self.standardize)
-            self.scales_ = self._scalogram.scales.numpy().copy()
             self.n_channels_ = 1 if X.ndim == 2 else X.shape[1]
             self.n_timepoints_ = X.shape[-1]
+            self._features: Scalogram | WaveletStatistics
+            if self.output == "statistics":
+                self._features = self._learn_statistics(X)
+            else:
+                scales = resolve_scales(self.cwt_scales, self.n_timepoints_)
+                self._features = Scalogram(scales, self.diff_orders, self.standardize, self.padding)
+            self.scales_ = self._features.scales.numpy().copy()
         return self
 
     def transform(self, X: Any) -> np.ndarray:
@@ -189,7 +170,7 @@ class CWTTransformer(TransformerMixin, BaseEstimator):
 
         Returns
         -------
-        ndarray of shape (n, M * V, S, T), (n, M * V * S * T) or (n, M * V * S * 12), float32
+        ndarray of shape (n, M * V, S, T), (n, M * V * S * T) or (n, M * (1 + V * S) * 56), float32
             By `output`: images, images as rows, or statistics.
         """
         check_is_fitted(self)
@@ -197,8 +178,11 @@ class CWTTransformer(TransformerMixin, BaseEstimator):
         X = check_signals(self, X, reset=False)
         device = resolve_device(self.device, fitted=True)
 
-        finish = _OUTPUTS[self.output]
-        return map_batches(lambda batch: finish(self._scalogram(batch).flatten(1, -3)), X, self.batch_size, device)
+        features = self._features
+        if isinstance(features, WaveletStatistics):
+            return apply_statistics(features, X, device)
+        first = -3 if self.output == "image" else -1
+        return map_batches(lambda batch: features(batch).flatten(1, first), X, self.batch_size, device)
 
     @available_if(_is_tabular)
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
@@ -212,19 +196,27 @@ class CWTTransformer(TransformerMixin, BaseEstimator):
         Returns
         -------
         ndarray of str
-            Such as ``ch0_d1_s4.1_q90``: channel 0, first difference, scale 4.1 samples, 90 % quantile; or
+            Such as ``ch0_d1_s4.1_share_above_q18_part2``: channel 0, first difference, scale 4.1 samples, share of the
+            second quarter in which it is above the threshold that is the 18 % quantile in `fit`; or
             ``ch0_d1_s4.1_t12``: sample 12.
         """
         check_is_fitted(self)
-        last = _STATISTICS if self.output == "statistics" else [f"t{time}" for time in range(self.n_timepoints_)]
-        names = [
-            f"ch{channel}_d{order}_s{scale:g}_{name}"
-            for channel in range(self.n_channels_)
-            for order in self._scalogram.diff_orders
-            for scale in self.scales_
-            for name in last
-        ]
-        return np.array(names, dtype=object)
+        features = self._features
+        if isinstance(features, WaveletStatistics):
+            names = features.names()
+        else:
+            rows = [f"d{order}_s{scale:g}" for order in features.diff_orders for scale in self.scales_]
+            names = [f"{row}_t{time}" for row in rows for time in range(self.n_timepoints_)]
+        return np.array([f"ch{channel}_{name}" for channel in range(self.n_channels_) for name in names], dtype=object)
+
+    def _learn_statistics(self, X: np.ndarray) -> WaveletStatistics:
+        """Return the statistics with the thresholds of some signals of X."""
+        scales = None if isinstance(self.cwt_scales, str) else self.cwt_scales
+        statistics = WaveletStatistics(self.n_channels_, self.n_timepoints_, scales, self.diff_orders)
+        learn_thresholds(statistics, X, resolve_device(self.device))
+        thresholds = statistics.thresholds.cpu().numpy()
+        self.thresholds_ = thresholds.reshape(self.n_channels_, -1, thresholds.shape[-1])
+        return statistics
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

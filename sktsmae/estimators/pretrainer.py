@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from importlib.resources import as_file, files
 from numbers import Real
 from typing import Any
 
@@ -16,11 +17,12 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
 from ..functional.patches import unpatchify
-from ..functional.wavelets import standardize
-from ..models import CWT_MAE_RoPE, Encoder
+from ..functional.wavelets import PADDINGS, standardize
+from ..models import CWT_MAE_RoPE, Encoder, Readout
 from ..models.checkpoints import build_from, load_matching, read_safetensors, write_safetensors
+from ..models.readout import POOLINGS, THRESHOLD_SIGNALS, token_thresholds
 from ._batches import SignalDataset, load_batch, map_batches
-from ._networks import POOLINGS, embed, mae_settings, num_channels, require_same_settings
+from ._networks import mae_settings, map_sequences, num_channels, require_same_settings
 from ._persistence import NetworkMixin, dump_estimator, params_of, restore_fitted
 from ._training import TRAINING_CONSTRAINTS, draw_seed, history_rows, hold_out, seeded, train
 from ._validation import (
@@ -61,11 +63,19 @@ class MAEPretrainer(NetworkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMi
 
     Parameters
     ----------
-    cwt_scales : int or array-like of float, default=32
-        A number n of scales (0.1, 1.1, ..., n - 0.9), or the scales, in samples, increasing. A spectrogram as X has
-        its own.
+    cwt_scales : "auto", int or array-like of float, default="auto"
+        "auto" takes 32 scales from 0.7 samples to a fifth of the signal in equal ratios. A number n stands for the
+        published grid 0.1, 1.1, ..., n - 0.9. Or the scales, in samples, increasing. A spectrogram as X has its own.
     diff_orders : tuple of {0, 1, 2}, default=(0, 1, 2)
         The views of a signal: itself, its first and its second difference.
+    standardize : bool or "row", default="row"
+        Whether each view of an image is standardised (the published design), or each scale of it, so that none
+        outshines the others.
+    padding : {"zeros", "reflect"}, default="reflect"
+        What lies outside a signal's ends: zeros (the published design), or the signal mirrored; then an offset leaves
+        no trace.
+    signal_len : int or None, default=None
+        Samples that signals are resampled to, so that those of any length can be transformed; None keeps their own.
     patch_size : "auto" or tuple of int, default="auto"
         Scales and samples of a patch; "auto" makes a grid of about 4 x 16 patches, finer for long signals.
     embed_dim, depth, num_heads : int, default=64, 4 and 2
@@ -80,13 +90,25 @@ class MAEPretrainer(NetworkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMi
         Rotary embedding by frequency and time apart, or by one index over the grid.
     mask_ratio : float, default=0.75
         Share of patches that are hidden, in (0, 1).
+    masking : {"patches", "mixed"}, default="mixed"
+        Whether patches are hidden one by one (the published design), or in some images by whole stretches of time or
+        whole frequency bands.
+    instance_loss_weight : float, default=0
+        Weight of a loss by which an image is to be recognised from another choice of its patches among the batch's
+        other images. `score` does not count it.
     time_loss_weight : float, default=1
         Weight of the waveform's loss beside the spectrogram's.
     decode_ratio : float, default=1
         Share of the columns of patches that each training step decodes, one at least; 1 is the published design. All
         are decoded otherwise, so that below 1 a training loss does not compare with a validation loss or `score`.
-    pooling : {"mean", "max", "cls"}, default="mean"
-        How the tokens of a channel become one embedding.
+    readout_layers : tuple of int or None, default=None
+        The layers whose tokens `transform` pools, as numbers of blocks passed; 0 is the embedded patches. None takes
+        the encoder's output (the published design).
+    pooling : {"mean", "max", "cls", "bands"}, default="bands"
+        How the tokens of a channel become one embedding: their mean, their maximum or the class token (`embed_dim`
+        features), or of each row of patches, a frequency band, the mean, maximum, minimum and standard deviation, the
+        mean and maximum of each quarter, and the shares of time above eight thresholds, quantiles over the signals
+        seen in `fit` (20 * rows * `embed_dim` features).
     max_epochs : int, default=120
         Passes over the data; 0 leaves the encoder untrained.
     batch_size : int, default=64
@@ -117,6 +139,10 @@ class MAEPretrainer(NetworkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMi
         Whether to show a progress bar.
     callbacks : list or None, default=None
         Further skorch callbacks; they are copied, and after `fit` stand in ``net_.callbacks``.
+    checkpoint_dir : str, path-like or None, default=None
+        Folder for a checkpoint after each epoch, of which two are kept. A `fit` with the same parameters and data goes
+        on from the newest, and ends with the weights that it would have had uninterrupted; `random_state` must be an
+        int.
 
     Attributes
     ----------
@@ -126,6 +152,8 @@ class MAEPretrainer(NetworkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMi
         Its encoder.
     net_ : skorch.NeuralNet
         The net that trained it; absent from a loaded estimator.
+    thresholds_ : Tensor of shape (2 + depth, rows * embed_dim, 8), float32
+        Thresholds for ``pooling="bands"``, of all layers; None if loaded from a file by `sktsmae.models.save_mae`.
     history_ : list of dict
         Of each epoch: ``epoch``, ``train_loss``, ``valid_loss`` where held out, ``dur`` in seconds.
     n_iter_ : int
@@ -154,14 +182,18 @@ class MAEPretrainer(NetworkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMi
     >>> X = load_sparwatch().data[:40, :3]
     >>> pretrainer = MAEPretrainer(max_epochs=2, random_state=0).fit(X)
     >>> pretrainer.transform(X).shape
-    (40, 192)
+    (40, 15360)
     """
 
     model_: CWT_MAE_RoPE
+    thresholds_: Tensor | None
 
     _parameter_constraints: dict[str, list[Any]] = {  # noqa: RUF012 - scikit-learn's name and form
-        "cwt_scales": SCALES,
+        "cwt_scales": [StrOptions({"auto"}), *SCALES],
         "diff_orders": ["array-like"],
+        "standardize": ["boolean", StrOptions({"row"})],
+        "padding": [StrOptions(set(PADDINGS))],
+        "signal_len": [POSITIVE_INT, None],
         "patch_size": [StrOptions({"auto"}), tuple, list],
         "embed_dim": [POSITIVE_INT],
         "depth": [POSITIVE_INT],
@@ -171,8 +203,11 @@ class MAEPretrainer(NetworkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMi
         "decoder_depth": [POSITIVE_INT],
         "rope": [StrOptions({"axial", "raster"})],
         "mask_ratio": [OPEN_SHARE],
+        "masking": [StrOptions({"patches", "mixed"})],
+        "instance_loss_weight": [NON_NEGATIVE_REAL],
         "time_loss_weight": [NON_NEGATIVE_REAL],
         "decode_ratio": [Interval(Real, 0, 1, closed="right")],
+        "readout_layers": ["array-like", None],
         "pooling": [StrOptions(set(POOLINGS))],
         "warm_start": ["boolean"],
         **TRAINING_CONSTRAINTS,
@@ -181,8 +216,11 @@ class MAEPretrainer(NetworkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMi
     def __init__(
         self,
         *,
-        cwt_scales: int | Sequence[float] = 32,
+        cwt_scales: int | Sequence[float] | str = "auto",
         diff_orders: Sequence[int] = (0, 1, 2),
+        standardize: bool | str = "row",
+        padding: str = "reflect",
+        signal_len: int | None = None,
         patch_size: str | tuple[int, int] = "auto",
         embed_dim: int = 64,
         depth: int = 4,
@@ -192,9 +230,12 @@ class MAEPretrainer(NetworkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMi
         decoder_depth: int = 1,
         rope: str = "axial",
         mask_ratio: float = 0.75,
+        masking: str = "mixed",
+        instance_loss_weight: float = 0.0,
         time_loss_weight: float = 1.0,
         decode_ratio: float = 1.0,
-        pooling: str = "mean",
+        readout_layers: Sequence[int] | None = None,
+        pooling: str = "bands",
         max_epochs: int = 120,
         batch_size: int = 64,
         lr: float = 1e-3,
@@ -210,9 +251,13 @@ class MAEPretrainer(NetworkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMi
         random_state: Any = None,
         verbose: int = 0,
         callbacks: list[Any] | None = None,
+        checkpoint_dir: str | os.PathLike[str] | None = None,
     ) -> None:
         self.cwt_scales = cwt_scales
         self.diff_orders = diff_orders
+        self.standardize = standardize
+        self.padding = padding
+        self.signal_len = signal_len
         self.patch_size = patch_size
         self.embed_dim = embed_dim
         self.depth = depth
@@ -222,8 +267,11 @@ class MAEPretrainer(NetworkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMi
         self.decoder_depth = decoder_depth
         self.rope = rope
         self.mask_ratio = mask_ratio
+        self.masking = masking
+        self.instance_loss_weight = instance_loss_weight
         self.time_loss_weight = time_loss_weight
         self.decode_ratio = decode_ratio
+        self.readout_layers = readout_layers
         self.pooling = pooling
         self.max_epochs = max_epochs
         self.batch_size = batch_size
@@ -240,6 +288,7 @@ class MAEPretrainer(NetworkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMi
         self.random_state = random_state
         self.verbose = verbose
         self.callbacks = callbacks
+        self.checkpoint_dir = checkpoint_dir
 
     def fit(self, X: Any, y: Any = None) -> MAEPretrainer:
         """Train the autoencoder.
@@ -270,12 +319,14 @@ class MAEPretrainer(NetworkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMi
             with seeded(self.seed_, device):
                 settings = mae_settings(self, X)
                 model = CWT_MAE_RoPE(**settings)
+                self._readout(model)  # refuses layers that there are not
                 if self.warm_start and hasattr(self, "model_"):
                     require_same_settings(self.model_.settings, model.settings)
                     load_matching(model, self.model_.state_dict(), "warm_start")
                 self.net_ = train(
                     self, model, ReconstructionLoss, SignalDataset(X, train_rows), SignalDataset(X, valid_rows), device
                 )
+                self.thresholds_ = self._learn_thresholds(model, X, device)
             self.model_ = model
             self.history_ = history_rows(self.net_)
             self.n_iter_ = len(self.history_)
@@ -291,11 +342,11 @@ class MAEPretrainer(NetworkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMi
 
         Returns
         -------
-        ndarray of shape (n, M * embed_dim), float32
-            The embeddings of the channels, side by side.
+        ndarray of shape (n, M * D), float32
+            The embeddings of the channels, side by side; D as `pooling` says, for each of `readout_layers`.
         """
-        X, model, device = self._ready(X)
-        return embed(model, X, self.pooling, self.batch_size, device)
+        X, device = self._ready(X)
+        return map_sequences(self._readout(self.model_).to(device), self.encoder_, X, self.batch_size, device)
 
     def reconstruct(self, X: Any) -> Bunch:
         """Hide patches of each signal's image and rebuild them.
@@ -312,7 +363,8 @@ class MAEPretrainer(NetworkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMi
             ``image_pred`` (n, M, V, S, T), what was made of the rest, meaningful where hidden; ``signal`` and
             ``signal_pred`` (n, M, T), the standardised signal and what was made of it.
         """
-        X, model, device = self._ready(X)
+        X, device = self._ready(X)
+        model = self.model_
         size, patch_size = model.encoder.image_size[1:], model.encoder.patch_size
         with torch.inference_mode(), seeded(self.seed_, device):
             x = load_batch(X, slice(None)).to(device)
@@ -344,9 +396,9 @@ class MAEPretrainer(NetworkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMi
         float
             Minus the mean loss; higher is better.
         """
-        X, model, device = self._ready(X)
+        X, device = self._ready(X)
         with seeded(self.seed_, device):
-            losses = map_batches(lambda batch: model(batch)[0].expand(len(batch)), X, self.batch_size, device)
+            losses = map_batches(lambda batch: self.model_(batch)[0].expand(len(batch)), X, self.batch_size, device)
         return -float(losses.mean())
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -359,7 +411,10 @@ class MAEPretrainer(NetworkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMi
         """
         check_is_fitted(self)
         metadata = {"kind": "mae", "settings": self.model_.settings, "estimator": dump_estimator(self)}
-        write_safetensors(path, self.model_.state_dict(), metadata)
+        state = self.model_.state_dict()
+        if self.thresholds_ is not None:
+            state["thresholds"] = self.thresholds_
+        write_safetensors(path, state, metadata)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> MAEPretrainer:
@@ -384,6 +439,7 @@ class MAEPretrainer(NetworkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMi
         """
         state, metadata = read_safetensors(path, kind="mae")
         model = build_from(CWT_MAE_RoPE, metadata, path).eval()
+        thresholds = state.pop("thresholds", None)
         load_matching(model, state, path)
         settings = model.settings
         description = metadata.get("estimator", {"params": {}, "fitted": {"input_shape_": [settings["signal_len"]]}})
@@ -391,14 +447,36 @@ class MAEPretrainer(NetworkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMi
         pretrainer = cls(
             **{
                 **{name: settings[name] for name in shared},
+                "signal_len": settings["signal_len"] if settings.get("resample") else None,
+                "pooling": "mean",
                 "patch_size": (settings["patch_size_freq"], settings["patch_size_time"]),
                 **params_of(description),
             }
         )
         restore_fitted(pretrainer, {"fitted": {"seed_": 0, "n_features_in_": settings["signal_len"]}})
         restore_fitted(pretrainer, description)
-        pretrainer.model_ = model
+        pretrainer.model_, pretrainer.thresholds_ = model, thresholds
         return pretrainer
+
+    @classmethod
+    def from_pretrained(cls) -> MAEPretrainer:
+        """Read the encoder that comes with the package, trained on synthetic signals.
+
+        Returns
+        -------
+        MAEPretrainer
+            The estimator, ready to transform signals of any length and number of channels.
+
+        Examples
+        --------
+        >>> from sktsmae import MAEPretrainer
+        >>> from sktsmae.datasets import make_signals
+        >>> pretrainer = MAEPretrainer.from_pretrained()
+        >>> len(pretrainer.transform(make_signals(5, 100, random_state=0)))
+        5
+        """
+        with as_file(files("sktsmae") / "weights" / "encoder.safetensors") as path:
+            return cls.load(path)
 
     @property
     def encoder_(self) -> Encoder:
@@ -414,7 +492,26 @@ class MAEPretrainer(NetworkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMi
 
     @property
     def _n_features_out(self) -> int:
-        return num_channels(self.input_shape_, self.model_.encoder) * self.model_.encoder.embed_dim
+        return num_channels(self.input_shape_, self.model_.encoder) * self._readout(self.model_).out_features
+
+    def _networks(self) -> list[nn.Module]:
+        return [self.model_] if hasattr(self, "model_") else []
+
+    def _readout(self, model: CWT_MAE_RoPE) -> Readout:
+        thresholds = getattr(self, "thresholds_", None)
+        if self.pooling == "bands" and thresholds is None and hasattr(self, "model_"):
+            raise ValueError(
+                "pooling='bands' needs thresholds, which this network's file lacks; choose another pooling."
+            )
+        return Readout(model.scalogram, model.encoder, self.pooling, self.readout_layers, thresholds)
+
+    def _learn_thresholds(self, model: CWT_MAE_RoPE, X: np.ndarray, device: torch.device) -> Tensor:
+        """Return the thresholds of all layers' features, taken from some signals of X."""
+        rows = np.unique(np.linspace(0, len(X) - 1, THRESHOLD_SIGNALS).astype(int))
+        parts = np.array_split(rows, -(-len(rows) * num_channels(X.shape[1:], model.encoder) // self.batch_size))
+        with torch.inference_mode():
+            batches = (load_batch(X, part).to(device) for part in parts if len(part))
+            return token_thresholds(model.scalogram, model.encoder, batches).cpu()
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

@@ -1,4 +1,4 @@
-"""The two losses of pre-training, and the weighted cross entropy of fine-tuning."""
+"""The losses of pre-training, and the weighted cross entropy of fine-tuning."""
 
 from __future__ import annotations
 
@@ -108,6 +108,38 @@ def waveform_loss(pred: Tensor, signal: Tensor, columns: Tensor | None = None) -
     target = take_tokens(F.pad(target, (0, -n_timepoints % width)).unflatten(-1, (-1, width)), columns)  # (B, C, w)
     inside = columns[..., None] * width + torch.arange(width, device=pred.device) < n_timepoints  # (B, C, w)
     return ((pred.float() - target).square() * inside).sum() / inside.sum()
+
+
+def instance_loss(first: Tensor, second: Tensor, temperature: float = 0.1) -> Tensor:
+    """Tell from each view of a sample which of all second views is of the same sample (InfoNCE), both ways.
+
+    Parameters
+    ----------
+    first, second : Tensor of shape (B, D)
+        Embeddings of two views of each sample; only their directions count.
+    temperature : float, default=0.1
+        What cosines are divided by.
+
+    Returns
+    -------
+    Tensor of shape (), float32
+        The loss.
+
+    References
+    ----------
+    A. van den Oord et al., "Representation learning with contrastive predictive coding", 2018.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sktsmae.functional.losses import instance_loss
+    >>> round(instance_loss(torch.eye(4), torch.eye(4)).item(), 4)
+    0.0001
+    """
+    first, second = F.normalize(first.float(), dim=-1), F.normalize(second.float(), dim=-1)
+    logits = first @ second.T / temperature  # (B, B)
+    same = torch.arange(len(first), device=first.device)
+    return (F.cross_entropy(logits, same) + F.cross_entropy(logits.T, same)) / 2
 
 
 def weighted_cross_entropy(logits: Tensor, labels: Tensor, weights: Tensor, label_smoothing: float = 0.0) -> Tensor:

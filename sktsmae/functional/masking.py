@@ -43,6 +43,41 @@ def num_kept(num_patches: int, mask_ratio: float) -> int:
     return kept
 
 
+def mixed_noise(batch: int, grid: tuple[int, int], device: torch.device | None = None) -> Tensor:
+    """Draw noise by which some images keep single patches, some whole columns of patches and some whole rows.
+
+    A wavelet spans many samples, so that a hidden patch is nearly given by its neighbours in time; a hidden stretch of
+    time or a hidden frequency band is not.
+
+    Parameters
+    ----------
+    batch : int
+        Images B.
+    grid : tuple of int
+        Rows and columns of patches, N in all.
+    device : torch.device, default=None
+        Where to; None for torch's default.
+
+    Returns
+    -------
+    Tensor of shape (B, N)
+        For half of the images one number a patch, for a quarter one a column and for a quarter one a row, where a
+        thousandth of noise tells patches apart.
+
+    Examples
+    --------
+    >>> from sktsmae.functional.masking import mixed_noise
+    >>> mixed_noise(8, (2, 3)).shape
+    torch.Size([8, 6])
+    """
+    rows, columns = grid
+    patches = torch.rand(batch, rows, columns, device=device)
+    by_column = torch.rand(batch, 1, columns, device=device) + 1e-3 * patches
+    by_row = torch.rand(batch, rows, 1, device=device) + 1e-3 * patches
+    kind = torch.rand(batch, 1, 1, device=device)
+    return torch.where(kind < 0.5, patches, torch.where(kind < 0.75, by_column, by_row)).flatten(1)
+
+
 def random_masking(noise: Tensor, mask_ratio: float) -> tuple[Tensor, Tensor, Tensor]:
     """Keep the patches with the smallest noise and mask the others.
 

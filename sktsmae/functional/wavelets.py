@@ -61,6 +61,31 @@ def scale_grid(cwt_scales: int | Sequence[float]) -> Tensor:
     return scales
 
 
+def log_scale_grid(num_scales: int, smallest: float, largest: float) -> list[float]:
+    """Return scales in equal ratios, rounded to four digits.
+
+    Parameters
+    ----------
+    num_scales : int
+        How many.
+    smallest, largest : float
+        The ends, in samples. From 0.7 on the samples of a wavelet sum to about 0.
+
+    Returns
+    -------
+    list of float
+        The scales.
+
+    Examples
+    --------
+    >>> from sktsmae.functional.wavelets import log_scale_grid
+    >>> log_scale_grid(4, 0.7, 5.6)
+    [0.7, 1.4, 2.8, 5.6]
+    """
+    ratio = (largest / smallest) ** (1 / max(1, num_scales - 1))
+    return [float(f"{smallest * ratio**place:.4g}") for place in range(num_scales)]
+
+
 def ricker(scales: Tensor, length: int) -> Tensor:
     r"""Sample the Ricker wavelet at each scale.
 

@@ -9,7 +9,10 @@ from .decoder import Decoder
 from .encoder import Encoder
 from .heads import LatentReasoningHead, MultichannelHead, ResidualMLPHead
 from .mae import CWT_MAE_RoPE, Reconstruction, load_mae, load_reference_mae, save_mae
+from .probe import Probe
+from .readout import Readout
 from .scalogram import Scalogram
+from .statistics import WaveletStatistics
 
 __all__ = [
     "CWT_MAE_RoPE",
@@ -17,11 +20,14 @@ __all__ = [
     "Encoder",
     "LatentReasoningHead",
     "MultichannelHead",
+    "Probe",
+    "Readout",
     "Reconstruction",
     "ResidualMLPHead",
     "Scalogram",
     "SignalClassifier",
     "TF_MAE_Classifier",
+    "WaveletStatistics",
     "load_mae",
     "load_reference_classifier",
     "load_reference_mae",

@@ -21,6 +21,8 @@ _DECODER_ONLY = {
     "mask_ratio",
     "time_loss_weight",
     "decode_ratio",
+    "masking",
+    "instance_loss_weight",
 }
 
 

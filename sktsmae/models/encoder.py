@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import partial
 from numbers import Integral
 from typing import Literal, cast
@@ -133,6 +133,29 @@ class Encoder(nn.Module):
         Tensor of shape (B, 1 + K, D)
             The class token and the tokens of the kept patches, normalised.
         """
+        *_, tokens = self._through_blocks(patches, ids_keep)
+        return cast(Tensor, self.norm(tokens))
+
+    def readout(self, patches: Tensor, layers: Collection[int]) -> list[Tensor]:
+        """Encode all patches, and return the tokens of some layers; blocks above the highest are not computed.
+
+        Parameters
+        ----------
+        patches : Tensor of shape (B, N, V * scales * samples)
+            All patches of each image.
+        layers : collection of int
+            How many blocks the tokens are to have passed, each from 0 to the encoder's depth.
+
+        Returns
+        -------
+        list of Tensor of shape (B, 1 + N, D)
+            The class token and the patch tokens of each layer, from low to high, normalised without gain.
+        """
+        passed = zip(range(max(layers) + 1), self._through_blocks(patches), strict=False)
+        return [F.layer_norm(tokens, tokens.shape[-1:]) for layer, tokens in passed if layer in layers]
+
+    def _through_blocks(self, patches: Tensor, ids_keep: Tensor | None = None) -> Iterator[Tensor]:
+        """Yield the tokens (B, 1 + K, D) as they enter the first block, and as they leave each."""
         patches = patches.to(self.pos_embed.dtype)  # images are float32 in a model of lower precision too
         pos_embed: Tensor = self.pos_embed  # (1, 1 + N, D)
         cos, sin = self.rotary(self.positions[None])  # (1, 1, 1 + N, D / H / 2)
@@ -142,9 +165,10 @@ class Encoder(nn.Module):
             pos_embed = F.embedding(ids, pos_embed[0])  # (B, 1 + K, D)
             cos, sin = cos[0, 0][ids][:, None], sin[0, 0][ids][:, None]  # (B, 1, 1 + K, D / H / 2)
         tokens = torch.cat((self.cls_token.expand(len(patches), -1, -1), self.patch_embed(patches)), dim=1) + pos_embed
+        yield tokens
         for block in self.blocks:
             tokens = block(tokens, cos, sin)
-        return cast(Tensor, self.norm(tokens))
+            yield tokens
 
 
 def build_encoder(
@@ -159,6 +183,9 @@ def build_encoder(
     mlp_ratio: float = 4.0,
     mlp_rank_ratio: float = 0.5,
     rope: Rope = "axial",
+    standardize: bool | str = True,
+    padding: str = "zeros",
+    resample: bool = False,
 ) -> tuple[Scalogram, Encoder]:
     """Build a scalogram and the encoder that fits it; the defaults are the published design's.
 
@@ -180,6 +207,12 @@ def build_encoder(
         Rank of the MLPs' matrices over their smaller side.
     rope : {"axial", "raster"}, default="axial"
         Rotary embedding by frequency and time apart, or by one index over the grid.
+    standardize : bool or "row", default=True
+        Whether images are standardised by view, or by row, as in `Scalogram`.
+    padding : {"zeros", "reflect"}, default="zeros"
+        What lies outside a signal's ends, as in `Scalogram`.
+    resample : bool, default=False
+        Whether signals of any length are taken, and resampled to `signal_len`.
 
     Returns
     -------
@@ -193,7 +226,7 @@ def build_encoder(
     ValueError
         If a setting is impossible; the message names it.
     """
-    scalogram = Scalogram(cwt_scales, diff_orders)
+    scalogram = Scalogram(cwt_scales, diff_orders, standardize, padding, signal_len if resample else None)
     require_positive(signal_len=signal_len, patch_size_freq=patch_size_freq, patch_size_time=patch_size_time)
     require_positive(embed_dim=embed_dim, depth=depth, num_heads=num_heads)
     for name, ratio in {"mlp_ratio": mlp_ratio, "mlp_rank_ratio": mlp_rank_ratio}.items():

@@ -9,13 +9,13 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from ..functional.losses import masked_patch_loss, waveform_loss
-from ..functional.masking import num_kept, random_masking, take_tokens
+from ..functional.losses import instance_loss, masked_patch_loss, waveform_loss
+from ..functional.masking import mixed_noise, num_kept, random_masking, take_tokens
 from ..functional.patches import patch_validity
 from ..functional.wavelets import DIFF_ORDERS
 from .checkpoints import build_from, load_matching, plain, read_reference, read_safetensors, write_safetensors
 from .decoder import Decoder
-from .encoder import Rope, build_encoder
+from .encoder import Rope, build_encoder, init_weights
 
 
 class Reconstruction(NamedTuple):
@@ -77,6 +77,18 @@ class CWT_MAE_RoPE(nn.Module):  # noqa: N801 - the name of the published design
         Rotary embedding by frequency and time apart, or by one index over the grid.
     decode_ratio : float, default=1
         Share of the columns of patches that are decoded in training, in (0, 1].
+    standardize : bool or "row", default=True
+        Whether images are standardised by view, or by row, as in `Scalogram`.
+    padding : {"zeros", "reflect"}, default="zeros"
+        What lies outside a signal's ends, as in `Scalogram`.
+    masking : {"patches", "mixed"}, default="patches"
+        Whether patches are hidden one by one, or in some images by whole rows or columns, as in
+        `functional.masking.mixed_noise`.
+    instance_loss_weight : float, default=0
+        Weight of a loss by which two views of an image, masked each in its own way, are to be recognised among those of
+        the batch's other images; in training only.
+    resample : bool, default=False
+        Whether signals of any length are taken, and resampled to `signal_len`.
 
     Raises
     ------
@@ -88,6 +100,8 @@ class CWT_MAE_RoPE(nn.Module):  # noqa: N801 - the name of the published design
     K. He et al., "Masked autoencoders are scalable vision learners", CVPR 2022.
 
     L. Wang et al., "VideoMAE V2: scaling video masked autoencoders with dual masking", CVPR 2023 (`decode_ratio`).
+
+    A. van den Oord et al., "Representation learning with contrastive predictive coding", 2018 (`instance_loss_weight`).
 
     Examples
     --------
@@ -121,6 +135,11 @@ class CWT_MAE_RoPE(nn.Module):  # noqa: N801 - the name of the published design
         time_loss_weight: float = 1.0,
         rope: Rope = "axial",
         decode_ratio: float = 1.0,
+        standardize: bool | str = True,
+        padding: str = "zeros",
+        masking: str = "patches",
+        instance_loss_weight: float = 0.0,
+        resample: bool = False,
     ) -> None:
         super().__init__()
         encoder_settings: dict[str, Any] = {
@@ -135,6 +154,9 @@ class CWT_MAE_RoPE(nn.Module):  # noqa: N801 - the name of the published design
             "mlp_ratio": mlp_ratio,
             "mlp_rank_ratio": mlp_rank_ratio,
             "rope": rope,
+            "standardize": standardize,
+            "padding": padding,
+            "resample": resample,
         }
         own_settings = {
             "decoder_embed_dim": decoder_embed_dim,
@@ -143,6 +165,8 @@ class CWT_MAE_RoPE(nn.Module):  # noqa: N801 - the name of the published design
             "mask_ratio": mask_ratio,
             "time_loss_weight": time_loss_weight,
             "decode_ratio": decode_ratio,
+            "masking": masking,
+            "instance_loss_weight": instance_loss_weight,
         }
         self.settings = {name: plain(value) for name, value in (encoder_settings | own_settings).items()}
         self.scalogram, self.encoder = build_encoder(**encoder_settings)
@@ -159,10 +183,21 @@ class CWT_MAE_RoPE(nn.Module):  # noqa: N801 - the name of the published design
             rope,
             decode_ratio,
         )
-        if time_loss_weight < 0:
-            raise ValueError(f"time_loss_weight={time_loss_weight}: give a weight that is not negative.")
+        for name, weight in {
+            "time_loss_weight": time_loss_weight,
+            "instance_loss_weight": instance_loss_weight,
+        }.items():
+            if not weight >= 0:
+                raise ValueError(f"{name}={weight}: give a weight that is not negative.")
+        if masking not in ("patches", "mixed"):
+            raise ValueError(f"masking={masking!r}: choose 'patches' or 'mixed'.")
         self.mask_ratio = mask_ratio
         self.time_loss_weight = time_loss_weight
+        self.masking = masking
+        self.instance_loss_weight = instance_loss_weight
+        if instance_loss_weight:
+            self.projector = nn.Sequential(nn.Linear(embed_dim, 2 * embed_dim), nn.GELU(), nn.Linear(2 * embed_dim, 64))
+            self.projector.apply(init_weights)
         valid = patch_validity(image_size[1:], patch_size, image_size[0])
         self.register_buffer("valid", valid, persistent=False)
 
@@ -179,7 +214,8 @@ class CWT_MAE_RoPE(nn.Module):  # noqa: N801 - the name of the published design
         Returns
         -------
         loss : Tensor of shape ()
-            ``loss_spec + time_loss_weight * loss_time``.
+            ``loss_spec + time_loss_weight * loss_time``, and in training ``instance_loss_weight`` times the loss of
+            instances.
         pred_spec : Tensor of shape (B, N, V * scales * samples), with M after B where `x` has it
             Predicted patches; in training with `decode_ratio` below 1 those of the columns that were drawn.
         pred_time : Tensor of shape (B, T), with M after B where `x` has it
@@ -191,6 +227,8 @@ class CWT_MAE_RoPE(nn.Module):  # noqa: N801 - the name of the published design
         out = self.reconstruct(imgs, None if noise is None else noise.flatten(0, -2))
         loss_spec, loss_time = self.losses(out, x)
         loss = loss_spec + self.time_loss_weight * loss_time
+        if self.training and self.instance_loss_weight:
+            loss = loss + self.instance_loss_weight * self._instance_loss(out.latent, imgs)
         lead = imgs.shape[:-3]
         return loss, out.pred_spec.unflatten(0, lead), out.pred_time.unflatten(0, lead), imgs
 
@@ -210,9 +248,7 @@ class CWT_MAE_RoPE(nn.Module):  # noqa: N801 - the name of the published design
             Everything on the way.
         """
         target = self.encoder.patchify(image)  # (B * M, N, P)
-        if noise is None:
-            noise = torch.rand(target.shape[:2], device=target.device)
-        ids_keep, ids_restore, mask = random_masking(noise, self.mask_ratio)
+        ids_keep, ids_restore, mask = random_masking(self._noise(target) if noise is None else noise, self.mask_ratio)
         latent = self.encoder(target, ids_keep)
         columns = self.decoder.draw_columns(latent)
         if columns is not None:
@@ -258,7 +294,20 @@ class CWT_MAE_RoPE(nn.Module):  # noqa: N801 - the name of the published design
         Tensor of shape (B * M, T), float32
             The signal, or the finest scale of the first view of a spectrogram.
         """
-        return out.image[:, 0, 0] if x.ndim == 4 else x.flatten(0, -2).float()
+        return out.image[:, 0, 0] if x.ndim == 4 else self.scalogram.resampled(x.flatten(0, -2).float())
+
+    def _noise(self, patches: Tensor) -> Tensor:
+        """Draw what decides which patches (B, N, P) stay visible."""
+        if self.masking == "mixed":
+            return mixed_noise(len(patches), self.encoder.grid_size, patches.device)
+        return torch.rand(patches.shape[:2], device=patches.device)
+
+    def _instance_loss(self, latent: Tensor, image: Tensor) -> Tensor:
+        """Compare the tokens (B, 1 + K, D) of the visible patches with those of another choice of patches."""
+        patches = self.encoder.patchify(image)
+        ids_keep, _, _ = random_masking(self._noise(patches), self.mask_ratio)
+        views = (latent, self.encoder(patches, ids_keep))
+        return instance_loss(*(self.projector(tokens[:, 1:].mean(1)) for tokens in views))
 
 
 def save_mae(model: CWT_MAE_RoPE, path: str | os.PathLike[str]) -> None:
@@ -306,6 +355,7 @@ def load_mae(path: str | os.PathLike[str]) -> CWT_MAE_RoPE:
     True
     """
     state, metadata = read_safetensors(path, kind="mae")
+    state.pop("thresholds", None)  # a pretrainer's, of no use to the network
     model = build_from(CWT_MAE_RoPE, metadata, path)
     load_matching(model, state, path)
     return model.eval()

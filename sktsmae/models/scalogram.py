@@ -8,6 +8,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
+from ..functional.resampling import resample
 from ..functional.wavelets import DIFF_ORDERS, PADDINGS, cwt_of_views, scale_grid, standardize
 
 
@@ -25,6 +26,8 @@ class Scalogram(nn.Module):
         of each view over time, so that no scale outshines the others.
     padding : {"zeros", "reflect"}, default="zeros"
         What lies outside a signal's ends, as in `functional.wavelets.cwt_of_views`.
+    resample_to : int or None, default=None
+        Samples that every signal is resampled to first; None leaves signals as long as they are.
 
     Raises
     ------
@@ -46,6 +49,7 @@ class Scalogram(nn.Module):
         diff_orders: Sequence[int] = DIFF_ORDERS,
         standardize: bool | str = True,
         padding: str = "zeros",
+        resample_to: int | None = None,
     ) -> None:
         super().__init__()
         orders = diff_orders.tolist() if hasattr(diff_orders, "tolist") else list(diff_orders)
@@ -58,6 +62,7 @@ class Scalogram(nn.Module):
             raise ValueError(f"padding={padding!r}: choose 'zeros' or 'reflect'.")
         self.standardize = standardize
         self.padding = padding
+        self.resample_to = resample_to
         # On the CPU in float64 wherever the module is: the kernels are made from them there.
         self.scales = scale_grid(cwt_scales)
 
@@ -97,7 +102,7 @@ class Scalogram(nn.Module):
             )
         # A spectrogram in low precision would lose what its standardisation is about to bring out.
         with torch.autocast(x.device.type, enabled=False):
-            x = x.float()
+            x = self.resampled(x.float())
             axes = -1 if self.standardize == "row" else (-2, -1)
             finish = partial(standardize, dim=axes) if self.standardize else None
             if x.ndim < 4:
@@ -106,6 +111,21 @@ class Scalogram(nn.Module):
                 return cwt_of_views(x, self.scales, self.diff_orders, finish, self.padding)
             image: Tensor = x.unflatten(1, (-1, self.num_views))  # (B, M, V, S, T)
             return image if finish is None else finish(image)
+
+    def resampled(self, x: Tensor) -> Tensor:
+        """Bring signals to the length that they are transformed at.
+
+        Parameters
+        ----------
+        x : Tensor of shape (B, T), (B, M, T) or (B, M * V, S, T)
+            Signals, or spectrograms, which are left as they are.
+
+        Returns
+        -------
+        Tensor of shape (B, T'), (B, M, T') or (B, M * V, S, T)
+            The signals, T' = `resample_to` or T.
+        """
+        return x if self.resample_to is None or x.ndim == 4 else resample(x, self.resample_to)
 
     def transform(self, x: Tensor) -> Tensor:
         """Transform signals without standardising the images.
@@ -120,4 +140,4 @@ class Scalogram(nn.Module):
         Tensor of shape (B, V, S, T) or (B, M, V, S, T), float32
             Wavelet coefficients.
         """
-        return cwt_of_views(x, self.scales, self.diff_orders, padding=self.padding)
+        return cwt_of_views(self.resampled(x), self.scales, self.diff_orders, padding=self.padding)

@@ -18,20 +18,11 @@ from skorch.callbacks import Callback
 from sktsmae import MAEClassifier, MAEPretrainer
 from sktsmae.datasets import load_sparwatch
 
-# 4 x 8 patches of an image of 16 scales and 200 samples.
-SMALL = {"cwt_scales": 16, "patch_size": (4, 25), "embed_dim": 32, "depth": 1, "num_heads": 2, "decoder_embed_dim": 32}
+# 4 x 8 patches of an image of 16 scales and 200 samples, otherwise as published.
+PUBLISHED = {"standardize": True, "padding": "zeros", "masking": "patches", "pooling": "mean"}
+SIZES = {"cwt_scales": 16, "patch_size": (4, 25), "embed_dim": 32, "depth": 1, "num_heads": 2, "decoder_embed_dim": 32}
+SMALL = {**SIZES, **PUBLISHED}
 QUICK = {"max_epochs": 2, "batch_size": 16, "random_state": 0, "device": "cpu"}
-
-
-class Interrupt(Callback):
-    """Press Ctrl-C at the end of an epoch."""
-
-    def __init__(self, epoch: int = 1) -> None:
-        self.epoch = epoch
-
-    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
-        if len(net.history) == self.epoch:
-            raise KeyboardInterrupt("Ctrl-C")
 
 
 class Record(Callback):
@@ -119,8 +110,9 @@ def fitted_pretrainer(new_pretrainer, X) -> MAEPretrainer:
 
 @pytest.fixture(scope="session")
 def new_classifier(fitted_pretrainer) -> Callable[..., MAEClassifier]:
-    """Make an unfitted classifier of the small settings, or of others; it starts from `fitted_pretrainer`."""
-    return lambda **params: MAEClassifier(**{"pretrainer": FrozenEstimator(fitted_pretrainer), **QUICK, **params})
+    """Make an unfitted classifier of the published design and small settings, or of others, on `fitted_pretrainer`."""
+    published = {"pretrainer": FrozenEstimator(fitted_pretrainer), "probe": False, "finetune": "full"}
+    return lambda **params: MAEClassifier(**{**published, **QUICK, **params})
 
 
 @pytest.fixture(scope="session")
@@ -143,23 +135,6 @@ def refused() -> Callable[..., AbstractContextManager[None]]:
         assert all(after[name] is before[name] for name in before)
 
     return expect
-
-
-@pytest.fixture
-def same_weights() -> Callable[[torch.nn.Module, torch.nn.Module], bool]:
-    """Tell whether two networks hold equal weights under equal names."""
-
-    def compare(one: torch.nn.Module, other: torch.nn.Module) -> bool:
-        ours, theirs = one.state_dict(), other.state_dict()
-        return ours.keys() == theirs.keys() and all(torch.equal(ours[name], theirs[name]) for name in ours)
-
-    return compare
-
-
-@pytest.fixture
-def interrupt() -> type[Interrupt]:
-    """Make a callback that presses Ctrl-C."""
-    return Interrupt
 
 
 @pytest.fixture

@@ -92,9 +92,16 @@ def test_fitted_pretrainer_that_is_not_frozen_is_fitted_again(new_pretrainer, ne
     assert same_weights(pretrainer.model_, before)
 
 
-def test_without_a_pretrainer_the_default_one_is_fitted(new_classifier, X, y):
-    short = np.concatenate([X[:8, ::8], X[-8:, ::8]])
-    classifier = new_classifier(pretrainer=None).fit(short, np.repeat([0, 1], 8))
+def test_without_a_pretrainer_the_encoder_of_the_package_is_taken(new_classifier, X, y, same_weights):
+    classifier = new_classifier(pretrainer=None, finetune="head", max_epochs=1).fit(X, y)
+    shipped = MAEPretrainer.from_pretrained()
+    assert same_weights(classifier.encoder_, shipped.encoder_)
+    assert same_weights(classifier.pretrainer_.model_, shipped.model_)
+
+
+def test_spectrograms_without_a_pretrainer_get_one_of_their_own(new_classifier, X, y):
+    spectrograms = CWTTransformer(cwt_scales=4).fit_transform(X[:16, ::8])
+    classifier = new_classifier(pretrainer=None, finetune="head", max_epochs=1).fit(spectrograms, np.repeat([0, 1], 8))
     params = classifier.pretrainer_.get_params()
     assert isinstance(params.pop("random_state"), int)
     assert params == {name: value for name, value in MAEPretrainer(device="cpu").get_params().items() if name in params}

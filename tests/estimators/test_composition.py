@@ -157,7 +157,7 @@ def test_union_of_learned_and_computed_features(new_pretrainer, fitted_pretraine
     assert_array_equal(union.transform(X), expected)
     names = union.get_feature_names_out()
     assert len(names) == expected.shape[1]
-    assert (names[0], names[32]) == ("mae__maepretrainer0", "cwt__ch0_d0_s0.1_mean")
+    assert (names[0], names[32]) == ("mae__maepretrainer0", "cwt__ch0_signal_share_above_q3")
 
 
 def test_vote_beside_a_forest_is_the_mean_of_both(new_classifier, X, y):

@@ -15,12 +15,12 @@ def transformed(X, **params):
 
 
 @pytest.mark.parametrize("views", VIEWS.values(), ids=VIEWS)
-@pytest.mark.parametrize(("output", "columns"), [("image", None), ("flat", 200), ("statistics", 12)])
+@pytest.mark.parametrize(("output", "columns"), [("image", None), ("flat", 200), ("statistics", 56)])
 @pytest.mark.parametrize("n_channels", [1, 2])
 def test_output_has_an_image_or_a_row_a_signal(X, X_channels, views, output, columns, n_channels):
     out = transformed(X if n_channels == 1 else X_channels, diff_orders=views, output=output)
-    images = n_channels * len(views)
-    assert out.shape == ((41, images, 8, 200) if columns is None else (41, images * 8 * columns))
+    rows = n_channels * (len(views) * 8 + (output == "statistics"))  # which describe the signal too
+    assert out.shape == ((41, rows // 8, 8, 200) if columns is None else (41, rows * columns))
     assert out.dtype == np.float32
 
 
@@ -28,17 +28,53 @@ def test_flat_output_is_the_image_as_a_row(X_channels):
     assert_array_equal(transformed(X_channels, output="flat"), transformed(X_channels).reshape(41, -1))
 
 
-@pytest.mark.parametrize("standardize", [True, False])
-def test_statistics_describe_each_row_of_the_image(X_channels, standardize):
-    images = transformed(X_channels, standardize=standardize).astype(np.float64)
-    mean, std = images.mean(-1, keepdims=True), images.std(-1, keepdims=True)
-    scaled = (images - mean) / std
-    quantiles = np.quantile(images, (0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 1.0), axis=-1, method="nearest")
-    moments = [mean[..., 0], std[..., 0], (scaled**3).mean(-1), (scaled**4).mean(-1)]
-    change = np.abs(np.diff(images)).mean(-1)
-    expected = np.stack([*moments, *quantiles, change], axis=-1).reshape(41, -1)
-    # Fourth powers of float32 values, summed over 200 samples.
-    assert_allclose(transformed(X_channels, standardize=standardize, output="statistics"), expected, 1e-3, 1e-4)
+@pytest.mark.parametrize("length", [200, 300])
+def test_statistics_are_shares_of_time_above_thresholds_and_longest_runs(X_channels, length):
+    X = np.tile(X_channels, 2)[..., :length]
+    transformer = CWTTransformer(output="statistics", cwt_scales=[2.0, 9.0], device="cpu").fit(X)
+    statistics = transformer.transform(X).reshape(41, 2, 7, 8, 7)
+    # The rows by the transformer that makes images. Signals of less than 256 samples are resampled.
+    places = np.linspace(0, length - 1, max(length, 256))
+    longer = np.array([[np.interp(places, np.arange(length), channel) for channel in signal] for signal in X])
+    factor = max(length, 256) / length
+    images = transformed(longer, cwt_scales=[2 * factor, 9 * factor], standardize=False, padding="reflect")
+    rows = np.concatenate([longer[:, :, None], images.reshape(41, 2, 6, -1)], axis=2)
+    above = rows[..., None, :] > transformer.thresholds_[..., None]
+    # Values that rounding lifts over a threshold change a share by a sample each.
+    assert_allclose(statistics[..., 0], above.mean(-1), atol=2.5 / 256)
+    assert_allclose(statistics[..., 4], np.array_split(above, 4, axis=-1)[1].mean(-1), atol=2.5 / 64)
+    assert np.median(np.abs(statistics[..., 1] - longest_run(above))) < 1e-6
+    assert np.median(np.abs(statistics[..., 2] - longest_run(~above))) < 1e-6
+
+
+def longest_run(flags: np.ndarray) -> np.ndarray:
+    """The longest run of true values along the last axis, as a share of it."""
+    run = longest = np.zeros(flags.shape[:-1])
+    for step in range(flags.shape[-1]):
+        run = (run + 1) * flags[..., step]
+        longest = np.maximum(longest, run)
+    return longest / flags.shape[-1]
+
+
+def test_thresholds_are_quantiles_of_the_training_signals(X):
+    transformer = CWTTransformer(output="statistics", device="cpu").fit(X[:30])
+    shares = transformer.transform(X[:30]).reshape(30, 73, 8, 7)[..., 0].mean(0)
+    # 30 signals of 256 samples give all of their values.
+    assert_allclose(shares, np.tile(1 - 1 / (1 + np.exp(-np.linspace(-3.5, 3.5, 8))), (73, 1)), atol=2e-3)
+
+
+@pytest.mark.parametrize(("change", "least"), [(lambda X: 4 * X, 0.2), (lambda X: X + X.std(), 0.05)])
+def test_statistics_keep_level_and_amplitude(X, change, least):
+    transformer = CWTTransformer(output="statistics", device="cpu").fit(X)
+    assert np.abs(transformer.transform(X) - transformer.transform(change(X))).max() > least
+
+
+@pytest.mark.parametrize("n_timepoints", [1, 2, 3, 15, 255, 257])
+def test_statistics_are_finite_and_named_at_any_length(n_timepoints):
+    X = np.random.default_rng(0).normal(size=(5, n_timepoints))
+    transformer = CWTTransformer(output="statistics", device="cpu").fit(X)
+    assert transformer.transform(X).shape == (5, len(transformer.get_feature_names_out()))
+    assert np.isfinite(transformer.transform(X)).all()
 
 
 def test_statistics_of_a_constant_signal_are_finite():
@@ -112,7 +148,10 @@ def test_size_is_remembered(X, X_channels):
 
 @pytest.mark.parametrize(
     ("output", "first", "last"),
-    [("flat", "ch0_d2_s0.1_t0", "ch1_d0_s7.1_t199"), ("statistics", "ch0_d2_s0.1_mean", "ch1_d0_s7.1_mean_change")],
+    [
+        ("flat", "ch0_d2_s0.1_t0", "ch1_d0_s7.1_t199"),
+        ("statistics", "ch0_signal_share_above_q3", "ch1_d0_s7.1_share_above_q97_part4"),
+    ],
 )
 def test_each_column_has_its_name(X_channels, output, first, last):
     transformer = CWTTransformer(cwt_scales=8, diff_orders=(2, 0), output=output, device="cpu")
@@ -125,10 +164,13 @@ def test_each_column_has_its_name(X_channels, output, first, last):
 def test_a_name_belongs_to_its_statistic(X_channels):
     transformer = CWTTransformer(cwt_scales=8, output="statistics", device="cpu").set_output(transform="pandas")
     out = transformer.fit_transform(X_channels)
-    images = transformed(X_channels)
     assert isinstance(out, pd.DataFrame)
-    assert_array_equal(out["ch1_d2_s3.1_maximum"], images[:, 5, 3].max(-1))
-    assert_array_equal(out["ch0_d1_s0.1_minimum"], images[:, 1, 0].min(-1))
+    by_channel = out.to_numpy().reshape(41, 2, 25, 8, 7)
+    by_place = by_channel[:, :, 1:].reshape(41, 2, 3, 8, 8, 7)
+    assert_array_equal(out["ch1_signal_share_above_q97"], by_channel[:, 1, 0, 7, 0])
+    assert_array_equal(out["ch1_d2_s3.1_share_above_q18"], by_place[:, 1, 2, 3, 2, 0])
+    assert_array_equal(out["ch0_d1_s0.1_longest_below_q97"], by_place[:, 0, 1, 0, 7, 2])
+    assert_array_equal(out["ch0_d1_s0.1_share_above_q3_part4"], by_place[:, 0, 1, 0, 0, 6])
 
 
 def test_images_have_no_columns_to_name(X):

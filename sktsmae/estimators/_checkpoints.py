@@ -1,0 +1,120 @@
+"""Checkpoints of a training: written in one step, the newest that can be read is gone on from."""
+
+from __future__ import annotations
+
+import os
+import warnings
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator
+
+from ._batches import SignalDataset
+
+# The one before the newest stays, in case that the newest cannot be read.
+KEPT = 2
+# Parameters that may change between a training and its going on: they have no part in its result.
+_FREE = {"checkpoint_dir", "device", "verbose", "callbacks"}
+
+
+def describe_training(estimator: BaseEstimator, dataset: SignalDataset) -> dict[str, str]:
+    """Describe what a training's result depends on.
+
+    Parameters
+    ----------
+    estimator : BaseEstimator
+        Its parameters.
+    dataset : SignalDataset
+        The samples, of which some stand for all, and their targets.
+
+    Returns
+    -------
+    dict of str to str
+        Names and values.
+    """
+    params = {name: repr(value) for name, value in estimator.get_params().items() if name.split("__")[-1] not in _FREE}
+    some = dataset.index[np.unique(np.linspace(0, len(dataset) - 1, 64).astype(int))]
+    checksum = zlib.crc32(np.ascontiguousarray(dataset.X[some]).tobytes())
+    for target in dataset.targets:
+        checksum = zlib.crc32(target.numpy().tobytes(), checksum)
+    shape = (len(dataset), *dataset.X.shape[1:])
+    return {**params, "the shape of X": str(shape), "the values of X and y": f"of checksum {checksum:08x}"}
+
+
+def write_checkpoint(folder: Path, epoch: int, state: dict[str, Any]) -> None:
+    """Write a checkpoint in one step, and delete all but the newest.
+
+    Parameters
+    ----------
+    folder : Path
+        Where to; it is there.
+    epoch : int
+        Epochs done.
+    state : dict
+        Tensors, numbers and text, in dicts and lists.
+    """
+    path = folder / f"epoch-{epoch:06d}.pt"
+    partial = path.with_suffix(".partial")
+    with open(partial, "wb") as file:
+        torch.save(state, file)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(partial, path)
+    for old in _newest_first(folder)[KEPT:]:
+        old.unlink(missing_ok=True)
+
+
+def read_checkpoint(folder: Path, description: dict[str, str]) -> dict[str, Any] | None:
+    """Read the newest checkpoint that can be read.
+
+    Parameters
+    ----------
+    folder : Path
+        Where from; it is made if it is missing.
+    description : dict of str to str
+        The training that is to go on, from `describe_training`.
+
+    Returns
+    -------
+    dict or None
+        The state; None if there is no checkpoint.
+
+    Raises
+    ------
+    ValueError
+        If the checkpoint is of another training; the differences are named.
+
+    Warns
+    -----
+    UserWarning
+        If a checkpoint cannot be read; it is named, and the one before is taken.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in _newest_first(folder):
+        try:
+            state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+            stored = state["description"]
+        except Exception as error:  # a damaged file can raise anything
+            warnings.warn(
+                f"{path} cannot be read ({type(error).__name__}); going on from the one before.", stacklevel=2
+            )
+            continue
+        differing = [
+            f"{name} was {stored.get(name)} and is {description.get(name)}"
+            for name in sorted({*stored, *description})
+            if stored.get(name) != description.get(name)
+        ]
+        if differing:
+            raise ValueError(
+                f"checkpoint_dir={str(folder)!r} holds another training: {'; '.join(differing)}. Give an empty folder, "
+                "or what that training was given."
+            )
+        return state
+    return None
+
+
+def _newest_first(folder: Path) -> list[Path]:
+    return sorted(folder.glob("epoch-*.pt"), reverse=True)

@@ -1,0 +1,98 @@
+"""Linear classifiers on frozen features, fitted in closed form and calibrated by leaving each sample out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax, softmax
+from sklearn.linear_model import RidgeCV
+from sklearn.preprocessing import StandardScaler
+
+from ..models import Probe
+
+ALPHAS = np.logspace(-1, 5, 13)
+# Leaving samples out takes a matrix of samples by samples, and features in double precision: more would take minutes.
+MAX_SAMPLES, MAX_VALUES = 4000, 10**8
+
+
+def fit_probe(probe: Probe, features: np.ndarray, codes: np.ndarray, weights: np.ndarray) -> None:
+    """Fit the linear classifiers of a probe, and how sure they are.
+
+    Parameters
+    ----------
+    probe : Probe
+        Gets its weights.
+    features : ndarray of shape (n, F), float32
+        All kinds of features of each sample, side by side.
+    codes : ndarray of int of shape (n,)
+        Class indices.
+    weights : ndarray of shape (n,)
+        Weights of the samples.
+    """
+    # More features than samples fit any weights of classes alike; so these move the probabilities.
+    class_weights = np.bincount(codes, weights) / np.bincount(codes)
+    probe.class_offset.copy_(torch.from_numpy(np.log(np.maximum(class_weights, 1e-12))))
+    weights = weights / np.maximum(class_weights, 1e-12)[codes]
+    each = zip(probe.linear, probe.widths, strict=True)
+    left_out = [softmax(_fit_linear(linear, features[:, :width], codes, weights), axis=1) for linear, width in each]
+    probe.sharpness.fill_(_sharpness(np.log(np.mean(left_out, axis=0) + 1e-30), codes, weights))
+
+
+def choose_samples(codes: np.ndarray, num_features: int, seed: int) -> np.ndarray:
+    """Choose as many samples as a fit has the time and the memory for.
+
+    Parameters
+    ----------
+    codes : ndarray of int of shape (n,)
+        Class indices.
+    num_features : int
+        Features of a sample.
+    seed : int
+        Seeds the choice.
+
+    Returns
+    -------
+    ndarray of int of shape (m,)
+        Places in `codes`, increasing; where not all can be had, as many of each class as there are of the rarer ones.
+    """
+    count = max(2, min(MAX_SAMPLES, MAX_VALUES // num_features))
+    shuffled = np.random.default_rng(seed).permutation(len(codes))
+    by_class = shuffled[codes[shuffled].argsort(kind="stable")]
+    rank = np.arange(len(codes)) - np.searchsorted(codes[by_class], codes[by_class])  # of a sample within its class
+    return np.sort(by_class[rank.argsort(kind="stable")[:count]])
+
+
+def _fit_linear(linear: Any, features: np.ndarray, codes: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Fit a layer by ridge regression on the classes; return the logits of each sample, itself left out."""
+    scaler = StandardScaler().fit(features, sample_weight=weights)
+    targets = np.where(codes[:, None] == np.arange(len(linear.bias)), 1.0, -1.0)
+    ridge = RidgeCV(ALPHAS, scoring="neg_mean_squared_error", store_cv_results=True)
+    ridge.fit(scaler.transform(features), targets, sample_weight=weights)
+    left_out = ridge.cv_results_[..., list(ALPHAS).index(ridge.alpha_)]
+    sharpness = _sharpness(left_out, codes, weights)
+    weight = sharpness * ridge.coef_ / scaler.scale_
+    bias = sharpness * ridge.intercept_ - weight @ scaler.mean_
+    with torch.no_grad():
+        linear.weight.copy_(torch.from_numpy(weight))
+        linear.bias.copy_(torch.from_numpy(bias))
+    return sharpness * left_out
+
+
+def _sharpness(scores: np.ndarray, codes: np.ndarray, weights: np.ndarray) -> float:
+    """Return the factor that makes scores (n, C) the best logits by their log-loss.
+
+    The targets are a little less than sure, by the rule of succession: n samples that are all right make the next one
+    right with (n + 1) / (n + 2). They would ask for certainty otherwise.
+    """
+    n_samples, num_classes = scores.shape
+    doubt = 1 / (n_samples + 2)
+    targets = np.full(scores.shape, doubt / max(1, num_classes - 1))
+    targets[np.arange(n_samples), codes] = 1 - doubt
+
+    def loss(log_factor: float) -> float:
+        return -float(weights @ (targets * log_softmax(np.exp(log_factor) * scores, axis=1)).sum(1))
+
+    return float(np.exp(minimize_scalar(loss, bounds=(-3, 4), method="bounded").x))

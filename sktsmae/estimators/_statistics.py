@@ -1,0 +1,66 @@
+"""Wavelet statistics of arrays, batch by batch."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from ..models import WaveletStatistics
+from ..models.statistics import SAMPLE_SIZE
+from ._batches import load_batch, map_batches
+
+# More rows of more samples at a time would leave the processor's cache, or fill the memory.
+_ROWS, _VALUES = 64 * 72, 2**24
+
+
+def learn_thresholds(
+    statistics: WaveletStatistics, X: np.ndarray, device: torch.device, rows: np.ndarray | None = None
+) -> None:
+    """Take the thresholds from signals, at most 20,000 of them.
+
+    Parameters
+    ----------
+    statistics : WaveletStatistics
+        Gets the thresholds.
+    X : ndarray of shape (n, T) or (n, M, T)
+        Checked signals.
+    device : torch.device
+        Where to compute.
+    rows : ndarray of int of shape (m,), default=None
+        Which signals; None for all.
+    """
+    rows = np.arange(len(X)) if rows is None else rows
+    rows = rows[np.unique(np.linspace(0, len(rows) - 1, min(len(rows), SAMPLE_SIZE)).astype(int))]
+    step = _batch_size(statistics, X)
+    parts = (rows[start : start + step] for start in range(0, len(rows), step))
+    with torch.inference_mode():
+        statistics.to(device).learn((load_batch(X, part).to(device) for part in parts), len(rows))
+
+
+def apply_statistics(
+    statistics: WaveletStatistics, X: np.ndarray, device: torch.device, rows: np.ndarray | None = None
+) -> np.ndarray:
+    """Describe signals.
+
+    Parameters
+    ----------
+    statistics : WaveletStatistics
+        Has its thresholds.
+    X : ndarray of shape (n, T) or (n, M, T)
+        Checked signals.
+    device : torch.device
+        Where to compute.
+    rows : ndarray of int of shape (m,), default=None
+        Which signals; None for all.
+
+    Returns
+    -------
+    ndarray of shape (m, F), float32
+        The statistics.
+    """
+    return map_batches(statistics.to(device), X, _batch_size(statistics, X), device, rows)
+
+
+def _batch_size(statistics: WaveletStatistics, X: np.ndarray) -> int:
+    num_rows = len(statistics.thresholds)
+    return max(1, min(_ROWS // num_rows, _VALUES // (num_rows * X.shape[-1])))

@@ -1,0 +1,131 @@
+"""What each part of the frozen features is worth: parts on and off, on training folds of the development sets.
+
+``python tests/benchmarks/ablation.py DATA [--signals N]``: for three seeds, which shuffle the folds and seed what is
+trained, the accuracy of a ridge classifier on the features in four folds of the training split, the mean over the
+16 sets of `accuracy.DEVELOPMENT`. Encoders are pre-trained here on N synthetic signals, once over, so that all have had
+same. Prints a Markdown table; its last result is in ``ablation.md`` beside it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from accuracy import DEVELOPMENT, load
+from sklearn.linear_model import RidgeClassifierCV
+from sklearn.model_selection import StratifiedKFold, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from sktsmae import CWTTransformer, MAEPretrainer
+from sktsmae.commands.pretrain import RECIPE, SIGNAL_LEN
+from sktsmae.datasets import make_signals
+
+SEEDS = range(3)
+# Which columns of the statistics stay, by their names.
+STATISTICS: dict[str, Callable[[str], bool]] = {
+    "statistics": lambda name: True,
+    "without longest runs": lambda name: "longest" not in name,
+    "without quarters": lambda name: "part" not in name,
+    "without the second difference": lambda name: "_d2_" not in name,
+    "without the signal's own row": lambda name: "_signal_" not in name,
+    "4 of 8 thresholds": lambda name: any(f"_q{level}" in name for level in (8, 38, 62, 92)),
+}
+TRANSFORMERS: dict[str, tuple[dict[str, Any], bool]] = {  # parameters; whether signals are standardised
+    "signals standardised": ({}, True),
+    "16 linear scales": ({"cwt_scales": 16}, False),
+}
+# What is changed in the recipe of the encoder.
+ENCODERS: dict[str, dict[str, Any]] = {
+    "encoder": {},
+    "untrained": {"max_epochs": 0},
+    "images standardised by view": {"standardize": True},
+    "linear scales": {"cwt_scales": 32},
+    "zeros outside the ends": {"padding": "zeros"},
+    "single patches masked": {"masking": "patches"},
+    "instance loss beside": {"instance_loss_weight": 0.5},
+}
+# What is changed in reading the first of them out.
+READOUTS: dict[str, dict[str, Any]] = {
+    "mean of the tokens": {"pooling": "mean"},
+    "the last layer": {"readout_layers": None},
+    "the last layer, mean of the tokens (published)": {"readout_layers": None, "pooling": "mean"},
+}
+
+Features = Callable[[np.ndarray], np.ndarray]
+
+
+def score(features: Features, folder: Path, seed: int) -> float:
+    """Return the mean accuracy over the development sets."""
+    accuracies = []
+    for name in DEVELOPMENT:
+        X, y, _, _ = load(folder, name)
+        model = make_pipeline(StandardScaler(), RidgeClassifierCV(alphas=np.logspace(-3, 3, 10)))
+        folds = StratifiedKFold(4, shuffle=True, random_state=seed)
+        accuracies.append(cross_val_score(model, features(X), y, cv=folds).mean())
+    return float(np.mean(accuracies))
+
+
+def statistics_with(keep: Callable[[str], bool]) -> Features:
+    """Return the statistics, some columns of them."""
+
+    def features(X: np.ndarray) -> np.ndarray:
+        transformer = CWTTransformer(output="statistics").fit(X)
+        kept = [keep(name) for name in transformer.get_feature_names_out()]
+        return transformer.transform(X)[:, kept]
+
+    return features
+
+
+def statistics_of(params: dict[str, Any], standardised: bool) -> Features:
+    """Return the statistics of another transformer."""
+
+    def features(X: np.ndarray) -> np.ndarray:
+        X = StandardScaler().fit_transform(X.T).T if standardised else X
+        return CWTTransformer(output="statistics", **params).fit_transform(X)
+
+    return features
+
+
+def report(name: str, scores: list[float]) -> None:
+    """Print a row of the table."""
+    print(f"|{name}|{np.mean(scores):.4f}|{np.std(scores, ddof=1):.4f}|", flush=True)
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--signals", type=int, default=12_800)
+    options = parser.parse_args()
+    warnings.filterwarnings("ignore", message="The least populated class")
+    print("|features|accuracy|standard deviation over seeds|\n|---|---:|---:|")
+    for name, keep in STATISTICS.items():
+        report(name, [score(statistics_with(keep), options.data, seed) for seed in SEEDS])
+    for name, (params, standardised) in TRANSFORMERS.items():
+        report(name, [score(statistics_of(params, standardised), options.data, seed) for seed in SEEDS])
+    read_out: dict[str, list[float]] = {name: [] for name in READOUTS}
+    for name, changes in ENCODERS.items():
+        scores = []
+        for seed in SEEDS:
+            X = make_signals(options.signals, SIGNAL_LEN, random_state=seed)
+            encoder = MAEPretrainer(**{**RECIPE, "max_epochs": 1, **changes}, random_state=seed).fit(X)
+            scores.append(score(encoder.transform, options.data, seed))
+            if not changes:
+                for other, params in READOUTS.items():
+                    before = encoder.get_params()
+                    read_out[other].append(score(encoder.set_params(**params).transform, options.data, seed))
+                    encoder.set_params(**before)
+        report(name, scores)
+    for name, scores in read_out.items():
+        report(name, scores)
+    shipped = MAEPretrainer.from_pretrained()
+    report("the shipped encoder", [score(shipped.transform, options.data, seed) for seed in SEEDS])
+
+
+if __name__ == "__main__":
+    main()

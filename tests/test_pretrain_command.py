@@ -1,0 +1,106 @@
+"""``python -m sktsmae pretrain``."""
+
+import numpy as np
+import pytest
+
+from sktsmae import MAEPretrainer
+from sktsmae.__main__ import main
+from sktsmae.commands import pretrain
+from sktsmae.datasets import make_signals
+
+SMALL = {"signal_len": 64, "patch_size": (8, 8), "embed_dim": 16, "depth": 1, "num_heads": 1, "decoder_embed_dim": 16}
+
+
+@pytest.fixture(autouse=True)
+def _small(monkeypatch):
+    monkeypatch.setattr(pretrain, "RECIPE", {**SMALL, "batch_size": 8})
+
+
+@pytest.fixture(scope="module")
+def signals():
+    """24 synthetic signals of 80 samples."""
+    return make_signals(24, 80, random_state=0)
+
+
+def save_npy(folder, X):
+    np.save(folder / "signals.npy", X)
+    return folder / "signals.npy"
+
+
+def save_npz(folder, X):
+    np.savez(folder / "signals.npz", X=X, y=np.zeros(len(X)))
+    return folder / "signals.npz"
+
+
+def save_folder(folder, X):
+    for place, signal in enumerate(X):
+        np.save(folder / f"{place:02}.npy", signal)
+    return folder
+
+
+@pytest.mark.parametrize("save", [save_npy, save_npz, save_folder])
+def test_signals_of_a_file_become_an_encoder_in_one_file(save, signals, tmp_path):
+    data, output = tmp_path / "data", tmp_path / "encoder.safetensors"
+    data.mkdir()
+    assert main(["pretrain", str(save(data, signals)), "--output", str(output), "--epochs", "2"]) == 0
+    encoder = MAEPretrainer.load(output)
+    assert encoder.n_iter_ == 2
+    assert np.isfinite(encoder.transform(signals[:3, :50])).all()
+    other = MAEPretrainer(**pretrain.RECIPE, max_epochs=2, random_state=0).fit(signals)
+    np.testing.assert_allclose(encoder.transform(signals), other.transform(signals), atol=1e-4)
+
+
+def test_synthetic_signals_need_no_file_and_the_training_is_described(tmp_path):
+    output = tmp_path / "encoder.safetensors"
+    assert main(["pretrain", "--synthetic", "20", "--output", str(output), "--epochs", "2", "--seed", "5"]) == 0
+    description = output.with_suffix(".md").read_text()
+    assert "python -m sktsmae pretrain --synthetic 20 --epochs 2 --seed 5" in description
+    losses = [row["train_loss"] for row in MAEPretrainer.load(output).history_]
+    assert all(f"{loss:.4f}" in description for loss in losses)
+
+
+def test_the_same_command_goes_on_where_it_was_interrupted(tmp_path, signals, monkeypatch, interrupt, same_weights):
+    command = ["pretrain", str(save_npy(tmp_path, signals)), "--epochs", "3", "--output"]
+    assert main([*command, str(tmp_path / "whole.safetensors")]) == 0
+    recipe = pretrain.RECIPE
+    monkeypatch.setattr(pretrain, "RECIPE", {**recipe, "callbacks": [interrupt(epoch=2)]})
+    with pytest.raises(KeyboardInterrupt):
+        main([*command, str(tmp_path / "parts.safetensors")])
+    monkeypatch.setattr(pretrain, "RECIPE", recipe)
+    assert main([*command, str(tmp_path / "parts.safetensors")]) == 0
+    whole, parts = (MAEPretrainer.load(tmp_path / f"{name}.safetensors") for name in ("whole", "parts"))
+    assert same_weights(whole.model_, parts.model_)
+
+
+def test_signals_of_other_lengths_are_resampled_to_the_first(tmp_path):
+    save_folder(tmp_path, [np.arange(10.0), np.arange(20.0)])
+    X = pretrain.read_signals(tmp_path)
+    np.testing.assert_allclose(X[1], np.linspace(0, 19, 10), rtol=1e-6)
+
+
+WRONG = {
+    "missing": (lambda folder: folder / "nothing.npy", "nothing.npy"),
+    "text": (lambda folder: _written(folder / "a.csv", b"1,2"), "neither a folder nor a .npy or .npz file"),
+    "empty-folder": (lambda folder: folder, "a folder without .npy files"),
+    "truncated": (lambda folder: _written(folder / "a.npy", b"\x93NUMPY"), "not an array of numbers"),
+    "pickle": (lambda folder: _written(folder / "a.npz", b"PK nonsense"), "not an archive of signals"),
+}
+
+
+def _written(path, content):
+    path.write_bytes(content)
+    return path
+
+
+@pytest.mark.parametrize(("make", "match"), WRONG.values(), ids=WRONG)
+def test_a_wrong_file_gives_one_line(make, match, tmp_path, capsys):
+    assert main(["pretrain", str(make(tmp_path)), "--output", str(tmp_path / "encoder.safetensors")]) == 1
+    printed = capsys.readouterr().err.strip()
+    assert match in printed
+    assert printed.startswith("python -m sktsmae pretrain: ")
+    assert "\n" not in printed
+
+
+def test_a_missing_output_folder_is_refused_before_training(tmp_path, capsys):
+    assert main(["pretrain", "--synthetic", "9", "--output", str(tmp_path / "no" / "encoder.safetensors")]) == 1
+    assert "there is no folder" in capsys.readouterr().err
