@@ -26,7 +26,7 @@ def test_demo_prints_accuracies_and_saves_figures(tmp_path, capsys):
     assert command_line.main(["demo", "--quick", "--output", str(tmp_path / "figures")]) == 0
     printed = capsys.readouterr()
     accuracies = [float(figure) for figure in re.findall(r" ([01]\.\d{3})", printed.out)]
-    assert len(accuracies) == 6  # three methods, few labels and all
+    assert len(accuracies) == 8  # four methods, few labels and all
     assert min(accuracies) > 1.5 / 7  # seven classes: each is better than chance
     assert str(tmp_path / "figures") in printed.out
     assert "epoch" in printed.err  # the progress bar

@@ -318,11 +318,11 @@ class MAEClassifier(NetworkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMi
             self._readout = self._head = None
             with seeded(seed, device):
                 self._frozen, self._settings = self._build_encoder(X)
-                if self.probe:
-                    self._fit_probe(X, rows, labels, weights, seed, device)
                 if self.finetune != "none":
                     targets = (torch.from_numpy(labels), torch.from_numpy(weights))
                     self._fine_tune(X, rows, targets, (train_rows, valid_rows), device)
+                if self.probe:
+                    self._fit_probe(X, rows, labels, weights, seed, device)
             self._members().eval()
             self.history_ = history_rows(self.net_) if self.finetune != "none" else []
             self.n_iter_ = len(self.history_)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor
 
@@ -9,6 +11,8 @@ from torch import Tensor
 # where rare shapes show.
 LEVELS = tuple(torch.sigmoid(torch.linspace(-3.5, 3.5, 8)).tolist())
 NUM_PARTS = 4
+# Samples that are compared with the thresholds at once: what comes of it stays in the processor's cache.
+_STEPS = 16
 
 
 def row_thresholds(values: Tensor) -> Tensor:
@@ -73,28 +77,22 @@ def threshold_statistics(rows: Tensor, thresholds: Tensor) -> Tensor:
     [0.5, 0.375, 0.25, 0.5, 1.0, 0.0, 0.5]
     """
     n_timepoints = rows.shape[-1]
-    whole = torch.int16 if n_timepoints < 2**15 else torch.int32
     series = rows.permute(2, 1, 0).contiguous()  # (T, C, B)
     limits = thresholds.T[..., None]  # (K, C, 1)
-    shape = (limits.shape[0], *series.shape[1:])
-    count, above, run_above, run_below, longest_above, longest_below = torch.zeros(6, *shape, dtype=whole).to(
-        rows.device
-    )
+    shape = (2, limits.shape[0], *series.shape[1:])  # above and not above
+    whole = torch.int16 if n_timepoints < 2**15 else torch.int32
+    run, longest = torch.zeros(2, *shape, dtype=whole, device=rows.device)
     bounds = [part * n_timepoints // NUM_PARTS for part in range(NUM_PARTS + 1)]
-    parts = []
-    for time, sample in enumerate(series):
-        if time in bounds[1:]:
-            parts.append(count.clone())
-            count.zero_()
-        above.copy_(sample > limits)
-        count += above
-        run_above.add_(1).mul_(above)  # begins again where it is broken
-        torch.maximum(longest_above, run_above, out=longest_above)
-        above.bitwise_xor_(1)
-        run_below.add_(1).mul_(above)
-        torch.maximum(longest_below, run_below, out=longest_below)
-    parts.append(count)
-    shares = [part / (stop - start) for part, start, stop in zip(parts, bounds, bounds[1:], strict=False)]
-    total = torch.stack(parts).sum(0)
-    of_all = [statistic / n_timepoints for statistic in (total, longest_above, longest_below)]
-    return torch.stack([*of_all, *shares], dim=-1).permute(2, 1, 0, 3).float()  # (B, C, K, 7)
+    shares = []
+    for start, stop in pairwise(bounds):
+        count = torch.zeros(shape[1:], device=rows.device)
+        for samples in series[start:stop].split(_STEPS):
+            above = samples[:, None] > limits  # (steps, K, C, B)
+            count += above.sum(0)
+            for flags in torch.stack((above, ~above), dim=1):
+                run.add_(1).mul_(flags)  # begins again where it is broken
+                torch.maximum(longest, run, out=longest)
+        shares.append(count / (stop - start))
+    widths = torch.tensor(bounds, device=rows.device).diff() / n_timepoints
+    share = (torch.stack(shares, dim=-1) * widths).sum(-1)
+    return torch.stack((share, *(longest / n_timepoints), *shares), dim=-1).permute(2, 1, 0, 3)  # (B, C, K, 7)

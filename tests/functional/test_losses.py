@@ -5,7 +5,13 @@ import torch
 from torch.nn import functional as F
 from torch.testing import assert_close
 
-from sktsmae.functional.losses import _SquaredError, masked_patch_loss, waveform_loss, weighted_cross_entropy
+from sktsmae.functional.losses import (
+    _SquaredError,
+    instance_loss,
+    masked_patch_loss,
+    waveform_loss,
+    weighted_cross_entropy,
+)
 from sktsmae.functional.patches import patch_validity
 
 
@@ -131,3 +137,12 @@ def test_masked_patch_loss_is_differentiable_twice_in_prediction_and_target(patc
     weight = (mask / mask.sum()).double()
     assert torch.autograd.gradcheck(lambda p, t: _SquaredError.apply(p, t, weight, valid.double()), (pred, target))
     assert torch.autograd.gradgradcheck(lambda p, t: _SquaredError.apply(p, t, weight, valid.double()), (pred, target))
+
+
+def test_instance_loss_is_the_cross_entropy_of_recognising_each_other():
+    first, second = torch.randn(6, 4), torch.randn(6, 4)
+    cosines = torch.nn.functional.cosine_similarity(first[:, None], second[None], dim=-1) / 0.2
+    expected = -(cosines.log_softmax(1).diagonal().mean() + cosines.log_softmax(0).diagonal().mean()) / 2
+    assert_close(instance_loss(first, second, 0.2), expected)
+    assert_close(instance_loss(3 * first, second, 0.2), expected)  # lengths do not count
+    assert instance_loss(first, first) < instance_loss(first, first.flip(0))

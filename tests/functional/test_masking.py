@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from sktsmae.functional.masking import num_kept, random_masking, take_tokens
+from sktsmae.functional.masking import mixed_noise, num_kept, random_masking, take_tokens
 
 
 @pytest.mark.parametrize(
@@ -63,3 +63,19 @@ def test_take_tokens_picks_by_index():
     tokens = torch.randn(2, 5, 3)
     ids = torch.tensor([[4, 0], [1, 1]])
     assert torch.equal(take_tokens(tokens, ids), torch.stack([tokens[0, [4, 0]], tokens[1, [1, 1]]]))
+
+
+def test_mixed_noise_keeps_patches_columns_or_rows():
+    kept = mixed_noise(4000, (4, 8)).unflatten(1, (4, 8)) < 0.25
+    whole_columns = (kept.all(1) | ~kept.any(1)).all(1)
+    whole_rows = (kept.all(2) | ~kept.any(2)).all(1)
+    # A quarter of the images by columns, less those that keep none or all of 8; a quarter by rows, less those of 4.
+    # Four standard deviations are .025.
+    assert abs((whole_columns & ~whole_rows).float().mean() - 0.25 * (1 - 0.75**8 - 0.25**8)) < 0.025
+    assert abs((whole_rows & ~whole_columns).float().mean() - 0.25 * (1 - 0.75**4 - 0.25**4)) < 0.025
+    assert abs(kept.float().mean() - 0.25) < 0.02
+
+
+def test_mixed_noise_has_no_ties():
+    noise = mixed_noise(50, (4, 8))
+    assert all(len(row.unique()) == 32 for row in noise)

@@ -216,3 +216,41 @@ def test_gradient_reaches_the_signal(small):
         step = 1e-2
         slope = (model(x + step * direction, noise)[0] - model(x - step * direction, noise)[0]) / (2 * step)
     assert_close((gradient * direction).sum(), slope, rtol=0.02, atol=1e-3)  # what float32 leaves of a difference
+
+
+def test_instance_loss_counts_in_training_alone(small):
+    torch.manual_seed(0)
+    with_it = CWT_MAE_RoPE(**small, instance_loss_weight=2.0)
+    without = CWT_MAE_RoPE(**small)
+    without.load_state_dict({name: with_it.state_dict()[name] for name in without.state_dict()})
+    x = torch.randn(4, 130)
+    noise = torch.rand(4, with_it.encoder.num_patches)
+    assert_close(with_it.eval()(x, noise)[0], without.eval()(x, noise)[0])
+    loss = with_it.train()(x, noise)[0]
+    assert loss > without.train()(x, noise)[0] + 0.01
+    loss.backward()
+    assert all(parameter.grad is not None for parameter in with_it.projector.parameters())
+
+
+def test_mixed_masks_hide_whole_rows_or_columns(small):
+    model = CWT_MAE_RoPE(**{**small, "mask_ratio": 0.66}, masking="mixed")
+    mask = model.reconstruct(model.scalogram(torch.randn(400, 130))).mask.unflatten(1, model.encoder.grid_size)
+    whole_row_kept = (mask == 0).all(2).any(1).float().mean()
+    assert 0.15 < whole_row_kept < 0.4  # a quarter, and hardly any of the others
+
+
+def test_signals_of_any_length_are_resampled(small):
+    model = CWT_MAE_RoPE(**small, resample=True)
+    for length in (1, 50, 130, 400):
+        loss, _, pred_time, imgs = model(torch.randn(2, length))
+        assert imgs.shape[-1] == pred_time.shape[-1] == 130
+        assert loss.isfinite()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("masking", "bands"), ("instance_loss_weight", -1.0), ("standardize", "column"), ("padding", "wrap")],
+)
+def test_settings_that_are_refused_by_name(small, name, value):
+    with pytest.raises(ValueError, match=name):
+        CWT_MAE_RoPE(**{**small, name: value})

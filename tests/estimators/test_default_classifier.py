@@ -1,0 +1,137 @@
+"""Linear classifiers on frozen features, and the encoder that comes with the package."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+import re
+from importlib.resources import files
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.frozen import FrozenEstimator
+from sklearn.metrics import log_loss
+
+from sktsmae import CWTTransformer, MAEClassifier, MAEPretrainer
+from sktsmae.estimators._probe import MAX_SAMPLES, choose_samples
+
+
+@pytest.fixture(scope="module")
+def shipped():
+    """The encoder of the package; not to be changed."""
+    return MAEPretrainer.from_pretrained()
+
+
+@pytest.fixture(scope="module")
+def default(many):
+    """The default classifier, fitted; not to be changed."""
+    return MAEClassifier(random_state=0).fit(many.data, many.target)
+
+
+@pytest.mark.parametrize("shape", [(2, 1), (2, 24), (3, 2, 512), (2, 700), (1, 5, 1300)])
+def test_shipped_encoder_takes_signals_of_any_length_and_number_of_channels(shipped, shape):
+    out = shipped.transform(np.random.default_rng(0).normal(size=shape))
+    assert out.shape == (shape[0], shipped.transform(np.zeros((1, 9))).shape[1] * (shape[1] if len(shape) == 3 else 1))
+    assert np.isfinite(out).all()
+
+
+def test_shipped_encoder_is_small_and_its_making_written_down():
+    folder = files("sktsmae") / "weights"
+    assert len((folder / "encoder.safetensors").read_bytes()) < 12e6
+    readme = (folder / "README.md").read_text()
+    assert re.search(r"python -m sktsmae pretrain --synthetic \d+ --epochs \d+ --seed \d+", readme)
+    losses = [row["train_loss"] for row in MAEPretrainer.from_pretrained().history_]
+    assert all(f"{loss:.4f}" in readme for loss in losses)
+    assert losses == sorted(losses, reverse=True)
+
+
+def test_shipped_encoder_refuses_spectrograms(shipped):
+    with pytest.raises(ValueError, match="a spectrogram; MAEPretrainer resamples signals"):
+        shipped.transform(np.zeros((2, 3, 32, 512)))
+
+
+def test_default_classifier_tells_exercises_of_strangers_apart(default, strangers):
+    # The best that its networks trained on this alone come to is .5; chance is .19.
+    assert default.score(strangers.data, strangers.target) > 0.6
+
+
+def test_its_probabilities_are_calibrated(default, strangers):
+    probabilities = default.predict_proba(strangers.data)
+    assert_allclose(probabilities.sum(1), 1, atol=1e-5)
+    right = default.predict(strangers.data) == strangers.target
+    assert abs(probabilities.max(1).mean() - right.mean()) < 0.15
+    assert log_loss(strangers.target, probabilities) < 0.75 * np.log(7)
+
+
+def test_default_classifier_trains_no_network(default):
+    assert default.history_ == []
+    assert not hasattr(default, "net_")
+    assert not hasattr(default, "model_")
+    assert default.encoder_.embed_dim == default.transform(np.zeros((1, 3, 200))).shape[1] / 3
+
+
+@pytest.mark.parametrize("finetune", ["none", "full", "head"])
+def test_probe_and_network_come_back_from_files_and_pickles(new_classifier, X_channels, y, finetune, tmp_path):
+    classifier = new_classifier(probe=True, finetune=finetune).fit(X_channels, y)
+    classifier.save(tmp_path / "classifier.safetensors")
+    expected = classifier.predict_proba(X_channels)
+    for again in (
+        MAEClassifier.load(tmp_path / "classifier.safetensors"),
+        pickle.loads(pickle.dumps(classifier)),
+        copy.deepcopy(classifier),
+    ):
+        assert_allclose(again.predict_proba(X_channels), expected, atol=1e-6)
+        assert_array_equal(again.transform(X_channels), classifier.transform(X_channels))
+
+
+def test_probability_is_the_mean_of_probe_and_network(new_classifier, X, y):
+    both = new_classifier(probe=True, finetune="full").fit(X, y)
+    probe = new_classifier(probe=True, finetune="none").fit(X, y)
+    network = new_classifier(probe=False, finetune="full").fit(X, y)
+    expected = (probe.predict_proba(X) + network.predict_proba(X)) / 2
+    assert_allclose(both.predict_proba(X), expected, atol=1e-5)
+
+
+def test_unlabelled_rows_give_thresholds_alone(X, y):
+    marked = np.where(np.arange(len(y)) % 2, y, "?")
+    classifier = MAEClassifier(unlabeled="?", random_state=0).fit(X, marked)
+    assert set(classifier.classes_) == set(y[1::2])
+    statistics = CWTTransformer(output="statistics").fit(X)
+    assert_allclose(classifier.probe_.features["statistics"].thresholds, statistics.thresholds_[0], atol=1e-5)
+
+
+def test_a_class_that_weighs_more_is_predicted_more(X, y):
+    light = MAEClassifier(random_state=0).fit(X, y).predict_proba(X)
+    heavy = MAEClassifier(random_state=0, class_weight={"ABD": 50.0}).fit(X, y).predict_proba(X)
+    assert (heavy[:, 0] >= light[:, 0]).all()
+    assert heavy[:, 0].mean() > 1.2 * light[:, 0].mean()
+
+
+def test_spectrograms_are_classified_by_the_encoder_alone(new_pretrainer, X, y):
+    spectrograms = CWTTransformer(cwt_scales=16).fit_transform(X)
+    pretrainer = FrozenEstimator(new_pretrainer(max_epochs=1, pooling="bands").fit(spectrograms))
+    classifier = MAEClassifier(pretrainer=pretrainer, random_state=0).fit(spectrograms, y)
+    assert list(classifier.probe_.features) == ["embedding"]
+    assert classifier.score(spectrograms, y) > 0.5
+
+
+def test_two_samples_are_enough(X):
+    classifier = MAEClassifier(random_state=0).fit(X[:2], ["a", "b"])
+    assert_array_equal(classifier.predict(X[:2]), ["a", "b"])
+
+
+def test_all_samples_are_chosen_where_there_is_room():
+    assert_array_equal(choose_samples(np.zeros(100, int), 10, seed=0), np.arange(100))
+
+
+def test_of_many_samples_the_rare_class_keeps_its_own():
+    codes = np.r_[np.zeros(3 * MAX_SAMPLES, int), np.ones(50, int)]
+    chosen = choose_samples(codes, 10, seed=0)
+    assert len(chosen) == MAX_SAMPLES
+    assert (codes[chosen] == 1).sum() == 50
+    assert (np.diff(chosen) > 0).all()
+
+
+def test_wide_features_leave_room_for_fewer_samples():
+    assert len(choose_samples(np.arange(500) % 2, 10**6, seed=0)) == 100
