@@ -272,7 +272,7 @@ class Checkpoints(Callback):
             "optimizer": net.optimizer_.state_dict(),
             "history": history_rows(net),
             "steps": callbacks["_schedule"].lr_scheduler_.last_epoch,
-            "stopping": {} if stop is None else {name: getattr(stop, name) for name in names},
+            "stopping": {} if stop is None else {name: _plain(getattr(stop, name)) for name in names},
             "generator": torch.default_generator.get_state(),
             "generator_cuda": torch.cuda.get_rng_state(net.device) if on_gpu else None,
         }
@@ -529,6 +529,11 @@ def history_rows(net: Net) -> list[dict[str, float]]:
     """
     kinds = {"epoch": int, "train_loss": float, "valid_loss": float, "dur": float}  # losses come as numpy's
     return [{key: kind(row[key]) for key, kind in kinds.items() if key in row} for row in net.history]
+
+
+def _plain(value: Any) -> Any:
+    """Return a number of numpy's as Python's, which a checkpoint may hold; anything else as it is."""
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _stopped_early(net: Net) -> bool:

@@ -35,9 +35,10 @@ class CWTTransformer(TransformerMixin, BaseEstimator):
     Parameters
     ----------
     cwt_scales : "auto", int or array-like of float, default="auto"
-        "auto" takes scales in equal ratios: for images 32 from 0.7 samples to a fifth of the signal, for statistics 24
-        to a tenth. A number n stands for the published grid 0.1, 1.1, ..., n - 0.9. Or the scales, in samples,
-        increasing. A wavelet of scale s answers most to periods of about 4 s samples.
+        "auto" takes for images 32 scales in equal ratios, from 0.7 samples to a fifth of the signal; for statistics 24:
+        0.1, 1.1, ..., 15.1 and eight from there to a tenth of it. A number n stands for the published grid 0.1, 1.1,
+        ..., n - 0.9. Or the scales, in samples, increasing. A wavelet of scale s answers most to periods of about 4 s
+        samples.
     diff_orders : tuple of {0, 1, 2}, default=(0, 1, 2)
         The views of a signal: itself (0), its first (1) and its second (2) difference.
     standardize : bool or "row", default=True

@@ -31,7 +31,8 @@ class WaveletStatistics(nn.Module):
     n_timepoints : int
         Length T of a signal.
     cwt_scales : int, sequence of float or None, default=None
-        Scales in samples, as in `Scalogram`; None for 24, from 0.7 samples to a tenth of the signal in equal ratios.
+        Scales in samples, as in `Scalogram`; None for 24: 0.1, 1.1, ..., 15.1, where shapes are told apart, and eight
+        in equal ratios from there to a tenth of the signal.
     diff_orders : sequence of {0, 1, 2}, default=(0, 1, 2)
         Orders of difference of the views.
 
@@ -74,9 +75,11 @@ class WaveletStatistics(nn.Module):
         length = max(n_timepoints, MIN_LENGTH)
         factor = length / n_timepoints
         if cwt_scales is None:
-            cwt_scales = log_scale_grid(24, 0.7 / factor, max(length / 10, 2.0) / factor)
-        self.scales = scale_grid(cwt_scales)
-        scales = (self.scales * factor).tolist()
+            small = scale_grid(16).tolist()
+            scales = small + log_scale_grid(9, small[-1], max(length / 10, 1.5 * small[-1]))[1:]
+        else:
+            scales = (scale_grid(cwt_scales) * factor).tolist()
+        self.scales = torch.tensor(scales, dtype=torch.float64) / factor
         self.scalogram = Scalogram(scales, diff_orders, standardize=False, padding="reflect", resample_to=length)
         self.diff_orders = self.scalogram.diff_orders
         num_rows = 1 + self.scalogram.num_views * len(self.scales)

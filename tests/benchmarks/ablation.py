@@ -37,7 +37,8 @@ STATISTICS: dict[str, Callable[[str], bool]] = {
 }
 TRANSFORMERS: dict[str, tuple[dict[str, Any], bool]] = {  # parameters; whether signals are standardised
     "signals standardised": ({}, True),
-    "16 linear scales": ({"cwt_scales": 16}, False),
+    "24 scales in equal ratios": ({"cwt_scales": np.geomspace(0.7, 25, 24)}, False),
+    "24 linear scales": ({"cwt_scales": 24}, False),
 }
 # What is changed in the recipe of the encoder.
 ENCODERS: dict[str, dict[str, Any]] = {

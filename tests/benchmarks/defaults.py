@@ -46,7 +46,7 @@ VARIANTS: dict[str, tuple[dict[str, Any], dict[str, Any] | str]] = {
 def build(classifier: dict[str, Any], pretrainer: dict[str, Any] | str) -> MAEClassifier:
     """Return a classifier with some parameters changed; an epoch count that is a float is a factor of the default."""
     source: MAEPretrainer | str = pretrainer if isinstance(pretrainer, str) else _with(MAEPretrainer(), pretrainer)
-    return _with(MAEClassifier(pretrainer=source, random_state=0), classifier)
+    return _with(MAEClassifier(pretrainer=source, probe=False, finetune="full", random_state=0), classifier)
 
 
 def _with(estimator: Any, changes: dict[str, Any]) -> Any:

@@ -36,11 +36,13 @@ def test_each_channel_has_thresholds_of_its_own():
 
 
 @pytest.mark.parametrize("n_timepoints", [1, 40, 256, 600])
-def test_automatic_scales_reach_a_tenth_of_the_signal(n_timepoints):
-    scales = WaveletStatistics(1, n_timepoints).scales
-    factor = max(n_timepoints, 256) / n_timepoints
+def test_automatic_scales_are_the_published_ones_and_some_up_to_a_tenth_of_the_signal(n_timepoints):
+    length = max(n_timepoints, 256)
+    scales = WaveletStatistics(1, n_timepoints).scales * length / n_timepoints
     assert len(scales) == 24
-    assert_close(scales[[0, -1]] * factor, torch.tensor([0.7, max(n_timepoints, 256) / 10]).double(), rtol=1e-3, atol=0)
+    assert_close(scales[:16], torch.arange(16).double() + 0.1)
+    assert_close(scales[-1].item(), max(length / 10, 1.5 * 15.1), rtol=1e-3, atol=0)
+    assert (scales.diff() > 0).all()
 
 
 def test_state_holds_the_thresholds():
