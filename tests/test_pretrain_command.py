@@ -53,7 +53,7 @@ def test_signals_of_a_file_become_an_encoder_in_one_file(save, signals, tmp_path
 def test_synthetic_signals_need_no_file_and_the_training_is_described(tmp_path):
     output = tmp_path / "encoder.safetensors"
     assert main(["pretrain", "--synthetic", "20", "--output", str(output), "--epochs", "2", "--seed", "5"]) == 0
-    description = output.with_suffix(".md").read_text()
+    description = output.with_name("encoder.safetensors.md").read_text()
     assert "python -m sktsmae pretrain --synthetic 20 --epochs 2 --seed 5" in description
     losses = [row["train_loss"] for row in MAEPretrainer.load(output).history_]
     assert all(f"{loss:.4f}" in description for loss in losses)

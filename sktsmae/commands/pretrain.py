@@ -16,7 +16,7 @@ from ..estimators import MAEPretrainer
 from ..functional.resampling import resample
 
 SIGNAL_LEN = 512
-# The shipped encoder's; `tests/benchmarks/objectives.py` compares them with others.
+# The shipped encoder's; `tests/benchmarks/ablation.py` compares them with others.
 RECIPE: dict[str, Any] = {
     "signal_len": SIGNAL_LEN,
     "patch_size": (8, 8),
@@ -84,8 +84,10 @@ def run(options: argparse.Namespace) -> None:
         verbose=1,
         checkpoint_dir=checkpoints,
     ).fit(X)
-    pretrainer.set_params(checkpoint_dir=None).save(options.output)
-    options.output.with_suffix(".md").write_text(report(options, pretrainer, X, time.perf_counter() - start))
+    pretrainer.set_params(checkpoint_dir=None, verbose=0, device="auto").save(options.output)
+    options.output.with_name(options.output.name + ".md").write_text(
+        report(options, pretrainer, X, time.perf_counter() - start)
+    )
 
 
 def read_signals(path: Path) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -33,9 +34,12 @@ def fit_probe(probe: Probe, features: np.ndarray, codes: np.ndarray, weights: np
         Weights of the samples.
     """
     # More features than samples fit any weights of classes alike; so these move the probabilities.
-    class_weights = np.bincount(codes, weights) / np.bincount(codes)
-    probe.class_offset.copy_(torch.from_numpy(np.log(np.maximum(class_weights, 1e-12))))
-    weights = weights / np.maximum(class_weights, 1e-12)[codes]
+    num_classes = len(probe.class_offset)
+    counts, totals = np.bincount(codes, minlength=num_classes), np.bincount(codes, weights, minlength=num_classes)
+    class_weights = np.maximum(totals / np.maximum(counts, 1), 1e-12)
+    probe.class_offset.copy_(torch.from_numpy(np.log(class_weights)))
+    kept = weights > 0
+    features, codes, weights = features[kept], codes[kept], (weights / class_weights[codes])[kept]
     each = zip(probe.linear, probe.widths, strict=True)
     left_out = [softmax(_fit_linear(linear, features[:, :width], codes, weights), axis=1) for linear, width in each]
     probe.sharpness.fill_(_sharpness(np.log(np.mean(left_out, axis=0) + 1e-30), codes, weights))
@@ -56,13 +60,26 @@ def choose_samples(codes: np.ndarray, num_features: int, seed: int) -> np.ndarra
     Returns
     -------
     ndarray of int of shape (m,)
-        Places in `codes`, increasing; where not all can be had, as many of each class as there are of the rarer ones.
+        Places in `codes`, increasing; where not all can be had, the same share of each class, one at least.
+
+    Warns
+    -----
+    UserWarning
+        If not all can be had.
     """
-    count = max(2, min(MAX_SAMPLES, MAX_VALUES // num_features))
+    classes, counts = np.unique(codes, return_counts=True)
+    count = max(2 * len(classes), min(MAX_SAMPLES, MAX_VALUES // num_features))
+    if count < len(codes):
+        warnings.warn(
+            f"the linear classifiers are fitted on {count} of {len(codes)} labelled samples: time and memory.",
+            UserWarning,
+            stacklevel=4,
+        )
     shuffled = np.random.default_rng(seed).permutation(len(codes))
     by_class = shuffled[codes[shuffled].argsort(kind="stable")]
     rank = np.arange(len(codes)) - np.searchsorted(codes[by_class], codes[by_class])  # of a sample within its class
-    return np.sort(by_class[rank.argsort(kind="stable")[:count]])
+    share = rank / counts[np.searchsorted(classes, codes[by_class])]
+    return np.sort(by_class[share.argsort(kind="stable")[:count]])
 
 
 def _fit_linear(linear: Any, features: np.ndarray, codes: np.ndarray, weights: np.ndarray) -> np.ndarray:

@@ -13,9 +13,7 @@ from ._batches import load_batch, map_batches
 _ROWS, _VALUES = 64 * 72, 2**24
 
 
-def learn_thresholds(
-    statistics: WaveletStatistics, X: np.ndarray, device: torch.device, rows: np.ndarray | None = None
-) -> None:
+def learn_thresholds(statistics: WaveletStatistics, X: np.ndarray, device: torch.device) -> None:
     """Take the thresholds from signals, at most 20,000 of them.
 
     Parameters
@@ -26,12 +24,9 @@ def learn_thresholds(
         Checked signals.
     device : torch.device
         Where to compute.
-    rows : ndarray of int of shape (m,), default=None
-        Which signals; None for all.
     """
-    rows = np.arange(len(X)) if rows is None else rows
-    rows = rows[np.unique(np.linspace(0, len(rows) - 1, min(len(rows), SAMPLE_SIZE)).astype(int))]
-    step = _batch_size(statistics, X)
+    rows = np.unique(np.linspace(0, len(X) - 1, min(len(X), SAMPLE_SIZE)).astype(int))
+    step = most_signals(statistics, X)
     parts = (rows[start : start + step] for start in range(0, len(rows), step))
     with torch.inference_mode():
         statistics.to(device).learn((load_batch(X, part).to(device) for part in parts), len(rows))
@@ -58,9 +53,23 @@ def apply_statistics(
     ndarray of shape (m, F), float32
         The statistics.
     """
-    return map_batches(statistics.to(device), X, _batch_size(statistics, X), device, rows)
+    return map_batches(statistics.to(device), X, most_signals(statistics, X), device, rows)
 
 
-def _batch_size(statistics: WaveletStatistics, X: np.ndarray) -> int:
+def most_signals(statistics: WaveletStatistics, X: np.ndarray) -> int:
+    """Return how many signals are described at a time.
+
+    Parameters
+    ----------
+    statistics : WaveletStatistics
+        Knows the rows of a signal.
+    X : ndarray of shape (n, T) or (n, M, T)
+        Checked signals.
+
+    Returns
+    -------
+    int
+        As many as the processor's cache and the memory allow, one at least.
+    """
     num_rows = len(statistics.thresholds)
     return max(1, min(_ROWS // num_rows, _VALUES // (num_rows * X.shape[-1])))

@@ -48,7 +48,7 @@ from ._batches import SignalDataset
 from ._networks import map_sequences, num_channels, require_views
 from ._persistence import NetworkMixin, dump_estimator, params_of, restore_fitted
 from ._probe import choose_samples, fit_probe
-from ._statistics import apply_statistics, learn_thresholds
+from ._statistics import apply_statistics, learn_thresholds, most_signals
 from ._training import TRAINING_CONSTRAINTS, draw_seed, history_rows, hold_out, seeded, train
 from ._validation import (
     NON_NEGATIVE_INT,
@@ -291,7 +291,7 @@ class MAEClassifier(NetworkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMi
         y : array-like of shape (n,)
             Labels of any type; `unlabeled` marks rows without one.
         sample_weight : array-like of shape (n,), default=None
-            Weights of the rows in fine-tuning.
+            Weights of the rows.
 
         Returns
         -------
@@ -309,7 +309,6 @@ class MAEClassifier(NetworkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMi
             X = check_signals(self, X, reset=True, min_samples=2)
             rows, labels, weights = self._check_targets(X, y, sample_weight)
             seed = draw_seed(self.random_state)
-            train_rows, valid_rows = hold_out(self, len(rows), seed, labels)
             if not self.probe and self.finetune == "none":
                 raise ValueError("probe=False and finetune='none' leave nothing to decide by; choose one of them.")
             self.pretrainer_ = self._fit_pretrainer(X, seed)
@@ -319,6 +318,7 @@ class MAEClassifier(NetworkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMi
             with seeded(seed, device):
                 self._frozen, self._settings = self._build_encoder(X)
                 if self.finetune != "none":
+                    train_rows, valid_rows = hold_out(self, len(rows), seed, labels)
                     targets = (torch.from_numpy(labels), torch.from_numpy(weights))
                     self._fine_tune(X, rows, targets, (train_rows, valid_rows), device)
                 if self.probe:
@@ -343,11 +343,16 @@ class MAEClassifier(NetworkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMi
         """
         X, device = self._ready(X)
         members = self._members().values()
+        batch_size = self.batch_size
+        for features in self.probe_.features.values() if hasattr(self, "probe_") else ():
+            if isinstance(features, WaveletStatistics):
+                channels = num_channels(self.input_shape_, self.encoder_)
+                batch_size = min(batch_size, channels * most_signals(features, X))
         return map_sequences(
             lambda batch: torch.stack([member(batch).softmax(-1) for member in members]).mean(0),
             self.encoder_,
             X,
-            self.batch_size,
+            batch_size,
             device,
         )
 
@@ -436,12 +441,14 @@ class MAEClassifier(NetworkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMi
             classifier._head, classifier._readout = metadata["head"], metadata["readout"]
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(f"{path}: what stands beside the weights is damaged ({error!r}).") from error
-        if classifier._readout is not None:
-            classifier._frozen = build_from(build_encoder, metadata, path)
-            classifier.probe_ = classifier._build_probe(classifier._readout)
-        if classifier._head is not None:
-            scalogram, encoder = build_from(build_encoder, metadata, path)
-            classifier.model_ = SignalClassifier(scalogram, encoder, classifier._build_head(encoder, classifier._head))
+        with torch.random.fork_rng(devices=[]):  # the weights drawn here are about to be replaced
+            if classifier._readout is not None:
+                classifier._frozen = build_from(build_encoder, metadata, path)
+                classifier.probe_ = classifier._build_probe(classifier._readout)
+            if classifier._head is not None:
+                scalogram, encoder = build_from(build_encoder, metadata, path)
+                head = classifier._build_head(encoder, classifier._head)
+                classifier.model_ = SignalClassifier(scalogram, encoder, head)
         load_matching(classifier._members(), state, path)
         classifier._members().eval()
         return classifier
@@ -567,6 +574,7 @@ class MAEClassifier(NetworkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMi
         self, X: np.ndarray, rows: np.ndarray, labels: np.ndarray, weights: np.ndarray, seed: int, device: torch.device
     ) -> None:
         """Fit the linear classifiers on frozen features of the labelled rows."""
+        self.pretrainer_._readout(self.pretrainer_.model_)  # refuses a network without thresholds
         self._readout = {"pooling": self.pretrainer_.pooling, "layers": plain(self.pretrainer_.readout_layers)}
         self.probe_ = self._build_probe(self._readout, self.pretrainer_.thresholds_).to(device)
         chosen = choose_samples(labels, self.probe_.num_features, seed)

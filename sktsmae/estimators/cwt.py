@@ -152,6 +152,7 @@ class CWTTransformer(TransformerMixin, BaseEstimator):
                 raise ValueError(f"X has shape {X.shape}, a spectrogram already; CWTTransformer takes signals.")
             self.n_channels_ = 1 if X.ndim == 2 else X.shape[1]
             self.n_timepoints_ = X.shape[-1]
+            self.__dict__.pop("thresholds_", None)  # of an earlier fit
             self._features: Scalogram | WaveletStatistics
             if self.output == "statistics":
                 self._features = self._learn_statistics(X)

@@ -153,7 +153,7 @@ class MAEPretrainer(NetworkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMi
     net_ : skorch.NeuralNet
         The net that trained it; absent from a loaded estimator.
     thresholds_ : Tensor of shape (2 + depth, rows * embed_dim, 8), float32
-        Thresholds for ``pooling="bands"``, of all layers; None if loaded from a file by `sktsmae.models.save_mae`.
+        Thresholds for ``pooling="bands"``, of all layers; None with another pooling.
     history_ : list of dict
         Of each epoch: ``epoch``, ``train_loss``, ``valid_loss`` where held out, ``dur`` in seconds.
     n_iter_ : int
@@ -319,14 +319,14 @@ class MAEPretrainer(NetworkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMi
             with seeded(self.seed_, device):
                 settings = mae_settings(self, X)
                 model = CWT_MAE_RoPE(**settings)
-                self._readout(model)  # refuses layers that there are not
+                Readout(model.scalogram, model.encoder, self.pooling, self.readout_layers)  # refuses missing layers
                 if self.warm_start and hasattr(self, "model_"):
                     require_same_settings(self.model_.settings, model.settings)
                     load_matching(model, self.model_.state_dict(), "warm_start")
                 self.net_ = train(
                     self, model, ReconstructionLoss, SignalDataset(X, train_rows), SignalDataset(X, valid_rows), device
                 )
-                self.thresholds_ = self._learn_thresholds(model, X, device)
+                self.thresholds_ = self._learn_thresholds(model, X, device) if self.pooling == "bands" else None
             self.model_ = model
             self.history_ = history_rows(self.net_)
             self.n_iter_ = len(self.history_)
@@ -465,7 +465,8 @@ class MAEPretrainer(NetworkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMi
         Returns
         -------
         MAEPretrainer
-            The estimator, ready to transform signals of any length and number of channels.
+            The estimator, ready to transform signals of any length and number of channels. What is faster than a
+            512th of a signal is lost in resampling. The names of its columns are those of one channel.
 
         Examples
         --------
@@ -501,14 +502,18 @@ class MAEPretrainer(NetworkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMi
         thresholds = getattr(self, "thresholds_", None)
         if self.pooling == "bands" and thresholds is None and hasattr(self, "model_"):
             raise ValueError(
-                "pooling='bands' needs thresholds, which this network's file lacks; choose another pooling."
+                "pooling='bands' needs thresholds, which fit takes with this pooling; fit again, or choose another."
             )
         return Readout(model.scalogram, model.encoder, self.pooling, self.readout_layers, thresholds)
 
     def _learn_thresholds(self, model: CWT_MAE_RoPE, X: np.ndarray, device: torch.device) -> Tensor:
         """Return the thresholds of all layers' features, taken from some signals of X."""
-        rows = np.unique(np.linspace(0, len(X) - 1, THRESHOLD_SIGNALS).astype(int))
-        parts = np.array_split(rows, -(-len(rows) * num_channels(X.shape[1:], model.encoder) // self.batch_size))
+        encoder = model.encoder
+        layers, channels = 2 + len(encoder.blocks), num_channels(X.shape[1:], encoder)
+        values = layers * channels * encoder.num_patches * encoder.embed_dim  # of a signal; 512 MB are held at most
+        most = max(1, min(THRESHOLD_SIGNALS, 2**27 // values))
+        rows = np.unique(np.linspace(0, len(X) - 1, most).astype(int))
+        parts = np.array_split(rows, -(-len(rows) * channels // self.batch_size))
         with torch.inference_mode():
             batches = (load_batch(X, part).to(device) for part in parts if len(part))
             return token_thresholds(model.scalogram, model.encoder, batches).cpu()

@@ -136,8 +136,9 @@ def instance_loss(first: Tensor, second: Tensor, temperature: float = 0.1) -> Te
     >>> round(instance_loss(torch.eye(4), torch.eye(4)).item(), 4)
     0.0001
     """
-    first, second = F.normalize(first.float(), dim=-1), F.normalize(second.float(), dim=-1)
-    logits = first @ second.T / temperature  # (B, B)
+    with torch.autocast(first.device.type, enabled=False):  # losses are float32
+        first, second = F.normalize(first.float(), dim=-1), F.normalize(second.float(), dim=-1)
+        logits = first @ second.T / temperature  # (B, B)
     same = torch.arange(len(first), device=first.device)
     return (F.cross_entropy(logits, same) + F.cross_entropy(logits.T, same)) / 2
 

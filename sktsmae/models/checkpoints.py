@@ -269,7 +269,8 @@ def build_from(model: Callable[..., Model], metadata: Mapping[str, Any], source:
         If there are none, or they are not `model`'s.
     """
     try:
-        return model(**metadata["settings"])
+        with torch.random.fork_rng(devices=[]):  # the weights drawn here are about to be replaced
+            return model(**metadata["settings"])
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{source}: its settings are damaged ({error}).") from error
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
 from itertools import pairwise
+from numbers import Integral
 
 import torch
 from torch import Tensor, nn
@@ -143,7 +144,9 @@ class Readout(nn.Module):
     ) -> None:
         super().__init__()
         depth = len(encoder.blocks)
-        if layers is not None and (len(layers) == 0 or any(layer not in range(depth + 1) for layer in layers)):
+        if layers is not None and (
+            len(layers) == 0 or any(not isinstance(layer, Integral) or not 0 <= layer <= depth for layer in layers)
+        ):
             raise ValueError(f"readout_layers={layers!r}: give one or more whole numbers from 0 to depth={depth}.")
         self.scalogram = scalogram
         self.encoder = encoder

@@ -9,6 +9,7 @@ from importlib.resources import files
 
 import numpy as np
 import pytest
+import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import log_loss
@@ -125,13 +126,47 @@ def test_all_samples_are_chosen_where_there_is_room():
     assert_array_equal(choose_samples(np.zeros(100, int), 10, seed=0), np.arange(100))
 
 
-def test_of_many_samples_the_rare_class_keeps_its_own():
+@pytest.mark.filterwarnings("ignore:the linear classifiers are fitted on")
+def test_of_many_samples_each_class_keeps_its_share():
     codes = np.r_[np.zeros(3 * MAX_SAMPLES, int), np.ones(50, int)]
     chosen = choose_samples(codes, 10, seed=0)
     assert len(chosen) == MAX_SAMPLES
-    assert (codes[chosen] == 1).sum() == 50
+    assert abs((codes[chosen] == 1).sum() - 50 / 3) < 2  # the same share of each class
     assert (np.diff(chosen) > 0).all()
 
 
-def test_wide_features_leave_room_for_fewer_samples():
-    assert len(choose_samples(np.arange(500) % 2, 10**6, seed=0)) == 100
+def test_wide_features_leave_room_for_fewer_samples_and_every_class():
+    with pytest.warns(UserWarning, match="fitted on 100 of 500 labelled samples"):
+        assert len(choose_samples(np.arange(500) % 2, 10**6, seed=0)) == 100
+    with pytest.warns(UserWarning, match="fitted on 80 of 500"):
+        chosen = choose_samples(np.arange(500) % 40, 10**8, seed=0)
+    assert len(np.unique(chosen % 40)) == 40
+
+
+def test_a_class_or_a_row_that_weighs_nothing_is_no_error(X, y):
+    classifier = MAEClassifier(class_weight={"ABD": 0.0}, random_state=0).fit(X, y)
+    assert (classifier.predict(X) != "ABD").all()
+    weights = np.ones(len(y))
+    weights[3] = 1e-60
+    assert np.isfinite(MAEClassifier(random_state=0).fit(X, y, weights).predict_proba(X)).all()
+
+
+def test_the_callers_generator_is_untouched(X, y, tmp_path):
+    before = torch.get_rng_state()
+    classifier = MAEClassifier(random_state=0).fit(X, y)
+    classifier.save(tmp_path / "classifier.safetensors")
+    MAEClassifier.load(tmp_path / "classifier.safetensors")
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_a_pretrainer_is_fitted_again_at_another_depth(new_pretrainer, X):
+    pretrainer = new_pretrainer(pooling="bands", max_epochs=0).fit(X).set_params(depth=3)
+    assert np.isfinite(pretrainer.fit(X).transform(X)).all()
+
+
+def test_bands_without_thresholds_are_refused(fitted_pretrainer, new_classifier, X, y):
+    pretrainer = copy.deepcopy(fitted_pretrainer).set_params(pooling="bands")
+    with pytest.raises(ValueError, match="pooling='bands' needs thresholds"):
+        pretrainer.transform(X)
+    with pytest.raises(ValueError, match="pooling='bands' needs thresholds"):
+        new_classifier(pretrainer=FrozenEstimator(pretrainer), probe=True).fit(X, y)
