@@ -20,9 +20,9 @@ LABELS_PER_CLASS = 10
 HIDDEN = "?"
 DEFAULT = "MAEClassifier(), as it comes"
 GYROSCOPE = 3
-PRETRAIN_EPOCHS = 20
-FEW_EPOCHS = 50
-ALL_EPOCHS = 8
+PRETRAIN_EPOCHS = 10
+FEW_EPOCHS = 30
+ALL_EPOCHS = 5
 
 
 def simple_features(X: np.ndarray) -> np.ndarray:
