@@ -133,7 +133,8 @@ class Encoder(nn.Module):
         Tensor of shape (B, 1 + K, D)
             The class token and the tokens of the kept patches, normalised.
         """
-        *_, tokens = self._through_blocks(patches, ids_keep)
+        for tokens in self._through_blocks(patches, ids_keep):  # noqa: B007 - only the last; a list would hold them all
+            pass
         return cast(Tensor, self.norm(tokens))
 
     def readout(self, patches: Tensor, layers: Collection[int]) -> list[Tensor]:
