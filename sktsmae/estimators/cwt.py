@@ -12,11 +12,13 @@ from sklearn.utils import Tags
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
+from torch import nn
 
 from ..functional.wavelets import PADDINGS
 from ..models import Scalogram, WaveletStatistics
 from ._batches import map_batches
 from ._networks import resolve_scales
+from ._persistence import NetworkMixin
 from ._statistics import apply_statistics, learn_thresholds
 from ._validation import DEVICE, POSITIVE_INT, SCALES, check_signals, resolve_device, unchanged_on_error
 
@@ -27,7 +29,7 @@ def _is_tabular(estimator: CWTTransformer) -> bool:
     return True
 
 
-class CWTTransformer(TransformerMixin, BaseEstimator):
+class CWTTransformer(NetworkMixin, TransformerMixin, BaseEstimator):
     """Turn signals into time-frequency images, or into columns made of them.
 
     The continuous wavelet transform (Ricker wavelet) is taken of each signal and of its first and second difference.
@@ -48,10 +50,10 @@ class CWTTransformer(TransformerMixin, BaseEstimator):
         What lies outside a signal's ends in an image: zeros (the published design), or the signal mirrored. Statistics
         are always of mirrored signals.
     output : {"image", "flat", "statistics"}, default="image"
-        Images (n, M * V, S, T); or the same as one row of M * V * S * T columns; or, for tabular models, 56 statistics
-        of each channel and of each of its views and scales: the share of the time above eight thresholds, in the whole
-        signal and in each quarter, and the longest run above and below each. The thresholds are quantiles over the
-        signals seen in `fit`.
+        Images (n, M * V, S, T); or the same as one row of M * V * S * T columns; or, for tabular models, 28 statistics
+        of each channel, of each of its views and scales, and of twice as many sums of three of these: the share of the
+        time above four thresholds, in the whole signal and in each quarter, and the longest run above and below each.
+        The thresholds are quantiles over the signals seen in `fit`.
     batch_size : int, default=256
         Signals that are made images of at a time; statistics choose for themselves.
     device : str or torch.device, default="auto"
@@ -59,8 +61,9 @@ class CWTTransformer(TransformerMixin, BaseEstimator):
 
     Attributes
     ----------
-    thresholds_ : ndarray of shape (M, 1 + V * S, 8), float32
-        Thresholds of each channel, the signal's and those of its views and scales; only with ``output="statistics"``.
+    thresholds_ : ndarray of shape (M, 1 + 3 * V * S, 4), float32
+        Thresholds of each channel: the signal's, those of its views and scales, and those of their sums; only with
+        ``output="statistics"``.
     scales_ : ndarray of shape (S,), float64
         Scales in samples.
     n_channels_ : int
@@ -92,7 +95,7 @@ class CWTTransformer(TransformerMixin, BaseEstimator):
     >>> CWTTransformer(cwt_scales=16).fit_transform(X).shape
     (10, 18, 16, 200)
     >>> CWTTransformer(output="statistics").fit_transform(X).shape
-    (10, 24528)
+    (10, 36456)
     """
 
     _parameter_constraints: dict[str, list[Any]] = {  # noqa: RUF012 - scikit-learn's name and form
@@ -172,14 +175,12 @@ class CWTTransformer(TransformerMixin, BaseEstimator):
 
         Returns
         -------
-        ndarray of shape (n, M * V, S, T), (n, M * V * S * T) or (n, M * (1 + V * S) * 56), float32
+        ndarray of shape (n, M * V, S, T), (n, M * V * S * T) or (n, M * (1 + 3 * V * S) * 28), float32
             By `output`: images, images as rows, or statistics.
         """
         check_is_fitted(self)
         self._validate_params()
-        X = check_signals(self, X, reset=False)
-        device = resolve_device(self.device, fitted=True)
-
+        X, device = self._ready(X)
         features = self._features
         if isinstance(features, WaveletStatistics):
             return apply_statistics(features, X, device)
@@ -199,8 +200,8 @@ class CWTTransformer(TransformerMixin, BaseEstimator):
         -------
         ndarray of str
             Such as ``ch0_d1_s4.1_share_above_q18_part2``: channel 0, first difference, scale 4.1 samples, share of the
-            second quarter in which it is above the threshold that is the 18 % quantile in `fit`; or
-            ``ch0_d1_s4.1_t12``: sample 12.
+            second quarter in which it is above the threshold that is the 18 % quantile in `fit`;
+            ``ch0_d0_s1.1-d2_s7.1+d1_s3.1_...``: the same of a sum; or ``ch0_d1_s4.1_t12``: sample 12.
         """
         check_is_fitted(self)
         features = self._features
@@ -210,6 +211,9 @@ class CWTTransformer(TransformerMixin, BaseEstimator):
             rows = [f"d{order}_s{scale:g}" for order in features.diff_orders for scale in self.scales_]
             names = [f"{row}_t{time}" for row in rows for time in range(self.n_timepoints_)]
         return np.array([f"ch{channel}_{name}" for channel in range(self.n_channels_) for name in names], dtype=object)
+
+    def _networks(self) -> list[nn.Module]:
+        return [self._features] if hasattr(self, "_features") else []
 
     def _learn_statistics(self, X: np.ndarray) -> WaveletStatistics:
         """Return the statistics with the thresholds of some signals of X."""

@@ -16,13 +16,19 @@ from .scalogram import Scalogram
 MIN_LENGTH = 256
 # Values of a row that its thresholds are taken from.
 SAMPLE_SIZE = 20_000
+# Rows of an image that are summed, and sums for each row of it.
+_SUMMANDS, _SUMS_PER_ROW = 3, 2
+# Of the thresholds every second one, beginning with the first in one row and with the second in the next.
+_TURNS = 2
 GOLDEN_RATIO = (math.sqrt(5) - 1) / 2
 
 
 class WaveletStatistics(nn.Module):
-    """Shares of time above thresholds, and longest runs, of a signal and of each row of its wavelet image.
+    """Shares of time above thresholds, and longest runs, of a signal, of its wavelet image's rows and of their sums.
 
-    Neither signals nor rows are standardised: where level and amplitude tell nothing, standardise the signals before.
+    A sum takes three rows of a channel, each over its mean amplitude in training, with signs: the response to a wavelet
+    of another shape. There are twice as many as rows of the image, drawn once for all. Signals are not standardised:
+    where level and amplitude tell nothing, standardise them before.
 
     Parameters
     ----------
@@ -56,13 +62,16 @@ class WaveletStatistics(nn.Module):
     >>> statistics = WaveletStatistics(2, 100, [1.0, 3.0, 9.0])
     >>> statistics.learn([x], 50)
     >>> statistics(x).shape
-    torch.Size([50, 1120])
+    torch.Size([50, 1512])
     """
 
     scalogram: Scalogram
     scales: Tensor
     diff_orders: tuple[int, ...]
     thresholds: Tensor
+    summands: Tensor
+    signs: Tensor
+    amplitudes: Tensor
 
     def __init__(
         self,
@@ -82,8 +91,13 @@ class WaveletStatistics(nn.Module):
         self.scales = torch.tensor(scales, dtype=torch.float64) / factor
         self.scalogram = Scalogram(scales, diff_orders, standardize=False, padding="reflect", resample_to=length)
         self.diff_orders = self.scalogram.diff_orders
-        num_rows = 1 + self.scalogram.num_views * len(self.scales)
-        self.register_buffer("thresholds", torch.zeros(n_channels * num_rows, len(LEVELS)))
+        num_rows = self.scalogram.num_views * len(self.scales)
+        summands, signs = _draw_sums(num_rows)
+        self.register_buffer("summands", summands)
+        self.register_buffer("signs", signs)
+        self.register_buffer("amplitudes", torch.ones(n_channels, num_rows))
+        num_thresholds = len(LEVELS) // _TURNS
+        self.register_buffer("thresholds", torch.zeros(n_channels * (1 + num_rows + summands.shape[1]), num_thresholds))
 
     @property
     def out_features(self) -> int:
@@ -92,12 +106,12 @@ class WaveletStatistics(nn.Module):
         Returns
         -------
         int
-            56 a row.
+            28 a row.
         """
         return self.thresholds.numel() * (3 + NUM_PARTS)
 
     def learn(self, batches: Iterable[Tensor], count: int) -> None:
-        """Take the thresholds from training signals.
+        """Take amplitudes and thresholds from training signals.
 
         Parameters
         ----------
@@ -107,17 +121,22 @@ class WaveletStatistics(nn.Module):
             How many they are.
         """
         per_signal = -(-SAMPLE_SIZE // count)
-        values, seen = [], 0
+        kept, seen = [], 0
         for batch in batches:
-            rows = self.rows(batch)  # (B, C, T)
+            rows = self._image_rows(batch)  # (B, M, 1 + V * S, T')
             length = rows.shape[-1]
             shares = torch.arange(min(per_signal, length), device=rows.device) / min(per_signal, length)
             # Other times of each signal, spread evenly: signals may be aligned.
             shift = (seen + torch.arange(len(rows), device=rows.device, dtype=torch.float64)) * GOLDEN_RATIO
             times = ((shares + shift[:, None]) % 1 * length).long()  # (B, n)
-            values.append(rows.gather(2, times[:, None].expand(-1, rows.shape[1], -1)))
+            kept.append(rows.gather(3, times[:, None, None].expand(-1, *rows.shape[1:3], -1)))
             seen += len(rows)
-        self.thresholds = row_thresholds(torch.cat(values).transpose(0, 1).flatten(1))
+        values = torch.cat(kept).movedim(0, 2).flatten(2)  # (M, 1 + V * S, n)
+        amplitudes = values[:, 1:].abs().mean(-1)
+        self.amplitudes = torch.where(amplitudes > 0, amplitudes, 1)
+        quantiles = row_thresholds(self._with_sums(values).flatten(0, 1)).unflatten(1, (-1, _TURNS))
+        turn = torch.arange(len(quantiles), device=quantiles.device) % _TURNS
+        self.thresholds = quantiles.take_along_dim(turn[:, None, None], dim=2)[..., 0]
 
     def forward(self, x: Tensor) -> Tensor:
         """Describe signals.
@@ -129,9 +148,9 @@ class WaveletStatistics(nn.Module):
 
         Returns
         -------
-        Tensor of shape (B, M * (1 + V * S) * 56), float32
-            For each channel, for the signal and then each view and scale, and for each threshold the seven statistics
-            of `functional.statistics.threshold_statistics`.
+        Tensor of shape (B, M * (1 + 3 * V * S) * 28), float32
+            For each channel, for the signal, each view and scale, and each sum of them, and for each threshold the
+            seven statistics of `functional.statistics.threshold_statistics`.
         """
         return threshold_statistics(self.rows(x), self.thresholds).flatten(1)
 
@@ -145,13 +164,23 @@ class WaveletStatistics(nn.Module):
 
         Returns
         -------
-        Tensor of shape (B, M * (1 + V * S), T'), float32
-            For each channel the signal, and a row for each view and scale.
+        Tensor of shape (B, M * (1 + 3 * V * S), T'), float32
+            For each channel the signal, a row for each view and scale, and sums of these.
         """
+        return self._with_sums(self._image_rows(x)).flatten(1, 2)
+
+    def _image_rows(self, x: Tensor) -> Tensor:
+        """Return each channel's signal and its image's rows (B, M, 1 + V * S, T')."""
         x = x[:, None] if x.ndim == 2 else x
-        images = self.scalogram(x).flatten(2, 3)  # (B, M, V * S, T')
         signal = self.scalogram.resampled(x.float())[:, :, None]
-        return torch.cat((signal, images), dim=2).flatten(1, 2)
+        return torch.cat((signal, self.scalogram(x).flatten(2, 3)), dim=2)
+
+    def _with_sums(self, rows: Tensor) -> Tensor:
+        """Put sums of rows (..., M, 1 + V * S, n) below them."""
+        image = rows[..., 1:, :] / self.amplitudes[..., None]
+        # One summand after the other: a product of matrices would round by the number of signals.
+        each = zip(self.summands, self.signs[..., None], strict=True)
+        return torch.cat((rows, sum(image[..., summand, :] * sign for summand, sign in each)), dim=-2)
 
     def names(self) -> list[str]:
         """Name the statistics of a channel.
@@ -159,10 +188,32 @@ class WaveletStatistics(nn.Module):
         Returns
         -------
         list of str
-            Such as ``signal_share_above_q18``, ``d0_s2.5_longest_below_q97`` or ``d1_s10_share_above_q3_part2``.
+            Such as ``signal_share_above_q18``, ``d0_s2.5_longest_below_q97``, ``d1_s10_share_above_q3_part2`` or
+            ``d0_s1.1-d2_s7.1+d1_s3.1_share_above_q38``.
         """
+        image = [f"d{order}_s{scale:g}" for order in self.diff_orders for scale in self.scales.tolist()]
+        signed = zip(self.summands.T.tolist(), self.signs.T.tolist(), strict=True)
+        sums = [
+            "".join(f"{'+' if sign > 0 else '-'}{image[row]}" for row, sign in zip(*each, strict=True))[1:]
+            for each in signed
+        ]
         parts = [f"_part{part + 1}" for part in range(NUM_PARTS)]
         whole = ["share_above", "longest_above", "longest_below"]
-        names = [(kind, "") for kind in whole] + [("share_above", part) for part in parts]
-        rows = ["signal", *(f"d{order}_s{scale:g}" for order in self.diff_orders for scale in self.scales.tolist())]
-        return [f"{row}_{kind}_q{100 * level:.0f}{part}" for row in rows for level in LEVELS for kind, part in names]
+        kinds = [(kind, "") for kind in whole] + [("share_above", part) for part in parts]
+        return [
+            f"{row}_{kind}_q{100 * level:.0f}{part}"
+            for number, row in enumerate(["signal", *image, *sums])
+            for level in LEVELS[number % _TURNS :: _TURNS]
+            for kind, part in kinds
+        ]
+
+
+def _draw_sums(num_rows: int) -> tuple[Tensor, Tensor]:
+    """Return which rows are summed, (3, K), and their signs; the first is positive, and no two sums are the same."""
+    generator = torch.Generator().manual_seed(0)
+    num_sums = _SUMS_PER_ROW * num_rows
+    summands = torch.rand(num_rows, num_sums, generator=generator).argsort(0)[:_SUMMANDS].sort(0).values
+    signs = 2 * torch.randint(2, summands.shape, generator=generator) - 1
+    signs[0] = 1
+    summands, signs = torch.cat((summands, signs)).unique(dim=1).chunk(2)
+    return summands, signs.float()

@@ -31,11 +31,12 @@ STATISTICS: dict[str, Callable[[str], bool]] = {
     "statistics": lambda name: True,
     "without longest runs": lambda name: "longest" not in name,
     "without quarters": lambda name: "part" not in name,
-    "without the second difference": lambda name: "_d2_" not in name,
+    "without sums of rows": lambda name: "+d" not in name and "-d" not in name,
+    "sums of rows alone": lambda name: "+d" in name or "-d" in name,
     "without the signal's own row": lambda name: "_signal_" not in name,
-    "4 of 8 thresholds": lambda name: any(f"_q{level}" in name for level in (8, 38, 62, 92)),
 }
 TRANSFORMERS: dict[str, tuple[dict[str, Any], bool]] = {  # parameters; whether signals are standardised
+    "without the second difference": ({"diff_orders": (0, 1)}, False),
     "signals standardised": ({}, True),
     "24 scales in equal ratios": ({"cwt_scales": np.geomspace(0.7, 25, 24)}, False),
     "24 linear scales": ({"cwt_scales": 24}, False),

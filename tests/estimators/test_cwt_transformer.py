@@ -15,11 +15,11 @@ def transformed(X, **params):
 
 
 @pytest.mark.parametrize("views", VIEWS.values(), ids=VIEWS)
-@pytest.mark.parametrize(("output", "columns"), [("image", None), ("flat", 200), ("statistics", 56)])
+@pytest.mark.parametrize(("output", "columns"), [("image", None), ("flat", 200)])
 @pytest.mark.parametrize("n_channels", [1, 2])
 def test_output_has_an_image_or_a_row_a_signal(X, X_channels, views, output, columns, n_channels):
     out = transformed(X if n_channels == 1 else X_channels, diff_orders=views, output=output)
-    rows = n_channels * (len(views) * 8 + (output == "statistics"))  # which describe the signal too
+    rows = n_channels * len(views) * 8
     assert out.shape == ((41, rows // 8, 8, 200) if columns is None else (41, rows * columns))
     assert out.dtype == np.float32
 
@@ -32,14 +32,14 @@ def test_flat_output_is_the_image_as_a_row(X_channels):
 def test_statistics_are_shares_of_time_above_thresholds_and_longest_runs(X_channels, length):
     X = np.tile(X_channels, 2)[..., :length]
     transformer = CWTTransformer(output="statistics", cwt_scales=[2.0, 9.0], device="cpu").fit(X)
-    statistics = transformer.transform(X).reshape(41, 2, 7, 8, 7)
+    statistics = transformer.transform(X).reshape(41, 2, -1, 4, 7)[:, :, :7]  # the signal and the image's rows
     # The rows by the transformer that makes images. Signals of less than 256 samples are resampled.
     places = np.linspace(0, length - 1, max(length, 256))
     longer = np.array([[np.interp(places, np.arange(length), channel) for channel in signal] for signal in X])
     factor = max(length, 256) / length
     images = transformed(longer, cwt_scales=[2 * factor, 9 * factor], standardize=False, padding="reflect")
     rows = np.concatenate([longer[:, :, None], images.reshape(41, 2, 6, -1)], axis=2)
-    above = rows[..., None, :] > transformer.thresholds_[..., None]
+    above = rows[..., None, :] > transformer.thresholds_[:, :7, :, None]
     # Values that rounding lifts over a threshold change a share by a sample each.
     assert_allclose(statistics[..., 0], above.mean(-1), atol=2.5 / 256)
     assert_allclose(statistics[..., 4], np.array_split(above, 4, axis=-1)[1].mean(-1), atol=2.5 / 64)
@@ -58,9 +58,22 @@ def longest_run(flags: np.ndarray) -> np.ndarray:
 
 def test_thresholds_are_quantiles_of_the_training_signals(X):
     transformer = CWTTransformer(output="statistics", device="cpu").fit(X[:30])
-    shares = transformer.transform(X[:30]).reshape(30, 73, 8, 7)[..., 0].mean(0)
-    # 30 signals of 256 samples give all of their values.
-    assert_allclose(shares, np.tile(1 - 1 / (1 + np.exp(-np.linspace(-3.5, 3.5, 8))), (73, 1)), atol=2e-3)
+    shares = transformer.transform(X[:30]).reshape(30, 217, 4, 7)[..., 0].mean(0)
+    # 30 signals of 256 samples give all of their values. Rows take turns.
+    expected = 1 - 1 / (1 + np.exp(-np.linspace(-3.5, 3.5, 8)))
+    assert_allclose(shares[::2], np.tile(expected[::2], (109, 1)), atol=2e-3)
+    assert_allclose(shares[1::2], np.tile(expected[1::2], (108, 1)), atol=2e-3)
+
+
+@pytest.mark.parametrize("views", VIEWS.values(), ids=VIEWS)
+def test_signal_image_and_sums_have_28_statistics_a_row(X_channels, views):
+    out = transformed(X_channels, diff_orders=views, output="statistics")
+    rows = out.shape[1] // 2 // 28
+    assert out.shape == (41, 2 * 28 * rows)
+    assert out.dtype == np.float32
+    num_rows = len(views) * 8
+    # Two sums a row, but for the few that were drawn twice.
+    assert 1 + 2.5 * num_rows <= rows <= 1 + 3 * num_rows
 
 
 @pytest.mark.parametrize(("change", "least"), [(lambda X: 4 * X, 0.2), (lambda X: X + X.std(), 0.05)])
@@ -150,7 +163,7 @@ def test_size_is_remembered(X, X_channels):
     ("output", "first", "last"),
     [
         ("flat", "ch0_d2_s0.1_t0", "ch1_d0_s7.1_t199"),
-        ("statistics", "ch0_signal_share_above_q3", "ch1_d0_s7.1_share_above_q97_part4"),
+        ("statistics", "ch0_signal_share_above_q3", "ch1_d0_s3.1+d0_s6.1-d0_s7.1_share_above_q97_part4"),
     ],
 )
 def test_each_column_has_its_name(X_channels, output, first, last):
@@ -165,12 +178,13 @@ def test_a_name_belongs_to_its_statistic(X_channels):
     transformer = CWTTransformer(cwt_scales=8, output="statistics", device="cpu").set_output(transform="pandas")
     out = transformer.fit_transform(X_channels)
     assert isinstance(out, pd.DataFrame)
-    by_channel = out.to_numpy().reshape(41, 2, 25, 8, 7)
-    by_place = by_channel[:, :, 1:].reshape(41, 2, 3, 8, 8, 7)
-    assert_array_equal(out["ch1_signal_share_above_q97"], by_channel[:, 1, 0, 7, 0])
-    assert_array_equal(out["ch1_d2_s3.1_share_above_q18"], by_place[:, 1, 2, 3, 2, 0])
-    assert_array_equal(out["ch0_d1_s0.1_longest_below_q97"], by_place[:, 0, 1, 0, 7, 2])
-    assert_array_equal(out["ch0_d1_s0.1_share_above_q3_part4"], by_place[:, 0, 1, 0, 0, 6])
+    by_channel = out.to_numpy().reshape(41, 2, -1, 4, 7)
+    by_place = by_channel[:, :, 1:25].reshape(41, 2, 3, 8, 4, 7)
+    assert_array_equal(out["ch1_signal_share_above_q92"], by_channel[:, 1, 0, 3, 0])
+    assert_array_equal(out["ch1_d2_s3.1_share_above_q18"], by_place[:, 1, 2, 3, 1, 0])
+    assert_array_equal(out["ch0_d1_s0.1_longest_below_q97"], by_place[:, 0, 1, 0, 3, 2])
+    assert_array_equal(out["ch0_d1_s0.1_share_above_q8_part4"], by_place[:, 0, 1, 0, 0, 6])
+    assert_array_equal(out.filter(regex=r"ch1_.*[+-]").iloc[:, -1], by_channel[:, 1, -1, -1, -1])
 
 
 def test_images_have_no_columns_to_name(X):

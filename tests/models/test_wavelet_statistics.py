@@ -1,3 +1,5 @@
+import re
+
 import pytest
 import torch
 from torch.testing import assert_close
@@ -25,14 +27,36 @@ def test_thresholds_of_aligned_signals_come_from_all_times():
     x = (torch.arange(256) >= 128).float().expand(n_samples, -1)
     statistics = fitted(x, cwt_scales=[5.0], diff_orders=(0,))
     rows = statistics.rows(x[:1])[0, 1]
-    expected = torch.quantile(rows, torch.tensor([0.0293, 0.5 + 0.4707]))
-    assert_close(statistics.thresholds[1, [0, -1]], expected, rtol=0.05, atol=0)
+    expected = torch.quantile(rows, torch.sigmoid(torch.tensor([-2.5, 3.5])))  # the second row's first and last
+    assert_close(statistics.thresholds[1, [0, -1]], expected, rtol=0.05, atol=1e-3)
 
 
 def test_each_channel_has_thresholds_of_its_own():
     x = torch.randn(40, 2, 300) * torch.tensor([1.0, 10.0])[:, None]
-    thresholds = fitted(x).thresholds.unflatten(0, (2, -1))
+    thresholds = fitted(x).thresholds.unflatten(0, (2, -1))[:, : 1 + 3 * 24]  # of the signal and the image's rows
     assert_close(thresholds[1].std() / thresholds[0].std(), torch.tensor(10.0), rtol=0.1, atol=0)
+
+
+def test_sums_take_rows_of_their_channel_with_signs_and_over_their_amplitudes():
+    x = torch.randn(30, 2, 300) * torch.tensor([1.0, 10.0])[:, None]
+    statistics = fitted(x, cwt_scales=[2.0, 9.0], diff_orders=(0, 1))
+    rows = statistics.rows(x).unflatten(1, (2, -1))
+    image, sums = rows[:, 1, 1:5], rows[:, 1, 5:]
+    assert_close(statistics.amplitudes[1], image.abs().mean((0, 2)), rtol=0.02, atol=0)  # taken from some times
+    image = image / statistics.amplitudes[1][:, None]
+    places = {"d0_s2": 0, "d0_s9": 1, "d1_s2": 2, "d1_s9": 3}
+    names = [re.split("_share|_longest", name)[0] for name in statistics.names()[::28]][5:]
+    for row, name in zip(sums.unbind(1), names, strict=True):
+        signed = re.findall(r"([+-]?)(d\d_s\d)", name)
+        assert len(signed) == 3
+        expected = sum((-1 if sign == "-" else 1) * image[:, places[part]] for sign, part in signed)
+        assert_close(row, expected, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("num_scales", [1, 2, 3, 50])
+def test_no_two_sums_are_the_same(num_scales):
+    names = WaveletStatistics(1, 300, num_scales, diff_orders=(0,)).names()
+    assert len(set(names)) == len(names)
 
 
 @pytest.mark.parametrize("n_timepoints", [1, 40, 256, 600])
