@@ -31,6 +31,24 @@ def load_batch(X: np.ndarray, index: Any) -> Tensor:
     return torch.from_numpy(np.array(X[index], dtype=np.float32, order="C"))
 
 
+def spread_rows(count: int, most: int) -> np.ndarray:
+    """Choose rows that stand for all, spread evenly.
+
+    Parameters
+    ----------
+    count : int
+        How many rows there are.
+    most : int
+        How many may be chosen.
+
+    Returns
+    -------
+    ndarray of int of shape (min(count, most),)
+        Increasing places, the first and the last among them.
+    """
+    return np.unique(np.linspace(0, count - 1, min(count, most)).astype(int))
+
+
 class SignalDataset(Dataset):
     """Samples with their targets, fetched a batch at a time.
 

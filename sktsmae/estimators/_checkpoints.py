@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 import warnings
 import zlib
+from collections.abc import Iterable
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from sklearn.base import BaseEstimator
+from torch import Tensor, nn
 
-from ._batches import SignalDataset
+from ..models.checkpoints import plain
+from ._batches import SignalDataset, load_batch, spread_rows
 
 # The one before the newest stays, in case that the newest cannot be read.
 KEPT = 2
@@ -20,7 +23,35 @@ KEPT = 2
 _FREE = {"checkpoint_dir", "device", "verbose", "callbacks"}
 
 
-def describe_training(estimator: BaseEstimator, dataset: SignalDataset) -> dict[str, str]:
+def checkpoint_folder(estimator: BaseEstimator) -> Path | None:
+    """Return the folder of an estimator's checkpoints.
+
+    Parameters
+    ----------
+    estimator : BaseEstimator
+        Has `checkpoint_dir` and `random_state`.
+
+    Returns
+    -------
+    Path or None
+        None without `checkpoint_dir`.
+
+    Raises
+    ------
+    ValueError
+        If a second fit would have another seed.
+    """
+    if estimator.checkpoint_dir is None:
+        return None
+    if not isinstance(estimator.random_state, Integral):
+        raise ValueError(
+            f"random_state={estimator.random_state!r} with checkpoint_dir: give an int, so that what goes on is the "
+            "training that stopped."
+        )
+    return Path(estimator.checkpoint_dir)
+
+
+def describe_training(estimator: BaseEstimator, dataset: SignalDataset, module: nn.Module) -> dict[str, str]:
     """Describe what a training's result depends on.
 
     Parameters
@@ -29,19 +60,26 @@ def describe_training(estimator: BaseEstimator, dataset: SignalDataset) -> dict[
         Its parameters.
     dataset : SignalDataset
         The samples, of which some stand for all, and their targets.
+    module : nn.Module
+        What is about to be trained.
 
     Returns
     -------
     dict of str to str
         Names and values.
     """
-    params = {name: repr(value) for name, value in estimator.get_params().items() if name.split("__")[-1] not in _FREE}
-    some = dataset.index[np.unique(np.linspace(0, len(dataset) - 1, 64).astype(int))]
-    checksum = zlib.crc32(np.ascontiguousarray(dataset.X[some]).tobytes())
-    for target in dataset.targets:
-        checksum = zlib.crc32(target.numpy().tobytes(), checksum)
-    shape = (len(dataset), *dataset.X.shape[1:])
-    return {**params, "the shape of X": str(shape), "the values of X and y": f"of checksum {checksum:08x}"}
+    params = {
+        name: type(value).__name__ if isinstance(value, BaseEstimator) else repr(plain(value))
+        for name, value in estimator.get_params().items()
+        if name.split("__")[-1] not in _FREE
+    }
+    some = load_batch(dataset.X, dataset.index[spread_rows(len(dataset), 64)])
+    return {
+        **params,
+        "the shape of X": str((len(dataset), *dataset.X.shape[1:])),
+        "the values of X and y": _checksum([some, *dataset.targets]),
+        "the weights at the start": _checksum(module.state_dict().values()),
+    }
 
 
 def write_checkpoint(folder: Path, epoch: int, state: dict[str, Any]) -> None:
@@ -114,6 +152,14 @@ def read_checkpoint(folder: Path, description: dict[str, str]) -> dict[str, Any]
             )
         return state
     return None
+
+
+def _checksum(tensors: Iterable[Tensor]) -> str:
+    checksum = 0
+    for tensor in tensors:
+        values = tensor.detach().cpu().contiguous().numpy()
+        checksum = zlib.crc32(values.tobytes(), checksum)
+    return f"of checksum {checksum:08x}"
 
 
 def _newest_first(folder: Path) -> list[Path]:

@@ -10,8 +10,8 @@ import torch
 from sklearn.base import BaseEstimator
 from torch import Tensor
 
-from ..functional.wavelets import log_scale_grid
-from ..models import Encoder, Scalogram
+from ..functional.wavelets import log_scale_grid, scale_grid
+from ..models import Encoder
 from ._batches import map_batches
 
 
@@ -38,15 +38,14 @@ def mae_settings(pretrainer: BaseEstimator, X: np.ndarray) -> dict[str, Any]:
     diff_orders = pretrainer.diff_orders
     signal_len = pretrainer.signal_len or X.shape[-1]
     cwt_scales = resolve_scales(pretrainer.cwt_scales, signal_len)
-    scalogram = Scalogram(cwt_scales, diff_orders)
     if X.ndim == 4:
         if pretrainer.signal_len is not None:
             raise ValueError(
                 f"signal_len={signal_len}, but X is a spectrogram, which is not resampled; give signal_len=None."
             )
-        require_views(X, scalogram.num_views)
+        require_views(X, len(diff_orders))
         cwt_scales = X.shape[2]
-    num_scales = X.shape[2] if X.ndim == 4 else len(scalogram.scales)
+    num_scales = len(scale_grid(cwt_scales))
     patch_size = pretrainer.patch_size
     if isinstance(patch_size, str):
         patch_size = auto_patch_size(num_scales, signal_len)
@@ -126,9 +125,9 @@ def require_same_settings(old: dict[str, Any], new: dict[str, Any]) -> None:
     Raises
     ------
     ValueError
-        If they differ in more than the masks, the share that is decoded and the weight of a loss; they are named.
+        If they differ in more than the masks, the share that is decoded and the weights of the losses; they are named.
     """
-    free = {"mask_ratio", "time_loss_weight", "decode_ratio", "masking"}
+    free = {"mask_ratio", "time_loss_weight", "instance_loss_weight", "decode_ratio", "masking"}
     changed = [f"{name} was {old[name]!r} and is {new[name]!r}" for name in new if old[name] != new[name]]
     if any(change.split()[0] not in free for change in changed):
         raise ValueError(f"warm_start=True, but the network differs: {'; '.join(changed)}. Give warm_start=False.")

@@ -7,7 +7,7 @@ import torch
 
 from ..models import WaveletStatistics
 from ..models.statistics import SAMPLE_SIZE
-from ._batches import load_batch, map_batches
+from ._batches import load_batch, map_batches, spread_rows
 
 # More rows of more samples at a time would leave the processor's cache, or fill the memory.
 _ROWS, _VALUES = 64 * 72, 2**24
@@ -25,7 +25,7 @@ def learn_thresholds(statistics: WaveletStatistics, X: np.ndarray, device: torch
     device : torch.device
         Where to compute.
     """
-    rows = np.unique(np.linspace(0, len(X) - 1, min(len(X), SAMPLE_SIZE)).astype(int))
+    rows = spread_rows(len(X), SAMPLE_SIZE)
     step = most_signals(statistics, X)
     parts = (rows[start : start + step] for start in range(0, len(rows), step))
     with torch.inference_mode():

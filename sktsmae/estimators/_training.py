@@ -10,7 +10,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from functools import partial
-from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +27,7 @@ from torch.optim.lr_scheduler import LambdaLR
 from tqdm.auto import tqdm
 
 from ._batches import SignalDataset, as_fetched
-from ._checkpoints import describe_training, read_checkpoint, write_checkpoint
+from ._checkpoints import checkpoint_folder, describe_training, read_checkpoint, write_checkpoint
 from ._memory import reused_memory
 from ._validation import (
     DEVICE,
@@ -326,14 +325,9 @@ def train(
     if estimator.verbose:
         callbacks.append(("_progress", progress))
     checkpoints = None
-    if estimator.checkpoint_dir is not None:
-        if not isinstance(estimator.random_state, Integral):
-            raise ValueError(
-                f"random_state={estimator.random_state!r} with checkpoint_dir: give an int, so that what goes on is "
-                "the training that stopped."
-            )
-        description = describe_training(estimator, dataset)
-        checkpoints = Checkpoints(Path(estimator.checkpoint_dir), description)
+    folder = checkpoint_folder(estimator)
+    if folder is not None:
+        checkpoints = Checkpoints(folder, describe_training(estimator, dataset, module))
         callbacks.append(("_checkpoints", checkpoints))
     own = copy.deepcopy(estimator.callbacks or [])
     net = Net(

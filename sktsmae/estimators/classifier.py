@@ -45,6 +45,7 @@ from ..models.checkpoints import build_from, load_matching, plain, read_safetens
 from ..models.classifier import encoder_settings, load_encoder
 from ..models.encoder import build_encoder
 from ._batches import SignalDataset
+from ._checkpoints import checkpoint_folder
 from ._networks import map_sequences, num_channels, require_views
 from ._persistence import NetworkMixin, dump_estimator, params_of, restore_fitted
 from ._probe import choose_samples, fit_probe
@@ -159,9 +160,10 @@ class MAEClassifier(NetworkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMi
     callbacks : list or None, default=None
         Further skorch callbacks; they are copied, and after `fit` stand in ``net_.callbacks``.
     checkpoint_dir : str, path-like or None, default=None
-        Folder for a checkpoint after each epoch, of which two are kept. A `fit` with the same parameters and data goes
-        on from the newest, and ends with the weights that it would have had uninterrupted; `random_state` must be an
-        int.
+        Folder for a checkpoint after each epoch of fine-tuning, of which two are kept; those of a pretrainer that is
+        fitted here go into its folder ``pretraining``, or where the pretrainer says. A `fit` with the same parameters
+        and data goes on from the newest, and ends with the weights that it would have had uninterrupted; `random_state`
+        must be an int.
 
     Attributes
     ----------
@@ -455,12 +457,12 @@ class MAEClassifier(NetworkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMi
 
     @property
     def encoder_(self) -> Encoder:
-        """The network's encoder.
+        """The fine-tuned network's encoder, or else the frozen one.
 
         Returns
         -------
         Encoder
-            A part of `model_`.
+            A part of `model_`, or of `pretrainer_`.
         """
         check_is_fitted(self)
         return self._embedder()[1]
@@ -544,6 +546,9 @@ class MAEClassifier(NetworkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMi
             return MAEPretrainer.load(given)
         if pretrainer.random_state is None:
             pretrainer.set_params(random_state=seed)
+        folder = checkpoint_folder(self)
+        if pretrainer.checkpoint_dir is None and folder is not None:
+            pretrainer.set_params(checkpoint_dir=folder / "pretraining")
         return pretrainer.fit(X)
 
     def _build_encoder(self, X: np.ndarray) -> tuple[tuple[Scalogram, Encoder], dict[str, Any]]:

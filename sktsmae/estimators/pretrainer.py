@@ -21,7 +21,7 @@ from ..functional.wavelets import PADDINGS, standardize
 from ..models import CWT_MAE_RoPE, Encoder, Readout
 from ..models.checkpoints import build_from, load_matching, read_safetensors, write_safetensors
 from ..models.readout import POOLINGS, THRESHOLD_SIGNALS, token_thresholds
-from ._batches import SignalDataset, load_batch, map_batches
+from ._batches import SignalDataset, load_batch, map_batches, spread_rows
 from ._networks import mae_settings, map_sequences, num_channels, require_same_settings
 from ._persistence import NetworkMixin, dump_estimator, params_of, restore_fitted
 from ._training import TRAINING_CONSTRAINTS, draw_seed, history_rows, hold_out, seeded, train
@@ -512,7 +512,7 @@ class MAEPretrainer(NetworkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMi
         layers, channels = 2 + len(encoder.blocks), num_channels(X.shape[1:], encoder)
         values = layers * channels * encoder.num_patches * encoder.embed_dim  # of a signal; 512 MB are held at most
         most = max(1, min(THRESHOLD_SIGNALS, 2**27 // values))
-        rows = np.unique(np.linspace(0, len(X) - 1, most).astype(int))
+        rows = spread_rows(len(X), most)
         parts = np.array_split(rows, -(-len(rows) * channels // self.batch_size))
         with torch.inference_mode():
             batches = (load_batch(X, part).to(device) for part in parts if len(part))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from numpy.testing import assert_array_equal
+from sklearn.frozen import FrozenEstimator
 
 ESTIMATORS = {"pretrainer": {}, "classifier": {"finetune": "full"}, "head": {"finetune": "head"}}
 
@@ -73,6 +74,21 @@ def test_other_labels_are_refused(new_classifier, X, y, tmp_path):
     new_classifier(checkpoint_dir=tmp_path).fit(X, y)
     with pytest.raises(ValueError, match="the values of X and y"):
         new_classifier(checkpoint_dir=tmp_path).fit(X, y[::-1])
+
+
+def test_another_frozen_encoder_is_refused(new_pretrainer, new_classifier, X, y, tmp_path):
+    one, other = (FrozenEstimator(new_pretrainer(random_state=seed).fit(X)) for seed in range(2))
+    new_classifier(pretrainer=one, checkpoint_dir=tmp_path).fit(X, y)
+    with pytest.raises(ValueError, match="the weights at the start was of checksum"):
+        new_classifier(pretrainer=other, checkpoint_dir=tmp_path).fit(X, y)
+
+
+def test_a_classifier_keeps_checkpoints_of_its_pre_training_too(new_pretrainer, new_classifier, X, y, tmp_path):
+    pretrainer = new_pretrainer(random_state=None)
+    first = new_classifier(pretrainer=pretrainer, checkpoint_dir=tmp_path).fit(X, y)
+    assert len(list((tmp_path / "pretraining").iterdir())) == 2
+    again = new_classifier(pretrainer=pretrainer, checkpoint_dir=tmp_path).fit(X, y)
+    assert again.pretrainer_.history_ == first.pretrainer_.history_  # seconds included: not trained again
 
 
 def test_a_seed_is_asked_for(new_pretrainer, X, refused, tmp_path):
