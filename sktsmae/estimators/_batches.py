@@ -49,6 +49,33 @@ def spread_rows(count: int, most: int) -> np.ndarray:
     return np.unique(np.linspace(0, count - 1, min(count, most)).astype(int))
 
 
+class CentredSignals:
+    """Signals less an offset, batch by batch: what is left fits float32, where a large offset would take its digits.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, T) or (n, M, T)
+        Signals.
+    offset : ndarray of shape () or (M,), float64
+        What is subtracted from each channel.
+    """
+
+    def __init__(self, X: np.ndarray, offset: np.ndarray) -> None:
+        self.X = X
+        self.offset = offset
+        self.shape, self.ndim, self.dtype = X.shape, X.ndim, np.dtype(np.float64)
+
+    def __len__(self) -> int:
+        return len(self.X)
+
+    def __getitem__(self, index: Any) -> np.ndarray:
+        centred: np.ndarray = np.asarray(self.X[index], dtype=np.float64) - self.offset[..., None]
+        return centred
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return self[:].astype(dtype or self.dtype)
+
+
 class SignalDataset(Dataset):
     """Samples with their targets, fetched a batch at a time.
 

@@ -15,7 +15,7 @@ from ..models.checkpoints import plain
 from ._validation import check_signals, resolve_device
 
 # Attributes that a file keeps beside the weights, where the estimator has them.
-_KEPT = ("input_shape_", "n_features_in_", "n_iter_", "history_", "seed_")
+_KEPT = ("input_shape_", "n_features_in_", "n_iter_", "history_", "seed_", "offset_")
 
 
 class NetworkMixin:
@@ -97,6 +97,8 @@ def restore_fitted(estimator: BaseEstimator, description: dict[str, Any]) -> Non
             value = tuple(value)
         elif name == "feature_names_in_":
             value = np.array(value, dtype=object)
+        elif name == "offset_":
+            value = np.array(value)
         setattr(estimator, name, value)
 
 

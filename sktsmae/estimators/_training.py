@@ -121,6 +121,8 @@ class Net(NeuralNet):
     def run_single_epoch(self, iterator: Any, training: bool, prefix: str, step_fn: Any, **fit_params: Any) -> None:
         """Run an epoch; one of validation draws the same random numbers each time, so that epochs compare.
 
+        Once a loss is not finite, neither are the weights.
+
         Parameters
         ----------
         iterator : DataLoader
@@ -133,10 +135,20 @@ class Net(NeuralNet):
             Takes a batch.
         **fit_params
             Arguments of `step_fn`.
+
+        Raises
+        ------
+        FloatingPointError
+            If training has diverged.
         """
         fixed = nullcontext() if training else seeded(0, torch.device(self.device))
         with fixed:
             super().run_single_epoch(iterator, training, prefix, step_fn, **fit_params)
+        if training and not all(bool(torch.isfinite(weights).all()) for weights in self.module_.parameters()):
+            raise FloatingPointError(
+                f"training diverged in epoch {len(self.history)}: weights are no longer finite. Lower lr={self.lr:g}, "
+                "or set gradient_clip to 1 or less."
+            )
 
     def release(self) -> None:
         """Drop what only training needs: optimiser, callbacks, held-out samples and the records of single batches."""

@@ -14,6 +14,8 @@ from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_array, validate_data
 
+from ._batches import CentredSignals, spread_rows
+
 POSITIVE_INT = Interval(Integral, 1, None, closed="left")
 NON_NEGATIVE_INT = Interval(Integral, 0, None, closed="left")
 POSITIVE_REAL = Interval(Real, 0, None, closed="neither")
@@ -24,6 +26,8 @@ SCALES = [POSITIVE_INT, "array-like"]
 DEVICE = [str, torch.device]
 # Leaves room in float32 for the gain of the wavelets and for the sum of squares over an image.
 LARGEST = 1e15
+# Levels in terms of what a signal varies by: beyond, float32 and the wavelets' arithmetic keep three digits or fewer.
+MOST_LEVEL = 1000
 
 
 def check_signals(estimator: BaseEstimator, X: Any, *, reset: bool, min_samples: int = 1) -> np.ndarray:
@@ -32,7 +36,7 @@ def check_signals(estimator: BaseEstimator, X: Any, *, reset: bool, min_samples:
     Parameters
     ----------
     estimator : BaseEstimator
-        Gets ``n_features_in_`` and ``input_shape_`` if `reset`, and is asked for them otherwise.
+        Gets ``n_features_in_``, ``input_shape_`` and ``offset_`` if `reset`, and is asked for them otherwise.
     X : array-like of shape (n, T), (n, M, T) or (n, M * V, S, T)
         Signals of one channel or of M, or spectrograms; numpy, pandas, torch or lists.
     reset : bool
@@ -43,7 +47,8 @@ def check_signals(estimator: BaseEstimator, X: Any, *, reset: bool, min_samples:
     Returns
     -------
     ndarray of shape (n, T), (n, M, T) or (n, M * V, S, T)
-        The array as it came, copied only where it was no array; one channel has no axis of its own.
+        The array as it came, copied only where it was no array; one channel has no axis of its own. Or, where its level
+        is over 1,000 times what it varies by, `CentredSignals`.
 
     Raises
     ------
@@ -89,7 +94,28 @@ def check_signals(estimator: BaseEstimator, X: Any, *, reset: bool, min_samples:
         estimator.input_shape_ = checked.shape[1:]
     elif estimator.input_shape_ != checked.shape[1:] and not any_size:
         raise ValueError(_size_message(name, estimator.input_shape_, checked.shape[1:]))
-    return checked
+    return checked if checked.ndim == 4 else _centred(estimator, checked, reset, any_size)
+
+
+def _centred(estimator: BaseEstimator, X: np.ndarray, reset: bool, any_size: bool) -> Any:
+    """Return X less an offset of each channel, if its level is so large that float32 would lose what varies."""
+    some = np.asarray(X[spread_rows(len(X), 256)], dtype=np.float64)
+    levels, spread = some.mean(-1), np.median(some.std(-1), axis=0)
+    if reset or any_size:
+        level = np.median(levels, axis=0)
+        offset = np.where((np.abs(level) > MOST_LEVEL * spread) & (spread > 0), level, 0.0)
+    else:
+        offset = np.asarray(getattr(estimator, "offset_", 0.0))
+    if reset:
+        estimator.offset_ = offset
+    if ((np.median(np.abs(levels - offset), axis=0) > MOST_LEVEL * spread) & (spread > 0)).any():
+        warnings.warn(
+            f"the levels of the signals in X differ by more than {MOST_LEVEL} times what a signal varies by; float32 "
+            "keeps few digits of that. Subtract from each signal its own mean.",
+            UserWarning,
+            stacklevel=3,
+        )
+    return CentredSignals(X, offset) if offset.any() else X
 
 
 def resolve_device(device: str | torch.device, fitted: bool = False) -> torch.device:
@@ -147,6 +173,15 @@ def unchanged_on_error(estimator: BaseEstimator) -> Iterator[None]:
 
 def _as_array(X: Any) -> Any:
     """Return X as something with axes: an array, a sparse matrix (refused later), or a DataFrame."""
+    if isinstance(X, CentredSignals):  # an estimator's, for the one inside
+        return X.X
+    if isinstance(X, np.ma.MaskedArray):
+        if np.ma.is_masked(X):
+            raise ValueError(
+                "X is a masked array with masked values; fill them, as by X.filled or by interpolating, or leave those "
+                "signals out."
+            )
+        return X.data
     if isinstance(X, torch.Tensor):
         X = X.detach().cpu()
         return (X.float() if X.dtype is torch.bfloat16 else X).numpy()  # numpy has no bfloat16

@@ -74,6 +74,9 @@ class CWTTransformer(NetworkMixin, TransformerMixin, BaseEstimator):
         Length of the second axis of X in `fit`.
     input_shape_ : tuple of int
         Shape of one sample in `fit`.
+    offset_ : ndarray of shape () or (M,), float64
+        What is subtracted from each channel before it becomes float32: its level in `fit`, if that is over 1,000 times
+        what signals vary by; 0 otherwise.
 
     See Also
     --------

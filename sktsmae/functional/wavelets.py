@@ -332,6 +332,32 @@ def standardize(x: Tensor, dim: int | tuple[int, ...]) -> Tensor:
     return centred / (norm / math.sqrt(max(1, count - 1))).clamp(min=STD_FLOOR)
 
 
+def unit_amplitude(x: Tensor) -> Tensor:
+    """Scale signals by powers of two to a range of 1/2 to 1, so that units do not meet `standardize`'s floor.
+
+    Parameters
+    ----------
+    x : Tensor of shape (..., T), floating point
+        Signals. One that varies by less than its rounding stays as it is.
+
+    Returns
+    -------
+    Tensor of shape (..., T)
+        The signals scaled, without rounding.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sktsmae.functional.wavelets import unit_amplitude
+    >>> unit_amplitude(torch.tensor([[3.0, 3.0, 3.0], [0.0, 5e-9, 1e-8]])).tolist()[0]
+    [3.0, 3.0, 3.0]
+    """
+    span = x.amax(-1, keepdim=True) - x.amin(-1, keepdim=True)
+    varies = span > 8 * torch.finfo(x.dtype).eps * x.abs().amax(-1, keepdim=True)
+    exponent = torch.where(varies, torch.frexp(span).exponent, 0).clamp(-126, 126)  # or the factor overflows
+    return x * torch.ldexp(torch.ones_like(span), -exponent)
+
+
 @lru_cache(maxsize=8)
 @torch.inference_mode(False)  # what one caller asks for in inference may serve another in training
 def _filter_bank(

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from ..functional.losses import instance_loss, masked_patch_loss, waveform_loss
 from ..functional.masking import mixed_noise, num_kept, random_masking, take_tokens
 from ..functional.patches import patch_validity
-from ..functional.wavelets import DIFF_ORDERS
+from ..functional.wavelets import DIFF_ORDERS, unit_amplitude
 from .checkpoints import build_from, load_matching, plain, read_reference, read_safetensors, write_safetensors
 from .decoder import Decoder
 from .encoder import Rope, build_encoder, init_weights
@@ -294,7 +294,7 @@ class CWT_MAE_RoPE(nn.Module):  # noqa: N801 - the name of the published design
         Tensor of shape (B * M, T), float32
             The signal, or the finest scale of the first view of a spectrogram.
         """
-        return out.image[:, 0, 0] if x.ndim == 4 else self.scalogram.resampled(x.flatten(0, -2).float())
+        return out.image[:, 0, 0] if x.ndim == 4 else unit_amplitude(self.scalogram.resampled(x.flatten(0, -2).float()))
 
     def _noise(self, patches: Tensor) -> Tensor:
         """Draw what decides which patches (B, N, P) stay visible."""

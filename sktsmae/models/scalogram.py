@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ..functional.resampling import resample
-from ..functional.wavelets import DIFF_ORDERS, PADDINGS, cwt_of_views, scale_grid, standardize
+from ..functional.wavelets import DIFF_ORDERS, PADDINGS, cwt_of_views, scale_grid, standardize, unit_amplitude
 
 
 class Scalogram(nn.Module):
@@ -106,6 +106,7 @@ class Scalogram(nn.Module):
             axes = -1 if self.standardize == "row" else (-2, -1)
             finish = partial(standardize, dim=axes) if self.standardize else None
             if x.ndim < 4:
+                x = unit_amplitude(x) if self.standardize else x
                 # So that the floor of a row's deviation stands for the same share of any signal's.
                 x = standardize(x, -1) if self.standardize == "row" else x
                 return cwt_of_views(x, self.scales, self.diff_orders, finish, self.padding)

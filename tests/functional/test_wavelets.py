@@ -17,6 +17,7 @@ from sktsmae.functional.wavelets import (
     ricker,
     scale_grid,
     standardize,
+    unit_amplitude,
 )
 
 
@@ -265,6 +266,22 @@ def test_standardize_gives_mean_zero_and_unbiased_std_one(dim):
 
 def test_standardize_does_not_blow_up_what_is_below_the_floor():
     assert_close(standardize(torch.tensor([0.0, 1e-6]), -1), torch.tensor([-0.05, 0.05]))
+
+
+@pytest.mark.parametrize("amplitude", [1e-40, 1e-30, 1e-6, 1.0, 1e15, 1e37])
+def test_unit_amplitude_brings_any_range_near_1_by_powers_of_two(amplitude):
+    x = torch.rand(20, 3, 50) * amplitude
+    out = unit_amplitude(x)
+    span = out.amax(-1) - out.amin(-1)
+    # A factor of at most 2^126 leaves what is smaller than a normal float32 small.
+    assert ((span >= (0.5 if amplitude > 1e-37 else 1e-5)) & (span <= 1)).all()
+    assert (torch.frexp(out).mantissa == torch.frexp(x).mantissa)[x > 1e-37].all()
+
+
+def test_unit_amplitude_leaves_constants_and_their_rounding():
+    x = torch.full((2, 50), 0.1)
+    x[1, ::2] = torch.nextafter(x[1, ::2], torch.tensor(1.0))
+    assert (unit_amplitude(x) == x).all()
 
 
 @pytest.mark.parametrize("n_timepoints", [2, 3, 60, 201])
