@@ -94,8 +94,7 @@ def demo(folder: Path, quick: bool) -> None:
     share = 0.15 if quick else 1.0
     epochs = {"pretrain": round(PRETRAIN_EPOCHS * share), "few": round(FEW_EPOCHS * share)}
     epochs["all"] = max(2, round(ALL_EPOCHS * share))
-    # Images as published: standardised by view, they keep more of how strong the views' scales are.
-    own = MAEPretrainer(cwt_scales=32, standardize=True, padding="zeros", masking="patches", random_state=0)
+    own = MAEPretrainer(cwt_scales=32, padding="zeros", masking="patches", random_state=0)
     pretrainer = clone(own).set_params(max_epochs=epochs["pretrain"], verbose=1).fit(X)
 
     network = {"probe": False, "finetune": "full", "verbose": 1}

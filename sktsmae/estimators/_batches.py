@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -141,12 +143,12 @@ def map_batches(
     device: torch.device,
     rows: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Apply a function batch by batch.
+    """Apply a function batch by batch; where memory runs out, by batches half as large from there on.
 
     Parameters
     ----------
     function : callable
-        Maps samples (b, ...) on `device` to a tensor (b, ...).
+        Maps samples (b, ...) on `device` to a tensor (b, ...), each alone.
     X : ndarray of shape (n, ...)
         Samples.
     batch_size : int
@@ -160,17 +162,37 @@ def map_batches(
     -------
     ndarray of shape (m, ...), float32
         The results.
+
+    Warns
+    -----
+    UserWarning
+        If memory runs out; for a single sample the error itself is raised.
     """
     count = len(X) if rows is None else len(rows)
-    parts = [slice(start, min(count, start + batch_size)) for start in range(0, count, batch_size)]
-    index = parts if rows is None else [rows[part] for part in parts]
-    results = (function(load_batch(X, samples).to(device)).cpu().numpy() for samples in index)
-    first: np.ndarray = next(results)
-    if len(parts) == 1:
-        return first
-    out = np.empty((count, *first.shape[1:]), dtype=first.dtype)  # outside, so that it is freed like any other array
-    out[parts[0]] = first
-    with reused_memory(device):
-        for part, result in zip(parts[1:], results, strict=True):
-            out[part] = result
+    size, start = min(batch_size, count), 0
+    out: Any = None
+    while start < count:
+        part = slice(start, start + size)
+        try:
+            # The first batch makes what is returned, and that is to be freed like any other array.
+            with reused_memory(device) if out is not None else nullcontext():
+                batch = load_batch(X, part if rows is None else rows[part]).to(device)
+                result: np.ndarray = function(batch).cpu().numpy()
+        except (MemoryError, RuntimeError) as error:
+            if size == 1 or not _is_out_of_memory(error):
+                raise
+            size //= 2
+            warnings.warn(f"out of memory: going on by batches of {size}.", UserWarning, stacklevel=3)
+            continue
+        if len(result) == count:
+            return result
+        if out is None:
+            out = np.empty((count, *result.shape[1:]), dtype=result.dtype)
+        out[part] = result
+        start += size
     return out
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """Tell whether memory ran out; on the CPU torch says so by a plain RuntimeError."""
+    return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "can't allocate memory" in str(error)

@@ -96,11 +96,15 @@ def write_checkpoint(folder: Path, epoch: int, state: dict[str, Any]) -> None:
     """
     path = folder / f"epoch-{epoch:06d}.pt"
     partial = path.with_suffix(".partial")
-    with open(partial, "wb") as file:
-        torch.save(state, file)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(partial, path)
+    try:
+        with open(partial, "wb") as file:
+            torch.save(state, file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+    except BaseException:  # a full disk, or an interruption
+        partial.unlink(missing_ok=True)
+        raise
     for old in _newest_first(folder)[KEPT:]:
         old.unlink(missing_ok=True)
 

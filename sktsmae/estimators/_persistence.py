@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -41,6 +43,21 @@ class NetworkMixin:
         for network in self._networks():
             network.to(device)
         return X, device
+
+
+@contextmanager
+def damaged_description(path: Any) -> Iterator[None]:
+    """Turn whatever a tampered description raises into an error that names the file.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file.
+    """
+    try:
+        yield
+    except Exception as error:
+        raise ValueError(f"{path}: what stands beside the weights is damaged ({error!r}).") from error
 
 
 def dump_estimator(estimator: BaseEstimator) -> dict[str, Any]:

@@ -41,13 +41,13 @@ from ..models import (
     SignalClassifier,
     WaveletStatistics,
 )
-from ..models.checkpoints import build_from, load_matching, plain, read_safetensors, write_safetensors
+from ..models.checkpoints import plain, read_safetensors, restore, write_safetensors
 from ..models.classifier import encoder_settings, load_encoder
 from ..models.encoder import build_encoder
 from ._batches import SignalDataset
 from ._checkpoints import checkpoint_folder
 from ._networks import map_sequences, num_channels, require_views
-from ._persistence import NetworkMixin, dump_estimator, params_of, restore_fitted
+from ._persistence import NetworkMixin, damaged_description, dump_estimator, params_of, restore_fitted
 from ._probe import choose_samples, fit_probe
 from ._statistics import apply_statistics, learn_thresholds, most_signals
 from ._training import TRAINING_CONSTRAINTS, draw_seed, history_rows, hold_out, seeded, train
@@ -437,25 +437,16 @@ class MAEClassifier(NetworkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMi
             If the file is truncated or not one of these.
         """
         state, metadata = read_safetensors(path, kind="classifier")
-        try:
+        with damaged_description(path):
             classifier = cls(**params_of(metadata["estimator"]))
             restore_fitted(classifier, metadata["estimator"])
+            classifier._validate_params()
             classes = metadata["classes"]
             classifier.classes_ = np.array(classes["values"], dtype=classes["dtype"])
             classifier._settings = metadata["settings"]
             classifier._head, classifier._readout = metadata["head"], metadata["readout"]
-        except (KeyError, TypeError, ValueError) as error:
-            raise ValueError(f"{path}: what stands beside the weights is damaged ({error!r}).") from error
-        with torch.random.fork_rng(devices=[]):  # the weights drawn here are about to be replaced
-            if classifier._readout is not None:
-                classifier._frozen = build_from(build_encoder, metadata, path)
-                classifier.probe_ = classifier._build_probe(classifier._readout)
-            if classifier._head is not None:
-                scalogram, encoder = build_from(build_encoder, metadata, path)
-                head = classifier._build_head(encoder, classifier._head)
-                classifier.model_ = SignalClassifier(scalogram, encoder, head)
-        load_matching(classifier._members(), state, path)
-        classifier._members().eval()
+            head_settings = dict(classifier._head or {})
+        restore(classifier._build_members, {**classifier._settings, **head_settings}, state, path)
         return classifier
 
     @property
@@ -476,6 +467,16 @@ class MAEClassifier(NetworkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMi
 
     def _embedder(self) -> tuple[Scalogram, Encoder]:
         return (self.model_.scalogram, self.model_.encoder) if hasattr(self, "model_") else self._frozen
+
+    def _build_members(self) -> nn.ModuleDict:
+        """Build all that decides, by what a file says."""
+        if self._readout is not None:
+            self._frozen = build_encoder(**self._settings)
+            self.probe_ = self._build_probe(self._readout)
+        if self._head is not None:
+            scalogram, encoder = build_encoder(**self._settings)
+            self.model_ = SignalClassifier(scalogram, encoder, self._build_head(encoder, self._head))
+        return self._members()
 
     def _members(self) -> nn.ModuleDict:
         """Return all that decides."""

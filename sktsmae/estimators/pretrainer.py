@@ -19,11 +19,11 @@ from torch import Tensor, nn
 from ..functional.patches import unpatchify
 from ..functional.wavelets import PADDINGS, standardize
 from ..models import CWT_MAE_RoPE, Encoder, Readout
-from ..models.checkpoints import build_from, load_matching, read_safetensors, write_safetensors
+from ..models.checkpoints import load_matching, read_safetensors, restore, write_safetensors
 from ..models.readout import POOLINGS, THRESHOLD_SIGNALS, token_thresholds
 from ._batches import SignalDataset, load_batch, map_batches, spread_rows
 from ._networks import mae_settings, map_sequences, num_channels, require_same_settings
-from ._persistence import NetworkMixin, dump_estimator, params_of, restore_fitted
+from ._persistence import NetworkMixin, damaged_description, dump_estimator, params_of, restore_fitted
 from ._training import TRAINING_CONSTRAINTS, draw_seed, history_rows, hold_out, seeded, train
 from ._validation import (
     NON_NEGATIVE_REAL,
@@ -68,9 +68,9 @@ class MAEPretrainer(NetworkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMi
         published grid 0.1, 1.1, ..., n - 0.9. Or the scales, in samples, increasing. A spectrogram as X has its own.
     diff_orders : tuple of {0, 1, 2}, default=(0, 1, 2)
         The views of a signal: itself, its first and its second difference.
-    standardize : bool or "row", default="row"
+    standardize : bool or "row", default=True
         Whether each view of an image is standardised (the published design), or each scale of it, so that none
-        outshines the others.
+        outshines the others and how strong they are is forgotten.
     padding : {"zeros", "reflect"}, default="reflect"
         What lies outside a signal's ends: zeros (the published design), or the signal mirrored; then an offset leaves
         no trace.
@@ -221,7 +221,7 @@ class MAEPretrainer(NetworkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMi
         *,
         cwt_scales: int | Sequence[float] | str = "auto",
         diff_orders: Sequence[int] = (0, 1, 2),
-        standardize: bool | str = "row",
+        standardize: bool | str = True,
         padding: str = "reflect",
         signal_len: int | None = None,
         patch_size: str | tuple[int, int] = "auto",
@@ -441,23 +441,25 @@ class MAEPretrainer(NetworkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMi
             If the file is truncated or not one of these.
         """
         state, metadata = read_safetensors(path, kind="mae")
-        model = build_from(CWT_MAE_RoPE, metadata, path).eval()
         thresholds = state.pop("thresholds", None)
-        load_matching(model, state, path)
+        stored = metadata["settings"]
+        model = restore(lambda: CWT_MAE_RoPE(**stored), stored, state, path)
         settings = model.settings
         description = metadata.get("estimator", {"params": {}, "fitted": {"input_shape_": [settings["signal_len"]]}})
         shared = set(cls._parameter_constraints) & set(settings)
-        pretrainer = cls(
-            **{
-                **{name: settings[name] for name in shared},
-                "signal_len": settings["signal_len"] if settings.get("resample") else None,
-                "pooling": "mean",
-                "patch_size": (settings["patch_size_freq"], settings["patch_size_time"]),
-                **params_of(description),
-            }
-        )
-        restore_fitted(pretrainer, {"fitted": {"seed_": 0, "n_features_in_": settings["signal_len"]}})
-        restore_fitted(pretrainer, description)
+        with damaged_description(path):
+            pretrainer = cls(
+                **{
+                    **{name: settings[name] for name in shared},
+                    "signal_len": settings["signal_len"] if settings.get("resample") else None,
+                    "pooling": "mean",
+                    "patch_size": (settings["patch_size_freq"], settings["patch_size_time"]),
+                    **params_of(description),
+                }
+            )
+            restore_fitted(pretrainer, {"fitted": {"seed_": 0, "n_features_in_": settings["signal_len"]}})
+            restore_fitted(pretrainer, description)
+            pretrainer._validate_params()
         pretrainer.model_, pretrainer.thresholds_ = model, thresholds
         return pretrainer
 

@@ -48,12 +48,12 @@ def scale_grid(cwt_scales: int | Sequence[float]) -> Tensor:
     if isinstance(cwt_scales, Integral):
         if cwt_scales < 1:
             raise ValueError(f"cwt_scales={cwt_scales}: the number of scales must be at least 1.")
-        return torch.arange(int(cwt_scales), dtype=torch.float64) + 0.1
+        return torch.arange(int(cwt_scales), dtype=torch.float64, device="cpu") + 0.1
     try:
         values = [float(scale) for scale in cast(Sequence[float], cwt_scales)]
     except (TypeError, ValueError) as error:
         raise ValueError(f"cwt_scales={cwt_scales!r}: give a whole number or a sequence of numbers.") from error
-    scales = torch.as_tensor(values, dtype=torch.float64)
+    scales = torch.tensor(values, dtype=torch.float64, device="cpu")
     if scales.numel() == 0 or not bool(torch.isfinite(scales).all()) or bool((scales <= 0).any()):
         raise ValueError(f"cwt_scales={cwt_scales!r}: give one or more scales, all positive and finite, in samples.")
     if bool((scales.diff() <= 0).any()):

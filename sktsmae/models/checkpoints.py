@@ -18,7 +18,10 @@ from torch import Tensor, nn
 FORMAT = "sktsmae"
 FORMAT_VERSION = 1
 
-Model = TypeVar("Model")
+Model = TypeVar("Model", bound=nn.Module)
+
+# Settings that say how often something is built, each with weights of its own; and the most that another may be.
+_REPEATED, _LARGEST_SETTING = {"depth", "decoder_depth", "num_res_blocks"}, 10**7
 
 # Names in the reference implementation's files, and here. The first pattern that matches decides.
 _RENAMED = [
@@ -232,47 +235,54 @@ def load_matching(model: nn.Module, state: Mapping[str, Tensor], source: object)
     ValueError
         If a tensor is missing, left over or of another shape; it is named.
     """
-    own = model.state_dict()
-    problems = [f"{name} is missing" for name in own if name not in state]
-    problems += [f"{name} is unknown" for name in state if name not in own]
-    problems += [
-        f"{name} is {tuple(state[name].shape)} in the file and {tuple(own[name].shape)} by the settings"
-        for name in own
-        if name in state and state[name].shape != own[name].shape
-    ]
-    if problems:
-        more = f" and {len(problems) - 5} more" if len(problems) > 5 else ""
-        raise ValueError(f"{source}: the weights do not fit the settings: {'; '.join(problems[:5])}{more}.")
+    _require_matching(model, state, source)
     model.load_state_dict(dict(state))
 
 
-def build_from(model: Callable[..., Model], metadata: Mapping[str, Any], source: object) -> Model:
-    """Build what a file's settings describe.
+def restore(
+    build: Callable[[], Model], settings: Mapping[str, Any], state: Mapping[str, Tensor], source: object
+) -> Model:
+    """Build what a file describes, and load its weights; nothing large is allocated before they are known to fit.
 
     Parameters
     ----------
-    model : callable
-        Takes the settings.
-    metadata : mapping
-        Holds them under ``"settings"``.
+    build : callable
+        Builds the module from the settings.
+    settings : mapping
+        The settings, whatever the file holds under their names.
+    state : mapping of str to Tensor
+        The weights.
     source : object
         What an error calls the file.
 
     Returns
     -------
-    object
-        What `model` returns.
+    nn.Module
+        The module, in evaluation mode.
 
     Raises
     ------
     ValueError
-        If there are none, or they are not `model`'s.
+        If the settings are not ones that can be built, or a tensor does not fit; it is named.
     """
+    for name, value in settings.items():
+        if name in _REPEATED and value is not None and not (isinstance(value, int) and value <= len(state)):
+            raise ValueError(f"{source}: its settings are damaged ({name}={value!r}, and {len(state)} tensors).")
+        if isinstance(value, int) and value > _LARGEST_SETTING:
+            raise ValueError(f"{source}: its settings are damaged ({name}={value!r}).")
     try:
-        with torch.random.fork_rng(devices=[]):  # the weights drawn here are about to be replaced
-            return model(**metadata["settings"])
-    except (KeyError, TypeError, ValueError) as error:
+        # The weights drawn here are about to be replaced.
+        with torch.random.fork_rng(devices=[]), torch.device("meta"):
+            planned = build()
+        _require_matching(planned, state, source)
+        with torch.random.fork_rng(devices=[]):
+            model = build()
+    except _MismatchError:
+        raise
+    except Exception as error:  # numbers and texts in the places of others can raise anything
         raise ValueError(f"{source}: its settings are damaged ({error}).") from error
+    model.load_state_dict(dict(state))
+    return model.eval()
 
 
 def plain(value: Any) -> Any:
@@ -291,6 +301,24 @@ def plain(value: Any) -> Any:
     if hasattr(value, "tolist"):
         return value.tolist()
     return [plain(member) for member in value] if isinstance(value, (tuple, list, range)) else value
+
+
+class _MismatchError(ValueError):
+    """Weights that do not fit."""
+
+
+def _require_matching(model: nn.Module, state: Mapping[str, Tensor], source: object) -> None:
+    own = model.state_dict()
+    problems = [f"{name} is missing" for name in own if name not in state]
+    problems += [f"{name} is unknown" for name in state if name not in own]
+    problems += [
+        f"{name} is {tuple(state[name].shape)} in the file and {tuple(own[name].shape)} by the settings"
+        for name in own
+        if name in state and state[name].shape != own[name].shape
+    ]
+    if problems:
+        more = f" and {len(problems) - 5} more" if len(problems) > 5 else ""
+        raise _MismatchError(f"{source}: the weights do not fit the settings: {'; '.join(problems[:5])}{more}.")
 
 
 def _convert_head(state: dict[str, Tensor]) -> dict[str, Tensor]:

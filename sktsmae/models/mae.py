@@ -13,7 +13,7 @@ from ..functional.losses import instance_loss, masked_patch_loss, waveform_loss
 from ..functional.masking import mixed_noise, num_kept, random_masking, take_tokens
 from ..functional.patches import patch_validity
 from ..functional.wavelets import DIFF_ORDERS, unit_amplitude
-from .checkpoints import build_from, load_matching, plain, read_reference, read_safetensors, write_safetensors
+from .checkpoints import load_matching, plain, read_reference, read_safetensors, restore, write_safetensors
 from .decoder import Decoder
 from .encoder import Rope, build_encoder, init_weights
 
@@ -356,9 +356,8 @@ def load_mae(path: str | os.PathLike[str]) -> CWT_MAE_RoPE:
     """
     state, metadata = read_safetensors(path, kind="mae")
     state.pop("thresholds", None)  # a pretrainer's, of no use to the network
-    model = build_from(CWT_MAE_RoPE, metadata, path)
-    load_matching(model, state, path)
-    return model.eval()
+    settings = metadata["settings"]
+    return restore(lambda: CWT_MAE_RoPE(**settings), settings, state, path)
 
 
 def load_reference_mae(path: str | os.PathLike[str], **settings: Any) -> CWT_MAE_RoPE:

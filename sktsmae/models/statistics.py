@@ -88,7 +88,7 @@ class WaveletStatistics(nn.Module):
             scales = small + log_scale_grid(9, small[-1], max(length / 10, 1.5 * small[-1]))[1:]
         else:
             scales = (scale_grid(cwt_scales) * factor).tolist()
-        self.scales = torch.tensor(scales, dtype=torch.float64) / factor
+        self.scales = torch.tensor(scales, dtype=torch.float64, device="cpu") / factor
         self.scalogram = Scalogram(scales, diff_orders, standardize=False, padding="reflect", resample_to=length)
         self.diff_orders = self.scalogram.diff_orders
         num_rows = self.scalogram.num_views * len(self.scales)
@@ -210,10 +210,10 @@ class WaveletStatistics(nn.Module):
 
 def _draw_sums(num_rows: int) -> tuple[Tensor, Tensor]:
     """Return which rows are summed, (3, K), and their signs; the first is positive, and no two sums are the same."""
-    generator = torch.Generator().manual_seed(0)
+    generator = torch.Generator("cpu").manual_seed(0)
     num_sums = _SUMS_PER_ROW * num_rows
-    summands = torch.rand(num_rows, num_sums, generator=generator).argsort(0)[:_SUMMANDS].sort(0).values
-    signs = 2 * torch.randint(2, summands.shape, generator=generator) - 1
+    summands = torch.rand(num_rows, num_sums, generator=generator, device="cpu").argsort(0)[:_SUMMANDS].sort(0).values
+    signs = 2 * torch.randint(2, summands.shape, generator=generator, device="cpu") - 1
     signs[0] = 1
     summands, signs = torch.cat((summands, signs)).unique(dim=1).chunk(2)
     return summands, signs.float()

@@ -1,9 +1,9 @@
 """What each part of the frozen features is worth: parts on and off, on training folds of the development sets.
 
 ``python tests/benchmarks/ablation.py DATA [--signals N]``: for three seeds, which shuffle the folds and seed what is
-trained, the accuracy of a ridge classifier on the features in four folds of the training split, the mean over the
-16 sets of `accuracy.DEVELOPMENT`. Encoders are pre-trained here on N synthetic signals, once over, so that all have had
-same. Prints a Markdown table; its last result is in ``ablation.md`` beside it.
+trained, the accuracy of a ridge classifier on the features in four folds of the training split, the mean over the 16
+sets of `accuracy.DEVELOPMENT` and over the larger ones. Encoders are pre-trained here on N synthetic signals, once
+over, so that all have had the same. Prints a Markdown table; its last result is in ``ablation.md`` beside it.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from typing import Any
 import numpy as np
 from accuracy import DEVELOPMENT, load
 from sklearn.linear_model import RidgeClassifierCV
-from sklearn.model_selection import StratifiedKFold, cross_val_score
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sktsmae import CWTTransformer, MAEPretrainer
 from sktsmae.commands.pretrain import RECIPE, SIGNAL_LEN
-from sktsmae.datasets import make_signals
+from sktsmae.datasets import load_sparwatch, make_signals
 
 SEEDS = range(3)
 # Which columns of the statistics stay, by their names.
@@ -58,18 +58,25 @@ READOUTS: dict[str, dict[str, Any]] = {
     "the last layer, mean of the tokens (published)": {"readout_layers": None, "pooling": "mean"},
 }
 
+# Own training, where amplitudes tell classes apart.
+OWN: dict[str, dict[str, Any]] = {
+    "images standardised by view (default)": {},
+    "images standardised by row": {"standardize": "row"},
+}
+
 Features = Callable[[np.ndarray], np.ndarray]
 
 
-def score(features: Features, folder: Path, seed: int) -> float:
-    """Return the mean accuracy over the development sets."""
-    accuracies = []
+def score(features: Features, folder: Path, seed: int) -> tuple[float, ...]:
+    """Return the mean accuracies over the development sets, and over those of 150 signals and more."""
+    accuracies, sizes = [], []
     for name in DEVELOPMENT:
         X, y, _, _ = load(folder, name)
         model = make_pipeline(StandardScaler(), RidgeClassifierCV(alphas=np.logspace(-3, 3, 10)))
         folds = StratifiedKFold(4, shuffle=True, random_state=seed)
         accuracies.append(cross_val_score(model, features(X), y, cv=folds).mean())
-    return float(np.mean(accuracies))
+        sizes.append(len(X))
+    return float(np.mean(accuracies)), float(np.mean(np.array(accuracies)[np.array(sizes) >= 150]))
 
 
 def statistics_with(keep: Callable[[str], bool]) -> Features:
@@ -93,9 +100,21 @@ def statistics_of(params: dict[str, Any], standardised: bool) -> Features:
     return features
 
 
-def report(name: str, scores: list[float]) -> None:
+def score_own(params: dict[str, Any], seed: int) -> float:
+    """Return the accuracy on persons left out of a ridge classifier on features of an encoder of SPARwatch itself."""
+    bunch = load_sparwatch()
+    features = MAEPretrainer(max_epochs=15, random_state=seed, **params).fit_transform(bunch.data)
+    model = make_pipeline(StandardScaler(), RidgeClassifierCV(alphas=np.logspace(-1, 5, 13)))
+    folds = (StratifiedGroupKFold(4, shuffle=True, random_state=shuffle) for shuffle in range(3))
+    return float(
+        np.mean([cross_val_score(model, features, bunch.target, groups=bunch.groups, cv=fold) for fold in folds])
+    )
+
+
+def report(name: str, scores: list[tuple[float, ...]]) -> None:
     """Print a row of the table."""
-    print(f"|{name}|{np.mean(scores):.4f}|{np.std(scores, ddof=1):.4f}|", flush=True)
+    cells = [f"{np.mean(column):.4f}|{np.std(column, ddof=1):.4f}" for column in zip(*scores, strict=True)]
+    print("|".join(["", name, *cells, ""]), flush=True)
 
 
 def main() -> None:
@@ -105,12 +124,13 @@ def main() -> None:
     parser.add_argument("--signals", type=int, default=12_800)
     options = parser.parse_args()
     warnings.filterwarnings("ignore", message="The least populated class")
-    print("|features|accuracy|standard deviation over seeds|\n|---|---:|---:|")
+    print("|features|16 sets|deviation over seeds|9 sets of 150 signals and more|deviation over seeds|")
+    print("|---|---:|---:|---:|---:|")
     for name, keep in STATISTICS.items():
         report(name, [score(statistics_with(keep), options.data, seed) for seed in SEEDS])
     for name, (params, standardised) in TRANSFORMERS.items():
         report(name, [score(statistics_of(params, standardised), options.data, seed) for seed in SEEDS])
-    read_out: dict[str, list[float]] = {name: [] for name in READOUTS}
+    read_out: dict[str, list[tuple[float, ...]]] = {name: [] for name in READOUTS}
     for name, changes in ENCODERS.items():
         scores = []
         for seed in SEEDS:
@@ -127,6 +147,9 @@ def main() -> None:
         report(name, scores)
     shipped = MAEPretrainer.from_pretrained()
     report("the shipped encoder", [score(shipped.transform, options.data, seed) for seed in SEEDS])
+    print("\n|own training on SPARwatch|accuracy|deviation over seeds|\n|---|---:|---:|")
+    for name, params in OWN.items():
+        report(name, [(score_own(params, seed),) for seed in SEEDS])
 
 
 if __name__ == "__main__":

@@ -54,7 +54,7 @@ def load(folder: Path, name: str) -> tuple[np.ndarray, ...]:
 
 def models(minirocket: bool) -> dict[str, BaseEstimator]:
     """Return what is compared, unfitted."""
-    ridge = RidgeClassifierCV(alphas=np.logspace(-3, 3, 10))
+    ridge = RidgeClassifierCV(alphas=np.logspace(-1, 5, 13))
     statistics = CWTTransformer(output="statistics")
     encoder = FrozenEstimator(MAEPretrainer.from_pretrained())
     compared = {

@@ -57,7 +57,7 @@ def measure(folder: Path, name: str, seeds: int) -> Iterator[list[float]]:
         scores = []
         for seed in range(1 if k is None else seeds):
             rows = draw(y_train, k, seed)
-            ridge = make_pipeline(StandardScaler(), RidgeClassifierCV(alphas=np.logspace(-3, 3, 10)))
+            ridge = make_pipeline(StandardScaler(), RidgeClassifierCV(alphas=np.logspace(-1, 5, 13)))
             runs = [
                 (MAEClassifier(random_state=seed), X_train, X_test),
                 *((ridge, train, test) for train, test in embeddings),

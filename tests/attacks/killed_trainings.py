@@ -1,0 +1,109 @@
+"""Trainings that are killed at random moments: each goes on, and ends with the weights of the undisturbed one.
+
+``python tests/attacks/killed_trainings.py [--kills N] [--seed S]`` trains once undisturbed, and then a pretrainer and a
+classifier in processes that are killed (SIGKILL) N times in all, every third time while a checkpoint is being written,
+and started again each time. Prints a Markdown table, and fails if a weight or a loss differs by a bit.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from sktsmae import MAEClassifier, MAEPretrainer
+from sktsmae.datasets import load_sparwatch
+
+SMALL = {"cwt_scales": 16, "patch_size": (4, 25), "embed_dim": 64, "depth": 2, "num_heads": 2, "max_epochs": 40}
+
+
+def train(kind: str, folder: Path | None) -> str:
+    """Train, and return a digest of weights, losses and the epoch that it stopped in."""
+    torch.set_num_threads(1)
+    bunch = load_sparwatch()
+    X, y = bunch.data[::8, 0], bunch.target[::8]
+    common = {"random_state": 0, "device": "cpu", "checkpoint_dir": folder, "early_stopping": True}
+    estimator: MAEPretrainer | MAEClassifier = MAEPretrainer(**SMALL, **common, validation_fraction=0.2)
+    if kind == "classifier":
+        pretrainer = MAEPretrainer(**{**SMALL, "max_epochs": 10})
+        estimator = MAEClassifier(
+            pretrainer=pretrainer,
+            finetune="full",
+            max_epochs=25,
+            n_iter_no_change=20,
+            validation_fraction=0.3,
+            **common,
+        )
+    estimator.fit(X, y)
+    digest = hashlib.sha256()
+    for weights in estimator.model_.state_dict().values():
+        digest.update(weights.numpy().tobytes())
+    digest.update(repr([(row["train_loss"], row["valid_loss"]) for row in estimator.history_]).encode())
+    return digest.hexdigest()
+
+
+def start(kind: str, folder: Path) -> subprocess.Popen[str]:
+    """Start a training in a process of its own."""
+    return subprocess.Popen([sys.executable, __file__, "--train", kind, str(folder)], stdout=subprocess.PIPE, text=True)
+
+
+def kill(process: subprocess.Popen[str], folder: Path, while_writing: bool, rng: np.random.Generator) -> bool:
+    """Kill a training some epochs from now; return whether it was in the middle of writing."""
+    done = set(folder.rglob("epoch-*.pt"))
+    # At least an epoch further than the last time, so that it gets to its end.
+    while process.poll() is None and set(folder.rglob("epoch-*.pt")) <= done:
+        time.sleep(0.001)
+    until = time.monotonic() + rng.uniform(0, 0.3)
+    while process.poll() is None and time.monotonic() < until:
+        time.sleep(0.001)
+    while while_writing and process.poll() is None and not any(folder.rglob("*.partial")):
+        time.sleep(0.0002)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    return any(folder.rglob("*.partial"))
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--kills", type=int, default=25)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--train", nargs=2, metavar=("KIND", "FOLDER"), help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.train:
+        print(train(options.train[0], Path(options.train[1])))
+        return
+    rng = np.random.default_rng(options.seed)
+    failed = False
+    print("|training|killed|of these while writing|equal to the undisturbed one|seconds|\n|---|---:|---:|---|---:|")
+    for kind, kills in (("pretrainer", options.kills // 2), ("classifier", options.kills - options.kills // 2)):
+        begin = time.monotonic()
+        expected = train(kind, None)
+        killed, writing, equal = 0, 0, True
+        while killed < kills:
+            with tempfile.TemporaryDirectory() as folder:
+                process = start(kind, Path(folder))
+                while killed < kills:
+                    while_writing = kill(process, Path(folder), killed % 3 == 2, rng)
+                    if process.returncode != -signal.SIGKILL:
+                        break  # it had come to its end
+                    killed, writing = killed + 1, writing + while_writing
+                    process = start(kind, Path(folder))
+                equal &= process.communicate()[0].strip() == expected
+        print(f"|{kind}|{killed}|{writing}|{'yes' if equal else 'NO'}|{time.monotonic() - begin:.0f}|", flush=True)
+        failed |= not equal
+    sys.exit(failed)
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    main()
