@@ -115,7 +115,7 @@ def read_signals(path: Path) -> np.ndarray:
             raise ValueError(f"{path}: a folder without .npy files; give one with some, or a file.")
         parts = [np.atleast_2d(_read_npy(file)) for file in files]
         length = parts[0].shape[-1]
-        copies = [torch.from_numpy(np.array(part, dtype=np.float32)) for part in parts]
+        copies = [torch.from_numpy(np.array(part, dtype=np.float64)) for part in parts]
         return np.concatenate([resample(part, length).numpy() for part in copies])
     if path.suffix == ".npy":
         return _read_npy(path)

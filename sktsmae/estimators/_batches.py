@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
@@ -46,9 +46,9 @@ def spread_rows(count: int, most: int) -> np.ndarray:
     Returns
     -------
     ndarray of int of shape (min(count, most),)
-        Increasing places, the first and the last among them.
+        Increasing places, the first and, of two or more, the last among them.
     """
-    return np.unique(np.linspace(0, count - 1, min(count, most)).astype(int))
+    return np.linspace(0, count - 1, min(count, most)).astype(int)
 
 
 class CentredSignals:
@@ -58,11 +58,11 @@ class CentredSignals:
     ----------
     X : ndarray of shape (n, T) or (n, M, T)
         Signals.
-    offset : ndarray of shape () or (M,), float64
-        What is subtracted from each channel.
+    offset : ndarray of shape () or (M,), float64, or None
+        What is subtracted from each channel; None for each signal's own mean.
     """
 
-    def __init__(self, X: np.ndarray, offset: np.ndarray) -> None:
+    def __init__(self, X: np.ndarray, offset: np.ndarray | None) -> None:
         self.X = X
         self.offset = offset
         self.shape, self.ndim, self.dtype = X.shape, X.ndim, np.dtype(np.float64)
@@ -71,7 +71,9 @@ class CentredSignals:
         return len(self.X)
 
     def __getitem__(self, index: Any) -> np.ndarray:
-        centred: np.ndarray = np.asarray(self.X[index], dtype=np.float64) - self.offset[..., None]
+        signals = np.asarray(self.X[index], dtype=np.float64)
+        offset = signals.mean(-1) if self.offset is None else self.offset
+        centred: np.ndarray = signals - offset[..., None]
         return centred
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
@@ -148,7 +150,7 @@ def map_batches(
     Parameters
     ----------
     function : callable
-        Maps samples (b, ...) on `device` to a tensor (b, ...), each alone.
+        Maps samples (b, ...) on `device` to a tensor (b, ...).
     X : ndarray of shape (n, ...)
         Samples.
     batch_size : int
@@ -171,25 +173,25 @@ def map_batches(
     count = len(X) if rows is None else len(rows)
     size, start = min(batch_size, count), 0
     out: Any = None
-    while start < count:
-        part = slice(start, start + size)
-        try:
-            # The first batch makes what is returned, and that is to be freed like any other array.
-            with reused_memory(device) if out is not None else nullcontext():
+    with ExitStack() as stack:
+        while start < count:
+            part = slice(start, start + size)
+            try:
                 batch = load_batch(X, part if rows is None else rows[part]).to(device)
                 result: np.ndarray = function(batch).cpu().numpy()
-        except (MemoryError, RuntimeError) as error:
-            if size == 1 or not _is_out_of_memory(error):
-                raise
-            size //= 2
-            warnings.warn(f"out of memory: going on by batches of {size}.", UserWarning, stacklevel=3)
-            continue
-        if len(result) == count:
-            return result
-        if out is None:
-            out = np.empty((count, *result.shape[1:]), dtype=result.dtype)
-        out[part] = result
-        start += size
+            except (MemoryError, RuntimeError) as error:
+                if size == 1 or not _is_out_of_memory(error):
+                    raise
+                size //= 2
+                warnings.warn(f"out of memory: going on by batches of {size}.", UserWarning, stacklevel=3)
+                continue
+            if len(result) == count:
+                return result
+            if out is None:
+                out = np.empty((count, *result.shape[1:]), dtype=result.dtype)
+                stack.enter_context(reused_memory(device))  # after `out`, so that it is freed like any other array
+            out[part] = result
+            start += size
     return out
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
+import zipfile
 import zlib
 from collections.abc import Iterable
 from numbers import Integral
@@ -12,7 +13,7 @@ from typing import Any
 
 import torch
 from sklearn.base import BaseEstimator
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..models.checkpoints import plain
 from ._batches import SignalDataset, load_batch, spread_rows
@@ -51,7 +52,7 @@ def checkpoint_folder(estimator: BaseEstimator) -> Path | None:
     return Path(estimator.checkpoint_dir)
 
 
-def describe_training(estimator: BaseEstimator, dataset: SignalDataset, module: nn.Module) -> dict[str, str]:
+def describe_training(estimator: BaseEstimator, dataset: SignalDataset) -> dict[str, str]:
     """Describe what a training's result depends on.
 
     Parameters
@@ -60,8 +61,6 @@ def describe_training(estimator: BaseEstimator, dataset: SignalDataset, module: 
         Its parameters.
     dataset : SignalDataset
         The samples, of which some stand for all, and their targets.
-    module : nn.Module
-        What is about to be trained.
 
     Returns
     -------
@@ -69,7 +68,7 @@ def describe_training(estimator: BaseEstimator, dataset: SignalDataset, module: 
         Names and values.
     """
     params = {
-        name: type(value).__name__ if isinstance(value, BaseEstimator) else repr(plain(value))
+        name: type(value).__name__ if isinstance(value, BaseEstimator) else repr(plain(value))  # described below
         for name, value in estimator.get_params().items()
         if name.split("__")[-1] not in _FREE
     }
@@ -78,7 +77,7 @@ def describe_training(estimator: BaseEstimator, dataset: SignalDataset, module: 
         **params,
         "the shape of X": str((len(dataset), *dataset.X.shape[1:])),
         "the values of X and y": _checksum([some, *dataset.targets]),
-        "the weights at the start": _checksum(module.state_dict().values()),
+        "the network at the start": _describe(_starting_network(estimator)),
     }
 
 
@@ -137,6 +136,9 @@ def read_checkpoint(folder: Path, description: dict[str, str]) -> dict[str, Any]
     folder.mkdir(parents=True, exist_ok=True)
     for path in _newest_first(folder):
         try:
+            with zipfile.ZipFile(path) as archive:  # torch does not look at the checksums that it writes
+                if (member := archive.testzip()) is not None:
+                    raise ValueError(f"{member} is damaged")
             state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
             stored = state["description"]
         except Exception as error:  # a damaged file can raise anything
@@ -156,6 +158,19 @@ def read_checkpoint(folder: Path, description: dict[str, str]) -> dict[str, Any]
             )
         return state
     return None
+
+
+def _starting_network(estimator: BaseEstimator) -> Any:
+    """Return the network that a training begins with; None if it draws its weights by its seed."""
+    if hasattr(estimator, "pretrainer_"):
+        return estimator.pretrainer_.model_
+    return getattr(estimator, "model_", None) if getattr(estimator, "warm_start", False) else None
+
+
+def _describe(network: Any) -> str:
+    if network is None:
+        return "drawn by the seed"
+    return f"{_checksum(network.state_dict().values())} and of the settings {network.settings}"
 
 
 def _checksum(tensors: Iterable[Tensor]) -> str:

@@ -10,7 +10,7 @@ import torch
 from sklearn.base import BaseEstimator
 from torch import Tensor
 
-from ..functional.wavelets import log_scale_grid, scale_grid
+from ..functional.wavelets import log_scale_grid, scale_grid, view_orders
 from ..models import Encoder
 from ._batches import map_batches
 
@@ -43,7 +43,7 @@ def mae_settings(pretrainer: BaseEstimator, X: np.ndarray) -> dict[str, Any]:
             raise ValueError(
                 f"signal_len={signal_len}, but X is a spectrogram, which is not resampled; give signal_len=None."
             )
-        require_views(X, len(diff_orders))
+        require_views(X, len(view_orders(diff_orders)))
         cwt_scales = X.shape[2]
     num_scales = len(scale_grid(cwt_scales))
     patch_size = pretrainer.patch_size
@@ -125,9 +125,9 @@ def require_same_settings(old: dict[str, Any], new: dict[str, Any]) -> None:
     Raises
     ------
     ValueError
-        If they differ in more than the masks, the share that is decoded and the weights of the losses; they are named.
+        If they differ in more than the masks, the share that is decoded and the weight of a loss; they are named.
     """
-    free = {"mask_ratio", "time_loss_weight", "instance_loss_weight", "decode_ratio", "masking"}
+    free = {"mask_ratio", "time_loss_weight", "decode_ratio", "masking"}
     changed = [f"{name} was {old[name]!r} and is {new[name]!r}" for name in new if old[name] != new[name]]
     if any(change.split()[0] not in free for change in changed):
         raise ValueError(f"warm_start=True, but the network differs: {'; '.join(changed)}. Give warm_start=False.")

@@ -145,9 +145,10 @@ class Net(NeuralNet):
         with fixed:
             super().run_single_epoch(iterator, training, prefix, step_fn, **fit_params)
         if training and not all(bool(torch.isfinite(weights).all()) for weights in self.module_.parameters()):
+            clipped = "_clip" in dict(self.callbacks_)
             raise FloatingPointError(
-                f"training diverged in epoch {len(self.history)}: weights are no longer finite. Lower lr={self.lr:g}, "
-                "or set gradient_clip to 1 or less."
+                f"training diverged in epoch {len(self.history)}: weights are no longer finite. Lower lr={self.lr:g}"
+                f"{'.' if clipped else ', or set gradient_clip.'}"
             )
 
     def release(self) -> None:
@@ -339,7 +340,7 @@ def train(
     checkpoints = None
     folder = checkpoint_folder(estimator)
     if folder is not None:
-        checkpoints = Checkpoints(folder, describe_training(estimator, dataset, module))
+        checkpoints = Checkpoints(folder, describe_training(estimator, dataset))
         callbacks.append(("_checkpoints", checkpoints))
     own = copy.deepcopy(estimator.callbacks or [])
     net = Net(

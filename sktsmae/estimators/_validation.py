@@ -48,7 +48,7 @@ def check_signals(estimator: BaseEstimator, X: Any, *, reset: bool, min_samples:
     -------
     ndarray of shape (n, T), (n, M, T) or (n, M * V, S, T)
         The array as it came, copied only where it was no array; one channel has no axis of its own. Or, where its level
-        is over 1,000 times what it varies by, `CentredSignals`.
+        is over 1,000 times what it varies by or makes no difference, `CentredSignals`.
 
     Raises
     ------
@@ -94,28 +94,42 @@ def check_signals(estimator: BaseEstimator, X: Any, *, reset: bool, min_samples:
         estimator.input_shape_ = checked.shape[1:]
     elif estimator.input_shape_ != checked.shape[1:] and not any_size:
         raise ValueError(_size_message(name, estimator.input_shape_, checked.shape[1:]))
-    return checked if checked.ndim == 4 else _centred(estimator, checked, reset, any_size)
-
-
-def _centred(estimator: BaseEstimator, X: np.ndarray, reset: bool, any_size: bool) -> Any:
-    """Return X less an offset of each channel, if its level is so large that float32 would lose what varies."""
-    some = np.asarray(X[spread_rows(len(X), 256)], dtype=np.float64)
-    levels, spread = some.mean(-1), np.median(some.std(-1), axis=0)
-    if reset or any_size:
-        level = np.median(levels, axis=0)
-        offset = np.where((np.abs(level) > MOST_LEVEL * spread) & (spread > 0), level, 0.0)
-    else:
-        offset = np.asarray(getattr(estimator, "offset_", 0.0))
+    if checked.ndim < 4:
+        return _centred(estimator, checked, reset)
     if reset:
-        estimator.offset_ = offset
-    if ((np.median(np.abs(levels - offset), axis=0) > MOST_LEVEL * spread) & (spread > 0)).any():
+        estimator.offset_ = np.zeros(())
+    return checked
+
+
+def _centred(estimator: BaseEstimator, X: np.ndarray, reset: bool) -> Any:
+    """Return X less an offset, if its level is so large that float32 would lose what varies; set `offset_` in `fit`."""
+    if getattr(estimator, "_forgets_level", False):
+        if reset:
+            estimator.offset_ = np.zeros(X.shape[1:-1])
+        return CentredSignals(X, None)
+    if reset:
+        estimator.offset_ = _large_levels(X)
+    offset = getattr(estimator, "offset_", np.zeros(()))
+    return CentredSignals(X, offset) if offset.any() else X
+
+
+def _large_levels(X: np.ndarray) -> np.ndarray:
+    """Return the level of each channel where it is over 1,000 times what signals vary by; 0 elsewhere."""
+    some = np.asarray(X[spread_rows(len(X), max(1, min(256, 2**22 // X[0].size)))], dtype=np.float64)
+    deviations = some.std(-1)  # (n, ...)
+    spread = np.array([np.median(own[own > 0]) if own.any() else np.inf for own in np.atleast_2d(deviations.T)])
+    spread = spread.reshape(X.shape[1:-1])
+    levels = some.mean(-1)
+    level = np.median(levels, axis=0)
+    offset = np.where(np.abs(level) > MOST_LEVEL * spread, level, 0.0)
+    if (np.median(np.abs(levels - offset), axis=0) > MOST_LEVEL * spread).any():
         warnings.warn(
             f"the levels of the signals in X differ by more than {MOST_LEVEL} times what a signal varies by; float32 "
             "keeps few digits of that. Subtract from each signal its own mean.",
             UserWarning,
-            stacklevel=3,
+            stacklevel=5,
         )
-    return CentredSignals(X, offset) if offset.any() else X
+    return offset
 
 
 def resolve_device(device: str | torch.device, fitted: bool = False) -> torch.device:

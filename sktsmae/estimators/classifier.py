@@ -307,6 +307,8 @@ class MAEClassifier(NetworkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMi
         ------
         ValueError
             If a parameter, X or y is impossible; the message names it, and the estimator is left as it was.
+        FloatingPointError
+            If training diverges; the estimator is left as it was, and so are earlier checkpoints.
         """
         with unchanged_on_error(self):
             self._validate_params()
@@ -445,8 +447,9 @@ class MAEClassifier(NetworkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMi
             classifier.classes_ = np.array(classes["values"], dtype=classes["dtype"])
             classifier._settings = metadata["settings"]
             classifier._head, classifier._readout = metadata["head"], metadata["readout"]
-            head_settings = dict(classifier._head or {})
-        restore(classifier._build_members, {**classifier._settings, **head_settings}, state, path)
+            head = classifier._head or {}
+            repeated = {"num_res_blocks": head["num_res_blocks"]} if head.get("head") == "mlp" else {}
+        restore(classifier._build_members, {**classifier._settings, **repeated}, state, path)
         return classifier
 
     @property

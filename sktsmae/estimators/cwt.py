@@ -51,7 +51,7 @@ class CWTTransformer(NetworkMixin, TransformerMixin, BaseEstimator):
         are always of mirrored signals.
     output : {"image", "flat", "statistics"}, default="image"
         Images (n, M * V, S, T); or the same as one row of M * V * S * T columns; or, for tabular models, 28 statistics
-        of each channel, of each of its views and scales, and of twice as many sums of three of these: the share of the
+        of each channel, of each of its views and scales, and of K <= 2 V S sums of three of these: the share of the
         time above four thresholds, in the whole signal and in each quarter, and the longest run above and below each.
         The thresholds are quantiles over the signals seen in `fit`.
     batch_size : int, default=256
@@ -61,7 +61,7 @@ class CWTTransformer(NetworkMixin, TransformerMixin, BaseEstimator):
 
     Attributes
     ----------
-    thresholds_ : ndarray of shape (M, 1 + 3 * V * S, 4), float32
+    thresholds_ : ndarray of shape (M, 1 + V * S + K, 4), float32
         Thresholds of each channel: the signal's, those of its views and scales, and those of their sums; only with
         ``output="statistics"``.
     scales_ : ndarray of shape (S,), float64
@@ -178,7 +178,7 @@ class CWTTransformer(NetworkMixin, TransformerMixin, BaseEstimator):
 
         Returns
         -------
-        ndarray of shape (n, M * V, S, T), (n, M * V * S * T) or (n, M * (1 + 3 * V * S) * 28), float32
+        ndarray of shape (n, M * V, S, T), (n, M * V * S * T) or (n, M * (1 + V * S + K) * 28), float32
             By `output`: images, images as rows, or statistics.
         """
         check_is_fitted(self)
@@ -214,6 +214,10 @@ class CWTTransformer(NetworkMixin, TransformerMixin, BaseEstimator):
             rows = [f"d{order}_s{scale:g}" for order in features.diff_orders for scale in self.scales_]
             names = [f"{row}_t{time}" for row in rows for time in range(self.n_timepoints_)]
         return np.array([f"ch{channel}_{name}" for channel in range(self.n_channels_) for name in names], dtype=object)
+
+    @property
+    def _forgets_level(self) -> bool:
+        return self.padding == "reflect" and self.output != "statistics"
 
     def _networks(self) -> list[nn.Module]:
         return [self._features] if hasattr(self, "_features") else []

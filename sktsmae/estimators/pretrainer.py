@@ -166,7 +166,8 @@ class MAEPretrainer(NetworkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMi
         Shape of one sample in `fit`.
     offset_ : ndarray of shape () or (M,), float64
         What is subtracted from each channel before it becomes float32: its level in `fit`, if that is over 1,000 times
-        what signals vary by; 0 otherwise.
+        what signals vary by; 0 otherwise. With ``padding="reflect"`` it is each signal's own mean, of which no trace
+        would be left, and this is 0.
 
     See Also
     --------
@@ -312,6 +313,8 @@ class MAEPretrainer(NetworkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMi
         ------
         ValueError
             If a parameter or X is impossible; the message names it, and the estimator is left as it was.
+        FloatingPointError
+            If training diverges; the estimator is left as it was, and so are earlier checkpoints.
         """
         with unchanged_on_error(self):
             self._validate_params()
@@ -460,6 +463,9 @@ class MAEPretrainer(NetworkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMi
             restore_fitted(pretrainer, {"fitted": {"seed_": 0, "n_features_in_": settings["signal_len"]}})
             restore_fitted(pretrainer, description)
             pretrainer._validate_params()
+        expected = Readout(model.scalogram, model.encoder).all_thresholds_shape
+        if thresholds is not None and (thresholds.shape != expected or not thresholds.is_floating_point()):
+            raise ValueError(f"{path}: its thresholds are damaged: {tuple(thresholds.shape)} for {tuple(expected)}.")
         pretrainer.model_, pretrainer.thresholds_ = model, thresholds
         return pretrainer
 
@@ -495,6 +501,10 @@ class MAEPretrainer(NetworkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMi
         """
         check_is_fitted(self)
         return self.model_.encoder
+
+    @property
+    def _forgets_level(self) -> bool:
+        return self.padding == "reflect"
 
     @property
     def _n_features_out(self) -> int:

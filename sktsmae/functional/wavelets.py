@@ -61,6 +61,36 @@ def scale_grid(cwt_scales: int | Sequence[float]) -> Tensor:
     return scales
 
 
+def view_orders(diff_orders: Sequence[int]) -> tuple[int, ...]:
+    """Return the orders of difference of the views.
+
+    Parameters
+    ----------
+    diff_orders : sequence of {0, 1, 2}
+        The orders.
+
+    Returns
+    -------
+    tuple of int
+        The same.
+
+    Raises
+    ------
+    ValueError
+        If there is none, or one is unknown or repeated.
+
+    Examples
+    --------
+    >>> from sktsmae.functional.wavelets import view_orders
+    >>> view_orders([0, 2])
+    (0, 2)
+    """
+    orders = diff_orders.tolist() if hasattr(diff_orders, "tolist") else list(diff_orders)
+    if not orders or any(order not in DIFF_ORDERS for order in orders) or len(set(orders)) < len(orders):
+        raise ValueError(f"diff_orders={diff_orders!r}: give one or more of 0, 1 and 2, each once.")
+    return tuple(int(order) for order in orders)
+
+
 def log_scale_grid(num_scales: int, smallest: float, largest: float) -> list[float]:
     """Return scales in equal ratios, rounded to four digits.
 

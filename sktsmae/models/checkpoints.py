@@ -19,9 +19,10 @@ FORMAT = "sktsmae"
 FORMAT_VERSION = 1
 
 Model = TypeVar("Model", bound=nn.Module)
+Built = TypeVar("Built")
 
-# Settings that say how often something is built, each with weights of its own; and the most that another may be.
-_REPEATED, _LARGEST_SETTING = {"depth", "decoder_depth", "num_res_blocks"}, 10**7
+# Settings that say how often something is built, each with weights of its own; and how many scales are made at once.
+_REPEATED, _MOST_SCALES = {"depth", "decoder_depth", "num_res_blocks"}, 10**6
 
 # Names in the reference implementation's files, and here. The first pattern that matches decides.
 _RENAMED = [
@@ -239,10 +240,45 @@ def load_matching(model: nn.Module, state: Mapping[str, Tensor], source: object)
     model.load_state_dict(dict(state))
 
 
+def plan(build: Callable[[], Built], settings: Mapping[str, Any], state: Mapping[str, Tensor], source: object) -> Built:
+    """Build what a file describes, without allocating its weights.
+
+    Parameters
+    ----------
+    build : callable
+        Builds it from the settings.
+    settings : mapping
+        The settings, whatever the file holds under their names.
+    state : mapping of str to Tensor
+        The file's weights.
+    source : object
+        What an error calls the file.
+
+    Returns
+    -------
+    object
+        What `build` returns, its tensors on the device "meta".
+
+    Raises
+    ------
+    ValueError
+        If the settings are not ones that can be built.
+    """
+    for name, value in settings.items():
+        most = len(state) if name in _REPEATED else _MOST_SCALES if name == "cwt_scales" else None
+        if most is not None and not isinstance(value, list) and not (isinstance(value, int) and value <= most):
+            raise ValueError(f"{source}: its settings are damaged ({name}={value!r}, and {len(state)} tensors).")
+    try:
+        with torch.random.fork_rng(devices=[]), torch.device("meta"):
+            return build()
+    except Exception as error:  # numbers and texts in the places of others can raise anything
+        raise ValueError(f"{source}: its settings are damaged ({error}).") from error
+
+
 def restore(
     build: Callable[[], Model], settings: Mapping[str, Any], state: Mapping[str, Tensor], source: object
 ) -> Model:
-    """Build what a file describes, and load its weights; nothing large is allocated before they are known to fit.
+    """Build what a file describes, and load its weights; nothing is allocated before they are known to fit.
 
     Parameters
     ----------
@@ -265,22 +301,9 @@ def restore(
     ValueError
         If the settings are not ones that can be built, or a tensor does not fit; it is named.
     """
-    for name, value in settings.items():
-        if name in _REPEATED and value is not None and not (isinstance(value, int) and value <= len(state)):
-            raise ValueError(f"{source}: its settings are damaged ({name}={value!r}, and {len(state)} tensors).")
-        if isinstance(value, int) and value > _LARGEST_SETTING:
-            raise ValueError(f"{source}: its settings are damaged ({name}={value!r}).")
-    try:
-        # The weights drawn here are about to be replaced.
-        with torch.random.fork_rng(devices=[]), torch.device("meta"):
-            planned = build()
-        _require_matching(planned, state, source)
-        with torch.random.fork_rng(devices=[]):
-            model = build()
-    except _MismatchError:
-        raise
-    except Exception as error:  # numbers and texts in the places of others can raise anything
-        raise ValueError(f"{source}: its settings are damaged ({error}).") from error
+    _require_matching(plan(build, settings, state, source), state, source)
+    with torch.random.fork_rng(devices=[]):  # the weights drawn here are about to be replaced
+        model = build()
     model.load_state_dict(dict(state))
     return model.eval()
 
@@ -303,10 +326,6 @@ def plain(value: Any) -> Any:
     return [plain(member) for member in value] if isinstance(value, (tuple, list, range)) else value
 
 
-class _MismatchError(ValueError):
-    """Weights that do not fit."""
-
-
 def _require_matching(model: nn.Module, state: Mapping[str, Tensor], source: object) -> None:
     own = model.state_dict()
     problems = [f"{name} is missing" for name in own if name not in state]
@@ -316,9 +335,14 @@ def _require_matching(model: nn.Module, state: Mapping[str, Tensor], source: obj
         for name in own
         if name in state and state[name].shape != own[name].shape
     ]
+    problems += [
+        f"{name} is {state[name].dtype} in the file"
+        for name in own
+        if name in state and state[name].is_floating_point() != own[name].is_floating_point()
+    ]
     if problems:
         more = f" and {len(problems) - 5} more" if len(problems) > 5 else ""
-        raise _MismatchError(f"{source}: the weights do not fit the settings: {'; '.join(problems[:5])}{more}.")
+        raise ValueError(f"{source}: the weights do not fit the settings: {'; '.join(problems[:5])}{more}.")
 
 
 def _convert_head(state: dict[str, Tensor]) -> dict[str, Tensor]:

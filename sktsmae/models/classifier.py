@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from torch import Tensor, nn
 
-from .checkpoints import is_safetensors, load_matching, plain, read_reference, read_safetensors
+from .checkpoints import is_safetensors, load_matching, plain, plan, read_reference, read_safetensors
 from .encoder import Encoder, build_encoder, resample_pos_embed
 from .heads import LatentReasoningHead, ResidualMLPHead
 from .scalogram import Scalogram
@@ -137,6 +138,12 @@ class TF_MAE_Classifier(SignalClassifier):  # noqa: N801 - the name of the publi
         state: dict[str, Tensor] = {}
         if pretrained_path is not None:
             state, settings = _read_encoder(pretrained_path, settings)
+            build = partial(build_encoder, **encoder_settings(settings))
+            _, planned = plan(build, encoder_settings(settings), state, pretrained_path)
+            # Position embeddings may be resampled to another length; all else has the size that it has in the file.
+            sizes = [sum(weights.numel() for weights in part) for part in (planned.parameters(), state.values())]
+            if sizes[0] > 100 * sizes[1]:
+                raise ValueError(f"{pretrained_path}: {sizes[1]} weights, where the settings ask for {sizes[0]}.")
         scalogram, encoder = build_encoder(**encoder_settings(settings))
         if pretrained_path is not None:
             load_encoder(encoder, state, pretrained_path)

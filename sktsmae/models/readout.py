@@ -158,8 +158,20 @@ class Readout(nn.Module):
         self.layers = None if layers is None else sorted(set(layers))
         kept = [1 + depth] if self.layers is None else self.layers
         if thresholds is None:
-            thresholds = torch.zeros(2 + depth, encoder.grid_size[0] * encoder.embed_dim, len(LEVELS))
+            thresholds = torch.zeros(self.all_thresholds_shape)
         self.register_buffer("thresholds", thresholds[kept])
+
+    @property
+    def all_thresholds_shape(self) -> torch.Size:
+        """Shape of what `token_thresholds` returns for the encoder.
+
+        Returns
+        -------
+        torch.Size
+            Of all layers.
+        """
+        encoder = self.encoder
+        return torch.Size((2 + len(encoder.blocks), encoder.grid_size[0] * encoder.embed_dim, len(LEVELS)))
 
     @property
     def out_features(self) -> int:

@@ -9,7 +9,15 @@ import torch
 from torch import Tensor, nn
 
 from ..functional.resampling import resample
-from ..functional.wavelets import DIFF_ORDERS, PADDINGS, cwt_of_views, scale_grid, standardize, unit_amplitude
+from ..functional.wavelets import (
+    DIFF_ORDERS,
+    PADDINGS,
+    cwt_of_views,
+    scale_grid,
+    standardize,
+    unit_amplitude,
+    view_orders,
+)
 
 
 class Scalogram(nn.Module):
@@ -52,10 +60,7 @@ class Scalogram(nn.Module):
         resample_to: int | None = None,
     ) -> None:
         super().__init__()
-        orders = diff_orders.tolist() if hasattr(diff_orders, "tolist") else list(diff_orders)
-        if not orders or any(order not in DIFF_ORDERS for order in orders) or len(set(orders)) < len(orders):
-            raise ValueError(f"diff_orders={diff_orders!r}: give one or more of 0, 1 and 2, each once.")
-        self.diff_orders = tuple(int(order) for order in orders)
+        self.diff_orders = view_orders(diff_orders)
         if standardize not in (True, False, "row"):
             raise ValueError(f"standardize={standardize!r}: give True, False or 'row'.")
         if padding not in PADDINGS:

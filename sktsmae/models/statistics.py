@@ -27,8 +27,8 @@ class WaveletStatistics(nn.Module):
     """Shares of time above thresholds, and longest runs, of a signal, of its wavelet image's rows and of their sums.
 
     A sum takes three rows of a channel, each over its mean amplitude in training, with signs: the response to a wavelet
-    of another shape. There are twice as many as rows of the image, drawn once for all. Signals are not standardised:
-    where level and amplitude tell nothing, standardise them before.
+    of another shape. K <= 2 V S of them are drawn once for all: two a row of the image, and none twice. Signals are not
+    standardised: where level and amplitude tell nothing, standardise them before.
 
     Parameters
     ----------
@@ -134,9 +134,9 @@ class WaveletStatistics(nn.Module):
         values = torch.cat(kept).movedim(0, 2).flatten(2)  # (M, 1 + V * S, n)
         amplitudes = values[:, 1:].abs().mean(-1)
         self.amplitudes = torch.where(amplitudes > 0, amplitudes, 1)
-        quantiles = row_thresholds(self._with_sums(values).flatten(0, 1)).unflatten(1, (-1, _TURNS))
-        turn = torch.arange(len(quantiles), device=quantiles.device) % _TURNS
-        self.thresholds = quantiles.take_along_dim(turn[:, None, None], dim=2)[..., 0]
+        # Channel by channel: the sums of all together would take several times the memory.
+        each = zip(values, self.amplitudes, strict=True)
+        self.thresholds = torch.cat([_take_turns(row_thresholds(self._with_sums(*channel))) for channel in each])
 
     def forward(self, x: Tensor) -> Tensor:
         """Describe signals.
@@ -148,7 +148,7 @@ class WaveletStatistics(nn.Module):
 
         Returns
         -------
-        Tensor of shape (B, M * (1 + 3 * V * S) * 28), float32
+        Tensor of shape (B, M * (1 + V * S + K) * 28), float32
             For each channel, for the signal, each view and scale, and each sum of them, and for each threshold the
             seven statistics of `functional.statistics.threshold_statistics`.
         """
@@ -164,10 +164,10 @@ class WaveletStatistics(nn.Module):
 
         Returns
         -------
-        Tensor of shape (B, M * (1 + 3 * V * S), T'), float32
+        Tensor of shape (B, M * (1 + V * S + K), T'), float32
             For each channel the signal, a row for each view and scale, and sums of these.
         """
-        return self._with_sums(self._image_rows(x)).flatten(1, 2)
+        return self._with_sums(self._image_rows(x), self.amplitudes).flatten(1, 2)
 
     def _image_rows(self, x: Tensor) -> Tensor:
         """Return each channel's signal and its image's rows (B, M, 1 + V * S, T')."""
@@ -175,9 +175,9 @@ class WaveletStatistics(nn.Module):
         signal = self.scalogram.resampled(x.float())[:, :, None]
         return torch.cat((signal, self.scalogram(x).flatten(2, 3)), dim=2)
 
-    def _with_sums(self, rows: Tensor) -> Tensor:
-        """Put sums of rows (..., M, 1 + V * S, n) below them."""
-        image = rows[..., 1:, :] / self.amplitudes[..., None]
+    def _with_sums(self, rows: Tensor, amplitudes: Tensor) -> Tensor:
+        """Put sums of rows (..., 1 + V * S, n) below them."""
+        image = rows[..., 1:, :] / amplitudes[..., None]
         # One summand after the other: a product of matrices would round by the number of signals.
         each = zip(self.summands, self.signs[..., None], strict=True)
         return torch.cat((rows, sum(image[..., summand, :] * sign for summand, sign in each)), dim=-2)
@@ -206,6 +206,13 @@ class WaveletStatistics(nn.Module):
             for level in LEVELS[number % _TURNS :: _TURNS]
             for kind, part in kinds
         ]
+
+
+def _take_turns(quantiles: Tensor) -> Tensor:
+    """Keep of a channel's rows (R, 8) in turns the first, third ... and the second, fourth ... quantile."""
+    turn = torch.arange(len(quantiles), device=quantiles.device) % _TURNS
+    kept: Tensor = quantiles.unflatten(1, (-1, _TURNS)).take_along_dim(turn[:, None, None], dim=2)[..., 0]
+    return kept
 
 
 def _draw_sums(num_rows: int) -> tuple[Tensor, Tensor]:

@@ -30,7 +30,7 @@ import torch
 from sktsmae import MAEClassifier, MAEPretrainer
 from sktsmae.commands.pretrain import read_signals
 from sktsmae.estimators._checkpoints import read_checkpoint
-from sktsmae.models import CWT_MAE_RoPE, load_reference_mae
+from sktsmae.models import CWT_MAE_RoPE, TF_MAE_Classifier, load_reference_mae
 
 SECONDS, MEMORY = 10, 2 * 2**30
 SETTINGS = {
@@ -78,6 +78,7 @@ def checkpoint(path: Path) -> None:
     pretrainer = MAEPretrainer(**SMALL, max_epochs=1, random_state=0, checkpoint_dir=path.parent / "run")
     pretrainer.fit(X)
     (path.parent / "run" / "epoch-000001.pt").rename(path)
+    (path.parent / "original.pt").write_bytes(path.read_bytes())
 
 
 def npy(path: Path) -> None:
@@ -91,18 +92,24 @@ def npz(path: Path) -> None:
 
 
 def go_on(path: Path) -> None:
-    """Read a checkpoint as a training does that goes on."""
+    """Read a checkpoint as a training does that goes on; what is read must be what was written."""
     folder = path.parent / "checkpoints"
     folder.mkdir(exist_ok=True)
     (folder / "epoch-000001.pt").write_bytes(path.read_bytes())
+    original = torch.load(path.parent / "original.pt", weights_only=True)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
-        read_checkpoint(folder, {})
+        state = read_checkpoint(folder, original["description"])
+    if state is None:
+        raise ValueError("not readable")
+    assert all(torch.equal(state["module"][name], weights) for name, weights in original["module"].items())
+    assert repr(state["optimizer"]) == repr(original["optimizer"])
 
 
 KINDS: dict[str, tuple[str, Callable[[Path], None], Callable[[Path], Any]]] = {
     "pretrainer": ("a.safetensors", mae, MAEPretrainer.load),
     "classifier": ("a.safetensors", classifier, MAEClassifier.load),
+    "encoder for a classifier": ("a.safetensors", mae, partial(TF_MAE_Classifier, num_classes=2)),
     "weights": ("a.pth", weights, partial(load_reference_mae, **SETTINGS)),
     "checkpoint": ("a.pt", checkpoint, go_on),
     "npy": ("a.npy", npy, read_signals),

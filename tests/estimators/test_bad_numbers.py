@@ -57,6 +57,12 @@ def shipped():
     return MAEPretrainer.from_pretrained()
 
 
+@pytest.fixture(scope="module")
+def mean_of_tokens():
+    # Without shares above thresholds, which rounding moves by steps.
+    return MAEPretrainer.from_pretrained().set_params(pooling="mean")
+
+
 def finite_or_refused(function, X):
     before = X.copy()
     if X.dtype.kind == "f" and np.abs(X.astype(float)).max() > 1e15:
@@ -99,12 +105,12 @@ def test_probabilities_of_any_numbers_sum_to_1(new_classifier, new_pretrainer, X
 
 
 @pytest.mark.parametrize("factor", [1e-30, 1e-6, 1e10])
-def test_units_make_no_difference(new_pretrainer, new_classifier, shipped, X_channels, y, factor):
+def test_units_make_no_difference(new_pretrainer, new_classifier, mean_of_tokens, X_channels, y, factor):
     # All is scaled by powers of two; what is left is the rounding of float32 in the scaled input.
     signals, scaled = X_channels.astype(np.float64), factor * X_channels.astype(np.float64)
     losses = [new_pretrainer().fit(Z).history_[-1]["train_loss"] for Z in (signals, scaled)]
     assert_allclose(losses[1], losses[0], rtol=1e-4)
-    assert_allclose(shipped.set_params(pooling="mean").transform(scaled), shipped.transform(signals), atol=1e-3)
+    assert_allclose(mean_of_tokens.transform(scaled), mean_of_tokens.transform(signals), atol=1e-3)
     predictions = [new_classifier(probe=True).fit(Z, y).predict_proba(Z) for Z in (signals, scaled)]
     # A value that rounding lifts over a threshold moves a share.
     assert_allclose(predictions[1], predictions[0], atol=0.02)
@@ -112,18 +118,34 @@ def test_units_make_no_difference(new_pretrainer, new_classifier, shipped, X_cha
 
 @pytest.mark.parametrize("offset", [1e6, -1e9])
 def test_an_offset_is_taken_off_before_float32_loses_the_signal(
-    new_pretrainer, new_classifier, shipped, X_channels, y, offset
+    new_pretrainer, new_classifier, mean_of_tokens, X_channels, y, offset
 ):
     signals = X_channels.astype(np.float64)
     far = signals + np.array([offset, 0])[:, None]
-    assert_allclose(shipped.set_params(pooling="mean").transform(far), shipped.transform(signals), atol=1e-3)
-    pretrainer = new_pretrainer(padding="reflect", max_epochs=1).fit(far)
+    assert_allclose(mean_of_tokens.transform(far), mean_of_tokens.transform(signals), atol=1e-3)
+    pretrainer = new_pretrainer(max_epochs=1).fit(far)  # zeros outside: the level counts
     assert_allclose(pretrainer.offset_, [offset, 0], rtol=1e-5)
     assert_allclose(pretrainer.fit(signals).offset_, [0, 0])
+    pretrainer.set_params(padding="reflect").fit(signals)
     frozen = FrozenEstimator(pretrainer)
     classifiers = [new_classifier(probe=True, pretrainer=frozen).fit(Z, y) for Z in (signals, far)]
     expected, out = (each.predict(Z) for each, Z in zip(classifiers, (signals, far), strict=True))
     assert (out == expected).mean() > 0.9
+
+
+def test_an_offset_is_found_among_flat_signals():
+    X = np.full((30, 60), 1e9)
+    X[::3] += np.random.default_rng(0).normal(size=(10, 60))
+    assert CWTTransformer(device="cpu").fit(X).offset_ == pytest.approx(1e9)
+    image = CWTTransformer(device="cpu", padding="reflect", standardize=False).fit_transform(X)
+    assert np.abs(image[::3]).max() > 1
+    assert np.abs(np.delete(image, slice(None, None, 3), axis=0)).max() == 0
+
+
+def test_a_level_makes_no_difference_by_its_batch(shipped):
+    X = np.random.default_rng(0).normal(size=(8, 60))
+    X[:5] += 5000
+    assert_allclose(shipped.transform(X), np.concatenate([shipped.transform(row[None]) for row in X]), atol=1e-3)
 
 
 def test_an_offset_is_kept_in_a_file(new_pretrainer, X, tmp_path):

@@ -76,6 +76,16 @@ def test_signal_image_and_sums_have_28_statistics_a_row(X_channels, views):
     assert 1 + 2.5 * num_rows <= rows <= 1 + 3 * num_rows
 
 
+def test_names_say_the_quantile_in_every_channel(X_channels):
+    transformer = CWTTransformer(output="statistics", cwt_scales=[2.0, 5.0], device="cpu").set_output(
+        transform="pandas"
+    )
+    shares = transformer.fit_transform(X_channels).filter(regex=r"share_above_q\d+$").mean()
+    levels = shares.index.str.extract(r"_q(\d+)$")[0].astype(float).to_numpy() / 100
+    # Names are rounded to whole percents, and not all values are taken.
+    assert_allclose(shares, 1 - levels, atol=0.02)
+
+
 @pytest.mark.parametrize(("change", "least"), [(lambda X: 4 * X, 0.2), (lambda X: X + X.std(), 0.05)])
 def test_statistics_keep_level_and_amplitude(X, change, least):
     transformer = CWTTransformer(output="statistics", device="cpu").fit(X)

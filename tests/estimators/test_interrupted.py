@@ -79,7 +79,7 @@ def test_other_labels_are_refused(new_classifier, X, y, tmp_path):
 def test_another_frozen_encoder_is_refused(new_pretrainer, new_classifier, X, y, tmp_path):
     one, other = (FrozenEstimator(new_pretrainer(random_state=seed).fit(X)) for seed in range(2))
     new_classifier(pretrainer=one, checkpoint_dir=tmp_path).fit(X, y)
-    with pytest.raises(ValueError, match="the weights at the start was of checksum"):
+    with pytest.raises(ValueError, match="the network at the start was of checksum"):
         new_classifier(pretrainer=other, checkpoint_dir=tmp_path).fit(X, y)
 
 

@@ -29,8 +29,14 @@ def test_sixteen_threads_predict_what_one_does(fitted_pretrainer, fitted_classif
         assert_allclose(result, expected[place % 4], atol=1e-5)
 
 
-def test_workers_share_the_cores():
-    threads = Parallel(n_jobs=2)(delayed(torch.get_num_threads)() for _ in range(4))
+def threads_of_a_worker(estimator, X) -> int:
+    """Return how many threads torch computes with, after work."""
+    estimator.transform(X)
+    return torch.get_num_threads()
+
+
+def test_workers_share_the_cores(fitted_pretrainer, X):
+    threads = Parallel(n_jobs=2)(delayed(threads_of_a_worker)(fitted_pretrainer, X) for _ in range(4))
     assert max(threads) <= max(1, os.cpu_count() // 2)
 
 
