@@ -62,8 +62,8 @@ class CWTTransformer(NetworkMixin, TransformerMixin, BaseEstimator):
     Attributes
     ----------
     thresholds_ : ndarray of shape (M, 1 + V * S + K, 4), float32
-        Thresholds of each channel: the signal's, those of its views and scales, and those of their sums; only with
-        ``output="statistics"``.
+        Thresholds of each channel, less `offset_`: the signal's, those of its views and scales, and those of their
+        sums; only with ``output="statistics"``.
     scales_ : ndarray of shape (S,), float64
         Scales in samples.
     n_channels_ : int

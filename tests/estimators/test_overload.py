@@ -29,6 +29,21 @@ def test_sixteen_threads_predict_what_one_does(fitted_pretrainer, fitted_classif
         assert_allclose(result, expected[place % 4], atol=1e-5)
 
 
+@pytest.mark.parametrize("finetune", ["none", "full"])
+def test_saved_on_one_thread_predicts_the_same_on_two(new_classifier, X, y, tmp_path, finetune):
+    path, threads = tmp_path / "classifier.safetensors", torch.get_num_threads()
+    results = []
+    try:
+        torch.set_num_threads(1)
+        new_classifier(finetune=finetune, probe=True).fit(X, y).save(path)
+        for count in (1, 2):
+            torch.set_num_threads(count)
+            results.append(MAEClassifier.load(path).predict_proba(X))
+    finally:
+        torch.set_num_threads(threads)
+    assert_allclose(results[1], results[0], atol=1e-5)
+
+
 def threads_of_a_worker(estimator, X) -> int:
     """Return how many threads torch computes with, after work."""
     estimator.transform(X)
