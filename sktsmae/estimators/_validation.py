@@ -86,6 +86,13 @@ def check_signals(estimator: BaseEstimator, X: Any, *, reset: bool, min_samples:
         if reset:
             estimator.n_features_in_ = checked.shape[1]
             vars(estimator).pop("feature_names_in_", None)  # of an earlier fit on a DataFrame
+    if reset and checked.ndim == 3 and checked.shape[1] > checked.shape[2]:
+        warnings.warn(
+            f"X has {checked.shape[1]} channels of {checked.shape[2]} samples each; if time comes first in it, give "
+            "X.transpose(0, 2, 1).",
+            UserWarning,
+            stacklevel=3,
+        )
     if checked.dtype.kind not in "biuf":
         raise ValueError(f"X has dtype {checked.dtype}; give numbers.")
     if checked.dtype.kind == "f" and max(float(checked.max()), -float(checked.min())) > LARGEST:

@@ -354,3 +354,8 @@ def test_nothing_but_fitting_works_before_fit(fitted, X, refused, tmp_path, name
             estimator.save(tmp_path / "estimator.safetensors")
         assert not hasattr(estimator, "encoder_")
     assert not list(tmp_path.iterdir())
+
+
+def test_axes_that_look_swapped_are_warned_of(X_channels):
+    with pytest.warns(UserWarning, match=r"200 channels of 2 samples each; .*X\.transpose\(0, 2, 1\)"):
+        CWTTransformer(cwt_scales=4, device="cpu").fit(X_channels.transpose(0, 2, 1))
