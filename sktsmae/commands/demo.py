@@ -139,7 +139,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser : ArgumentParser
         Gets them.
     """
-    parser.add_argument("--quick", action="store_true", help="train less: two minutes on two cores")
+    parser.add_argument("--quick", action="store_true", help="train too little for figures: two minutes on two cores")
     parser.add_argument("--output", type=Path, default=Path("sktsmae-demo"), help="folder for the figures")
 
 

@@ -49,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     source.add_argument("--synthetic", type=int, metavar="N", help="N synthetic signals")
     parser.add_argument("--output", type=Path, default=Path("encoder.safetensors"), help="the file to write")
-    parser.add_argument("--checkpoints", type=Path, help="folder of checkpoints (default: OUTPUT.checkpoints)")
+    parser.add_argument("--checkpoints", type=Path, help="folder of checkpoints (default: beside OUTPUT)")
     parser.add_argument("--epochs", type=int, default=10, help="passes over the signals")
     parser.add_argument("--seed", type=int, default=0, help="of weights, masks, order and synthetic signals")
     parser.add_argument("--device", default="auto", help="cpu, cuda or auto")

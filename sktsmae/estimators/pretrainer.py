@@ -80,8 +80,8 @@ class MAEPretrainer(NetworkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMi
         Scales and samples of a patch; "auto" makes a grid of about 4 x 16 patches, finer for long signals.
     embed_dim, depth, num_heads : int, default=64, 4 and 2
         Size of the encoder. The published size is one call:
-        ``MAEPretrainer(cwt_scales=64, patch_size=(4, 50), embed_dim=768, depth=12, num_heads=12, decoder_embed_dim=512,
-        decoder_depth=8)``.
+        ``MAEPretrainer(cwt_scales=64, padding="zeros", masking="patches", pooling="mean", patch_size=(4, 50),
+        embed_dim=768, depth=12, num_heads=12, decoder_embed_dim=512, decoder_depth=8)``.
     mlp_rank_ratio : float, default=0.5
         Rank of the encoder's MLP matrices over their smaller side.
     decoder_embed_dim, decoder_depth : int, default=64 and 1

@@ -138,7 +138,10 @@ def read_safetensors(path: str | os.PathLike[str], kind: str) -> tuple[dict[str,
             "sktsmae reads; upgrade sktsmae."
         )
     if metadata.get("kind") != kind:
-        raise ValueError(f"{path}: holds a {metadata.get('kind')!r}; a {kind!r} is needed here.")
+        raise ValueError(
+            f"{path}: holds a {metadata.get('kind')!r}, and a {kind!r} is needed here; "
+            "MAEPretrainer.load reads the kind 'mae', MAEClassifier.load the kind 'classifier'."
+        )
     if not isinstance(metadata.get("settings"), dict):
         raise ValueError(f"{path}: its settings are missing; the file is damaged.")
     return state, metadata
