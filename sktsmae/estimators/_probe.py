@@ -71,8 +71,8 @@ def choose_samples(codes: np.ndarray, num_features: int, seed: int) -> np.ndarra
     count = max(2 * len(classes), min(MAX_SAMPLES, MAX_VALUES // num_features))
     if count < len(codes):
         warnings.warn(
-            f"the linear classifiers are fitted on {count} of {len(codes)} labelled samples, of {num_features} features each: "
-            "time and memory. For all samples, put CWTTransformer(output='statistics') before a model of your own.",
+            f"the linear classifiers are fitted on {count} of {len(codes)} samples, of {num_features} features "
+            "each: time and memory. For all samples, put CWTTransformer(output='statistics') before another model.",
             UserWarning,
             stacklevel=4,
         )

@@ -110,7 +110,7 @@ class MAEClassifier(NetworkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMi
     probe : bool, default=True
         Whether linear classifiers on frozen features decide, together with the network if one is fine-tuned: ridge
         regressions on the wavelet statistics of `CWTTransformer` and on these and the encoder's embeddings, the mean of
-        their probabilities calibrated by leaving each sample out. They are fitted on at most 4,000 samples, or 3,700 / M
+        their probabilities calibrated by leaving each sample out. They are fitted on at most 4,000 samples, 3,700 / M
         of M channels, with a warning; the same share of each class is drawn.
     finetune : {"none", "full", "head"}, default="none"
         Whether a network is fine-tuned: encoder and head, or only the head, on tokens that are computed once and held
