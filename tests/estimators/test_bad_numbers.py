@@ -75,7 +75,7 @@ def finite_or_refused(function, X):
     assert_array_equal(X, before)
 
 
-@pytest.mark.filterwarnings("ignore:the levels of the signals")
+@pytest.mark.filterwarnings("ignore:the levels of the signals", "ignore:X has .* channels")
 @pytest.mark.parametrize("output", ["image", "statistics"])
 @EXAMPLES
 @given(X=signals())
@@ -83,14 +83,14 @@ def test_transforms_of_any_numbers_are_finite(output, X):
     finite_or_refused(lambda: CWTTransformer(output=output, cwt_scales=6, device="cpu").fit_transform(X), X)
 
 
-@pytest.mark.filterwarnings("ignore:the levels of the signals")
+@pytest.mark.filterwarnings("ignore:the levels of the signals", "ignore:X has .* channels")
 @EXAMPLES
 @given(X=signals(longest=600))
 def test_embeddings_of_any_numbers_are_finite(shipped, X):
     finite_or_refused(lambda: shipped.transform(X), X)
 
 
-@pytest.mark.filterwarnings("ignore:the levels of the signals")
+@pytest.mark.filterwarnings("ignore:the levels of the signals", "ignore:X has .* channels")
 @settings(EXAMPLES, max_examples=40)
 @given(X=signals(longest=300))
 def test_probabilities_of_any_numbers_sum_to_1(new_classifier, new_pretrainer, X):
