@@ -136,7 +136,7 @@ def test_of_many_samples_each_class_keeps_its_share():
 
 
 def test_wide_features_leave_room_for_fewer_samples_and_every_class():
-    with pytest.warns(UserWarning, match="fitted on 100 of 500 labelled samples"):
+    with pytest.warns(UserWarning, match="fitted on 100 of 500 samples"):
         assert len(choose_samples(np.arange(500) % 2, 10**6, seed=0)) == 100
     with pytest.warns(UserWarning, match="fitted on 80 of 500"):
         chosen = choose_samples(np.arange(500) % 40, 10**8, seed=0)
