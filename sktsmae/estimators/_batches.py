@@ -76,9 +76,6 @@ class CentredSignals:
         centred: np.ndarray = signals - offset[..., None]
         return centred
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        return self[:].astype(dtype or self.dtype)
-
 
 class SignalDataset(Dataset):
     """Samples with their targets, fetched a batch at a time.

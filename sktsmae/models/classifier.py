@@ -138,12 +138,6 @@ class TF_MAE_Classifier(SignalClassifier):  # noqa: N801 - the name of the publi
         state: dict[str, Tensor] = {}
         if pretrained_path is not None:
             state, settings = _read_encoder(pretrained_path, settings)
-            build = partial(build_encoder, **encoder_settings(settings))
-            _, planned = plan(build, encoder_settings(settings), state, pretrained_path)
-            # Position embeddings may be resampled to another length; all else has the size that it has in the file.
-            sizes = [sum(weights.numel() for weights in part) for part in (planned.parameters(), state.values())]
-            if sizes[0] > 100 * sizes[1]:
-                raise ValueError(f"{pretrained_path}: {sizes[1]} weights, where the settings ask for {sizes[0]}.")
         scalogram, encoder = build_encoder(**encoder_settings(settings))
         if pretrained_path is not None:
             load_encoder(encoder, state, pretrained_path)
@@ -276,6 +270,13 @@ def _read_encoder(path: str | os.PathLike[str], settings: dict[str, Any]) -> tup
             raise ValueError(
                 f"{path}: a checkpoint of another architecture; these settings differ: {', '.join(differing)}."
             )
-        return state, {**stored, **settings}
+        settings = {**stored, **settings}
+        wanted = encoder_settings(settings)
+        _, planned = plan(partial(build_encoder, **wanted), wanted, state, path)
+        # Position embeddings may be resampled to another length; all else has the size that it has in the file.
+        sizes = [sum(weights.numel() for weights in part) for part in (planned.parameters(), state.values())]
+        if sizes[0] > 100 * sizes[1]:
+            raise ValueError(f"{path}: {sizes[1]} weights, where the settings ask for {sizes[0]}.")
+        return state, settings
     state, from_reference = read_reference(path)
     return state, {**settings, "rope": "raster"} if from_reference else settings
