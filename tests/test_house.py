@@ -48,5 +48,21 @@ def test_import_does_not_bring_matplotlib():
 def test_every_dependency_says_why_it_is_there():
     text = (ROOT / "pyproject.toml").read_text()
     project = tomllib.loads(text)["project"]
-    for requirement in [*project["dependencies"], *project["optional-dependencies"]["test"]]:
+    extras = project["optional-dependencies"]
+    for requirement in [*project["dependencies"], *extras["distributed"], *extras["test"]]:
         assert re.search(rf'"{re.escape(requirement)}",\s+# \w', text), requirement
+
+
+def test_licences_of_all_dependencies_are_listed():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    listed = (ROOT / "tests" / "supply" / "licences.md").read_text().lower().replace("_", "-")
+    for requirement in [*project["dependencies"], *extras["distributed"], *extras["test"]]:
+        name = re.match(r"[\w-]+", requirement)[0].lower()
+        assert name == "sktsmae" or f"|{name}|" in listed, requirement
+
+
+def test_pinned_versions_have_hashes():
+    lines = (ROOT / "tests" / "supply" / "pinned.txt").read_text().splitlines()
+    assert len(lines) > 50
+    assert all(re.fullmatch(r"[\w.-]+==[\w.+]+ --hash=sha256:[0-9a-f]{64}", line) for line in lines[1:])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -84,6 +85,8 @@ def run(options: argparse.Namespace) -> None:
         verbose=1,
         checkpoint_dir=checkpoints,
     ).fit(X)
+    if os.environ.get("RANK", "0") != "0":
+        return  # of several processes the first one writes
     pretrainer.set_params(checkpoint_dir=None, verbose=0, device="auto").save(options.output)
     options.output.with_name(options.output.name + ".md").write_text(
         report(options, pretrainer, X, time.perf_counter() - start)

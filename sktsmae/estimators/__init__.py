@@ -1,6 +1,6 @@
 """The scikit-learn face: `CWTTransformer`, `MAEPretrainer`, `MAEClassifier`.
 
-May import `models`, scikit-learn and numpy; `_training` alone imports skorch.
+May import `models`, scikit-learn and numpy; `_nets`, `_callbacks` and `_training` alone import skorch.
 """
 
 from .classifier import MAEClassifier

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from ._memory import reused_memory
+from ._processes import Processes
 
 
 def load_batch(X: np.ndarray, index: Any) -> Tensor:
@@ -51,6 +53,49 @@ def spread_rows(count: int, most: int) -> np.ndarray:
     return np.linspace(0, count - 1, min(count, most)).astype(int)
 
 
+class StoredSignals:
+    """Signals that stay where they are until a batch of them is read: what the package asks of an array, and no more.
+
+    Parameters
+    ----------
+    source : object
+        A memory-mapped array; a chunked one of zarr, h5py or dask; or a torch `Dataset` whose items are signals, or
+        tuples that begin with one.
+
+    Raises
+    ------
+    ValueError
+        If a data set does not know its length.
+    """
+
+    def __init__(self, source: Any) -> None:
+        if isinstance(source, Dataset) and not hasattr(source, "__len__"):
+            raise ValueError(
+                f"X is a {type(source).__name__} without a length; give a data set that fetches items by their number."
+            )
+        self._source = source
+        count = len(source) if isinstance(source, Dataset) else source.shape[0]  # type: ignore[arg-type]
+        first = self._read(np.arange(min(1, count)))
+        self._one_channel = first.ndim == 3 and first.shape[1] == 1
+        self.shape = (count, *first.shape[2 if self._one_channel else 1 :])
+        self.ndim, self.dtype = len(self.shape), first.dtype
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, index: Any) -> np.ndarray:
+        X = self._read(np.arange(len(self))[index] if isinstance(index, slice) else index)
+        return X[:, 0] if self._one_channel else X
+
+    def _read(self, rows: np.ndarray) -> np.ndarray:
+        source = self._source
+        if isinstance(source, Dataset):
+            fetch = getattr(source, "__getitems__", lambda places: [source[place] for place in places])
+            items = fetch(rows.tolist())
+            return np.stack([np.asarray(item[0] if isinstance(item, (tuple, list)) else item) for item in items])
+        return np.asarray(source.oindex[rows] if hasattr(source, "oindex") else source[rows])  # zarr has its own name
+
+
 class CentredSignals:
     """Signals less an offset, batch by batch: what is left fits float32, where a large offset would take its digits.
 
@@ -77,6 +122,31 @@ class CentredSignals:
         return centred
 
 
+@dataclass(frozen=True)
+class PartOfBatch:
+    """One process's part of a batch; its length is the whole batch's.
+
+    Attributes
+    ----------
+    part : Tensor of shape (b, ...), float32
+        The samples of this process, one at least.
+    start : int
+        The place of the first of them in the batch.
+    total : int
+        Samples of the whole batch.
+    weight : float
+        The part's share of the batch; 0 for a sample that stands in for none.
+    """
+
+    part: Tensor
+    start: int
+    total: int
+    weight: float
+
+    def __len__(self) -> int:
+        return self.total
+
+
 class SignalDataset(Dataset):
     """Samples with their targets, fetched a batch at a time.
 
@@ -88,17 +158,26 @@ class SignalDataset(Dataset):
         The samples that belong to this data set.
     targets : tuple of Tensor of shape (m, ...), default=()
         What goes with each of them.
+    processes : Processes, default=Processes()
+        Those among whom a batch is divided.
     """
 
-    def __init__(self, X: np.ndarray, index: np.ndarray, targets: tuple[Tensor, ...] = ()) -> None:
+    def __init__(
+        self,
+        X: np.ndarray,
+        index: np.ndarray,
+        targets: tuple[Tensor, ...] = (),
+        processes: Processes = Processes(),  # noqa: B008 - frozen
+    ) -> None:
         self.X = X
         self.index = index
         self.targets = targets
+        self.processes = processes
 
     def __len__(self) -> int:
         return len(self.index)
 
-    def __getitems__(self, positions: list[int]) -> tuple[Tensor, tuple[Tensor, ...]]:
+    def __getitems__(self, positions: list[int]) -> tuple[Tensor | PartOfBatch, tuple[Tensor, ...]]:
         """Fetch a batch; the loader calls this in place of one call a sample.
 
         Parameters
@@ -108,14 +187,22 @@ class SignalDataset(Dataset):
 
         Returns
         -------
-        X : Tensor of shape (b, ...), float32
-            Samples.
+        X : Tensor of shape (b, ...), float32, or PartOfBatch
+            Samples; of several processes, this one's.
         targets : tuple of Tensor of shape (b, ...)
             Their targets.
         """
         # Files are read fastest in their own order; which sample of a batch comes first makes no difference.
         positions = sorted(positions, key=self.index.__getitem__)
-        return load_batch(self.X, self.index[positions]), tuple(target[positions] for target in self.targets)
+        if self.processes.count == 1:
+            return load_batch(self.X, self.index[positions]), tuple(target[positions] for target in self.targets)
+        own = self.processes.part(len(positions))
+        weight = len(own) / len(positions)
+        start = min(own.start, len(positions) - 1)
+        positions_here = positions[start : max(own.stop, start + 1)]
+        part = load_batch(self.X, self.index[positions_here])
+        targets = tuple(target[positions_here] for target in self.targets)
+        return PartOfBatch(part, start, len(positions), weight), targets
 
 
 def as_fetched(batch: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,8 +14,10 @@ import torch
 from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_array, validate_data
+from torch.utils.data import Dataset
 
-from ._batches import CentredSignals, spread_rows
+from ._batches import CentredSignals, StoredSignals, spread_rows
+from ._processes import Processes
 
 POSITIVE_INT = Interval(Integral, 1, None, closed="left")
 NON_NEGATIVE_INT = Interval(Integral, 0, None, closed="left")
@@ -30,7 +33,14 @@ LARGEST = 1e15
 MOST_LEVEL = 1000
 
 
-def check_signals(estimator: BaseEstimator, X: Any, *, reset: bool, min_samples: int = 1) -> np.ndarray:
+def check_signals(
+    estimator: BaseEstimator,
+    X: Any,
+    *,
+    reset: bool,
+    min_samples: int = 1,
+    processes: Processes = Processes(),  # noqa: B008 - frozen
+) -> np.ndarray:
     """Check signals or spectrograms, and remember or compare their size.
 
     Parameters
@@ -38,17 +48,19 @@ def check_signals(estimator: BaseEstimator, X: Any, *, reset: bool, min_samples:
     estimator : BaseEstimator
         Gets ``n_features_in_``, ``input_shape_`` and ``offset_`` if `reset`, and is asked for them otherwise.
     X : array-like of shape (n, T), (n, M, T) or (n, M * V, S, T)
-        Signals of one channel or of M, or spectrograms; numpy, pandas, torch or lists.
+        Signals of one channel or of M, or spectrograms; numpy, pandas, torch or lists, or what `StoredSignals` reads.
     reset : bool
         Whether this is `fit`.
     min_samples : int, default=1
         How many rows are needed.
+    processes : Processes, default=Processes()
+        Each looks at its part of what is stored in a file.
 
     Returns
     -------
     ndarray of shape (n, T), (n, M, T) or (n, M * V, S, T)
         The array as it came, copied only where it was no array; one channel has no axis of its own. Or, where its level
-        is over 1,000 times what it varies by or makes no difference, `CentredSignals`.
+        is over 1,000 times what it varies by or makes no difference, `CentredSignals`; what is stored, `StoredSignals`.
 
     Raises
     ------
@@ -56,6 +68,8 @@ def check_signals(estimator: BaseEstimator, X: Any, *, reset: bool, min_samples:
         If X is no such array, or not finite, or of another size than in `fit`.
     """
     X = _as_array(X)
+    if processes.count > 1 and isinstance(X, np.memmap):
+        X = StoredSignals(X)
     name = type(estimator).__name__
     # A network that resamples has been fitted on signals of all sizes.
     any_size = not reset and getattr(estimator, "signal_len", None) is not None
@@ -64,11 +78,14 @@ def check_signals(estimator: BaseEstimator, X: Any, *, reset: bool, min_samples:
             f"Expected 2D array, got {X.ndim}D array instead: X must be (n_samples, length), (n_samples, channels, "
             f"length) or a spectrogram. Reshape your data using X.reshape(1, -1) if it is one signal."
         )
-    if X.ndim == 3 and X.shape[1] == 1:
+    if X.ndim == 3 and X.shape[1] == 1 and not isinstance(X, StoredSignals):
         X = X[:, 0]
     if any_size and X.ndim == 4:
         raise ValueError(f"X has shape {X.shape}, a spectrogram; {name} resamples signals, so give signals.")
-    if X.ndim == 2 and not any_size:
+    if isinstance(X, StoredSignals):
+        _check_stored(X, name, min_samples, processes)
+        checked: Any = X
+    elif X.ndim == 2 and not any_size:
         if not reset and len(getattr(estimator, "input_shape_", (0,))) > 1:
             raise ValueError(_size_message(name, estimator.input_shape_, X.shape[1:]))
         checked = validate_data(estimator, X, reset=reset, ensure_min_samples=min_samples)
@@ -81,11 +98,11 @@ def check_signals(estimator: BaseEstimator, X: Any, *, reset: bool, min_samples:
             estimator=estimator,
             input_name="X",
         )
-        if 0 in checked.shape[1:]:
-            raise ValueError(f"X has shape {checked.shape}: every axis must have at least one entry.")
-        if reset:
-            estimator.n_features_in_ = checked.shape[1]
-            vars(estimator).pop("feature_names_in_", None)  # of an earlier fit on a DataFrame
+    if 0 in checked.shape[1:]:
+        raise ValueError(f"X has shape {checked.shape}: every axis must have at least one entry.")
+    if reset and (checked.ndim > 2 or isinstance(checked, StoredSignals)):
+        estimator.n_features_in_ = checked.shape[1]
+        vars(estimator).pop("feature_names_in_", None)  # of an earlier fit on a DataFrame
     if reset and checked.ndim == 3 and checked.shape[1] > checked.shape[2]:
         warnings.warn(
             f"X has {checked.shape[1]} channels of {checked.shape[2]} samples each; if time comes first in it, give "
@@ -93,10 +110,8 @@ def check_signals(estimator: BaseEstimator, X: Any, *, reset: bool, min_samples:
             UserWarning,
             stacklevel=3,
         )
-    if checked.dtype.kind not in "biuf":
-        raise ValueError(f"X has dtype {checked.dtype}; give numbers.")
-    if checked.dtype.kind == "f" and max(float(checked.max()), -float(checked.min())) > LARGEST:
-        raise ValueError(f"X holds values too large for float32, beyond {LARGEST:g}; scale the signals down.")
+    if not isinstance(checked, StoredSignals):
+        _check_values(checked)
     if reset:
         estimator.input_shape_ = checked.shape[1:]
     elif estimator.input_shape_ != checked.shape[1:] and not any_size:
@@ -106,6 +121,33 @@ def check_signals(estimator: BaseEstimator, X: Any, *, reset: bool, min_samples:
     if reset:
         estimator.offset_ = np.zeros(())
     return checked
+
+
+def _check_stored(X: StoredSignals, name: str, min_samples: int, processes: Processes) -> None:
+    """Refuse what is stored elsewhere for what would be refused of an array, reading a few megabytes at a time."""
+    if len(X) < min_samples:
+        raise ValueError(
+            f"Found array with {len(X)} sample(s) (shape={X.shape}) while a minimum of {min_samples} is required by "
+            f"{name}."
+        )
+    own = processes.part(len(X))
+    step = max(1, 2**21 // max(1, math.prod(X.shape[1:])))
+    for start in own[::step]:
+        try:
+            part = X[start : min(start + step, own.stop)]
+        except ValueError as error:  # items that cannot be stacked
+            raise ValueError(_RAGGED) from error
+        _check_values(part)
+        if not np.isfinite(part).all():
+            raise ValueError(f"Input X contains NaN or infinity, in the samples from {start} on; leave those out.")
+
+
+def _check_values(X: np.ndarray) -> None:
+    """Refuse what is no numbers, or too large for float32."""
+    if X.dtype.kind not in "biuf":
+        raise ValueError(f"X has dtype {X.dtype}; give numbers.")
+    if X.dtype.kind == "f" and X.size and LARGEST < max(float(X.max()), -float(X.min())) < np.inf:
+        raise ValueError(f"X holds values too large for float32, beyond {LARGEST:g}; scale the signals down.")
 
 
 def _centred(estimator: BaseEstimator, X: np.ndarray, reset: bool) -> Any:
@@ -122,7 +164,7 @@ def _centred(estimator: BaseEstimator, X: np.ndarray, reset: bool) -> Any:
 
 def _large_levels(X: np.ndarray) -> np.ndarray:
     """Return the level of each channel where it is over 1,000 times what signals vary by; 0 elsewhere."""
-    some = np.asarray(X[spread_rows(len(X), max(1, min(256, 2**22 // X[0].size)))], dtype=np.float64)
+    some = np.asarray(X[spread_rows(len(X), max(1, min(256, 2**22 // math.prod(X.shape[1:]))))], dtype=np.float64)
     deviations = some.std(-1)  # (n, ...)
     spread = np.array([np.median(own[own > 0]) if own.any() else np.inf for own in np.atleast_2d(deviations.T)])
     spread = spread.reshape(X.shape[1:-1])
@@ -196,6 +238,10 @@ def _as_array(X: Any) -> Any:
     """Return X as something with axes: an array, a sparse matrix (refused later), or a DataFrame."""
     if isinstance(X, CentredSignals):  # an estimator's, for the one inside
         return X.X
+    if isinstance(X, StoredSignals):
+        return X
+    if isinstance(X, Dataset) or hasattr(X, "chunks"):
+        return StoredSignals(X)
     if isinstance(X, np.ma.MaskedArray):
         if np.ma.is_masked(X):
             raise ValueError(

@@ -45,12 +45,14 @@ from ..models.checkpoints import plain, read_safetensors, restore, write_safeten
 from ..models.classifier import encoder_settings, load_encoder
 from ..models.encoder import build_encoder
 from ._batches import SignalDataset
+from ._callbacks import history_rows
 from ._checkpoints import checkpoint_folder
 from ._networks import map_sequences, num_channels, require_views
 from ._persistence import NetworkMixin, damaged_description, dump_estimator, params_of, restore_fitted
 from ._probe import choose_samples, fit_probe
+from ._seeds import draw_seed, seeded
 from ._statistics import apply_statistics, learn_thresholds, most_signals
-from ._training import TRAINING_CONSTRAINTS, draw_seed, history_rows, hold_out, seeded, train
+from ._training import TRAINING_CONSTRAINTS, hold_out, train
 from ._validation import (
     NON_NEGATIVE_INT,
     POSITIVE_INT,
@@ -309,7 +311,8 @@ class MAEClassifier(NetworkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMi
         ValueError
             If a parameter, X or y is impossible; the message names it, and the estimator is left as it was.
         FloatingPointError
-            If training diverges; the estimator is left as it was, and so are earlier checkpoints.
+            If training diverges; the estimator is left with the weights after the last good epoch, and earlier
+            checkpoints as they were.
         """
         with unchanged_on_error(self):
             self._validate_params()
@@ -323,17 +326,20 @@ class MAEClassifier(NetworkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMi
             for name in ("probe_", "model_", "net_"):  # of an earlier fit
                 self.__dict__.pop(name, None)
             self._readout = self._head = None
+            diverged = None
             with seeded(seed, device):
                 self._frozen, self._settings = self._build_encoder(X)
                 if self.finetune != "none":
                     train_rows, valid_rows = hold_out(self, len(rows), seed, labels)
                     targets = (torch.from_numpy(labels), torch.from_numpy(weights))
-                    self._fine_tune(X, rows, targets, (train_rows, valid_rows), device)
+                    diverged = self._fine_tune(X, rows, targets, (train_rows, valid_rows), device)
                 if self.probe:
                     self._fit_probe(X, rows, labels, weights, seed, device)
             self._members().eval()
             self.history_ = history_rows(self.net_) if self.finetune != "none" else []
             self.n_iter_ = len(self.history_)
+        if diverged is not None:
+            raise diverged
         return self
 
     def predict_proba(self, X: Any) -> np.ndarray:
@@ -618,7 +624,7 @@ class MAEClassifier(NetworkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMi
         targets: tuple[Tensor, Tensor],
         parts: tuple[np.ndarray, np.ndarray],
         device: torch.device,
-    ) -> None:
+    ) -> FloatingPointError | None:
         """Train a network, or its head, on some of the labelled rows, and hold out the others."""
         self._head = {name: getattr(self, name) for name in _HEAD_PARAMETERS}
         scalogram, encoder = self._frozen
@@ -632,7 +638,7 @@ class MAEClassifier(NetworkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMi
         train_set, valid_set = (
             SignalDataset(X, rows[part], tuple(target[part] for target in targets)) for part in parts
         )
-        self.net_ = train(
+        self.net_, diverged = train(
             self,
             module,
             WeightedCrossEntropy,
@@ -642,6 +648,7 @@ class MAEClassifier(NetworkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMi
             layer_decay=self.layer_decay,
             label_smoothing=self.label_smoothing,
         )
+        return diverged
 
     def _build_head(self, encoder: Encoder, settings: dict[str, Any]) -> nn.Module:
         sizes = (encoder.embed_dim, len(self.classes_))

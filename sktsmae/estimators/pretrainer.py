@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Sequence
 from importlib.resources import as_file, files
@@ -22,9 +23,12 @@ from ..models import CWT_MAE_RoPE, Encoder, Readout
 from ..models.checkpoints import load_matching, read_safetensors, restore, write_safetensors
 from ..models.readout import POOLINGS, THRESHOLD_SIGNALS, token_thresholds
 from ._batches import SignalDataset, load_batch, map_batches, spread_rows
+from ._callbacks import history_rows
 from ._networks import mae_settings, map_sequences, num_channels, require_same_settings
 from ._persistence import NetworkMixin, damaged_description, dump_estimator, params_of, restore_fitted
-from ._training import TRAINING_CONSTRAINTS, draw_seed, history_rows, hold_out, seeded, train
+from ._processes import join_processes
+from ._seeds import draw_seed, seeded
+from ._training import TRAINING_CONSTRAINTS, hold_out, train, train_on
 from ._validation import (
     NON_NEGATIVE_REAL,
     OPEN_SHARE,
@@ -157,7 +161,7 @@ class MAEPretrainer(NetworkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMi
     history_ : list of dict
         Of each epoch: ``epoch``, ``train_loss``, ``valid_loss`` where held out, ``dur`` in seconds.
     n_iter_ : int
-        Epochs done.
+        Epochs done, or passes of `partial_fit`.
     seed_ : int
         The seed drawn from `random_state`.
     n_features_in_ : int
@@ -314,27 +318,96 @@ class MAEPretrainer(NetworkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMi
         ValueError
             If a parameter or X is impossible; the message names it, and the estimator is left as it was.
         FloatingPointError
-            If training diverges; the estimator is left as it was, and so are earlier checkpoints.
+            If training diverges; the estimator is left with the weights after the last good epoch, and earlier
+            checkpoints as they were.
+
+        Notes
+        -----
+        In processes that ``torchrun`` or ``accelerate launch`` started (extra ``distributed``), each reads and computes
+        its part of every batch, the first one writes checkpoints, and all end with the same weights.
         """
         with unchanged_on_error(self):
             self._validate_params()
             device = resolve_device(self.device)
-            X = check_signals(self, X, reset=True, min_samples=2)
+            processes = join_processes(device)
+            X = check_signals(self, X, reset=True, min_samples=2, processes=processes)
             self.seed_ = draw_seed(self.random_state)
             train_rows, valid_rows = hold_out(self, len(X), self.seed_)
+            train_set, valid_set = (SignalDataset(X, rows, processes=processes) for rows in (train_rows, valid_rows))
             with seeded(self.seed_, device):
-                settings = mae_settings(self, X)
-                model = CWT_MAE_RoPE(**settings)
-                Readout(model.scalogram, model.encoder, self.pooling, self.readout_layers)  # refuses missing layers
+                model = self._build(X)
                 if self.warm_start and hasattr(self, "model_"):
                     require_same_settings(self.model_.settings, model.settings)
                     load_matching(model, self.model_.state_dict(), "warm_start")
-                self.net_ = train(
-                    self, model, ReconstructionLoss, SignalDataset(X, train_rows), SignalDataset(X, valid_rows), device
-                )
+                self.net_, diverged = train(self, model, ReconstructionLoss, train_set, valid_set, device)
                 self.thresholds_ = self._learn_thresholds(model, X, device) if self.pooling == "bands" else None
             self.model_ = model
+            self.__dict__.pop("_moments", None)
             self.history_ = history_rows(self.net_)
+            self.n_iter_ = len(self.history_)
+        if diverged is not None:
+            raise diverged
+        return self
+
+    def partial_fit(self, X: Any, y: Any = None) -> MAEPretrainer:
+        """Train one more pass over signals that have arrived, from the weights that are there.
+
+        In the first pass, and the first after `fit` or in another process, the learning rate rises to `lr`; then it
+        stays. `max_epochs`, `early_stopping` and `checkpoint_dir` have no part in it. Thresholds for
+        ``pooling="bands"`` follow the signals of late.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, T), (n, M, T) or (n, M * V, S, T)
+            Signals, or spectrograms by `CWTTransformer`, of the size of the first ones.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        MAEPretrainer
+            Itself.
+
+        Raises
+        ------
+        ValueError
+            If a parameter or X is impossible; the message names it, and the estimator is left as it was.
+        FloatingPointError
+            If training diverges; the estimator is left as it was.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sktsmae import MAEPretrainer
+        >>> from sktsmae.datasets import load_sparwatch
+        >>> pretrainer = MAEPretrainer(random_state=0)
+        >>> for X in np.array_split(load_sparwatch().data[:60, 0], 3):
+        ...     pretrainer = pretrainer.partial_fit(X)
+        >>> pretrainer.n_iter_
+        3
+        """
+        with unchanged_on_error(self):
+            self._validate_params()
+            device = resolve_device(self.device)
+            is_first = not hasattr(self, "model_")
+            X = check_signals(self, X, reset=is_first)
+            if is_first:
+                self.seed_, self.history_ = draw_seed(self.random_state), []
+            with seeded(self.seed_ + len(self.history_), device):
+                model = self._build(X) if is_first else copy.deepcopy(self.model_)
+                dataset = SignalDataset(X, np.arange(len(X)))
+                moments = getattr(self, "_moments", None)
+                self.net_, self._moments = train_on(self, model, ReconstructionLoss, dataset, device, moments)
+                if self.pooling == "bands":
+                    thresholds = self._learn_thresholds(model, X, device)
+                    known = getattr(self, "thresholds_", None)
+                    share = min(1.0, len(X) / THRESHOLD_SIGNALS)
+                    self.thresholds_ = thresholds if known is None else torch.lerp(known, thresholds, share)
+                else:
+                    self.thresholds_ = None
+            self.model_ = model
+            passes = len(self.history_)
+            self.history_ = [*self.history_, *({**row, "epoch": 1 + passes} for row in history_rows(self.net_))]
             self.n_iter_ = len(self.history_)
         return self
 
@@ -510,8 +583,19 @@ class MAEPretrainer(NetworkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMi
     def _n_features_out(self) -> int:
         return num_channels(self.input_shape_, self.model_.encoder) * self._readout(self.model_).out_features
 
+    def __getstate__(self) -> dict[str, Any]:
+        state = super().__getstate__()
+        state.pop("_moments", None)  # of training, and perhaps on a GPU
+        return state
+
     def _networks(self) -> list[nn.Module]:
         return [self.model_] if hasattr(self, "model_") else []
+
+    def _build(self, X: np.ndarray) -> CWT_MAE_RoPE:
+        """Return an untrained network for signals like X."""
+        model = CWT_MAE_RoPE(**mae_settings(self, X))
+        Readout(model.scalogram, model.encoder, self.pooling, self.readout_layers)  # refuses missing layers
+        return model
 
     def _readout(self, model: CWT_MAE_RoPE) -> Readout:
         thresholds = getattr(self, "thresholds_", None)

@@ -68,6 +68,9 @@ def write_safetensors(path: str | os.PathLike[str], state: Mapping[str, Tensor],
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
         temporary = Path(folder) / path.name
         save_file(tensors, temporary, metadata={FORMAT: header})
+        # safetensors lets nobody else read it; the permissions are to be those of any new file.
+        (any_file := Path(folder) / "any").touch()
+        temporary.chmod(any_file.stat().st_mode)
         os.replace(temporary, path)
 
 

@@ -100,13 +100,15 @@ class Decoder(nn.Module):
         nn.init.normal_(self.decoder_pos_embed, std=0.02)
         self.apply(init_weights)
 
-    def draw_columns(self, latent: Tensor) -> Tensor | None:
+    def draw_columns(self, count: int, device: torch.device | None = None) -> Tensor | None:
         """Choose the columns of patches to decode.
 
         Parameters
         ----------
-        latent : Tensor of shape (B, 1 + K, embed_dim)
-            What is to be decoded.
+        count : int
+            Images B.
+        device : torch.device, default=None
+            Where to; None for torch's default.
 
         Returns
         -------
@@ -117,7 +119,7 @@ class Decoder(nn.Module):
         drawn = max(1, round(self.decode_ratio * columns))
         if not self.training or drawn == columns:
             return None
-        return torch.rand(len(latent), columns, device=latent.device).argsort(1)[:, :drawn]
+        return torch.rand(count, columns, device=device).argsort(1)[:, :drawn]
 
     def patches_of(self, columns: Tensor) -> Tensor:
         """Return the patches of some columns.

@@ -201,15 +201,25 @@ class CWT_MAE_RoPE(nn.Module):  # noqa: N801 - the name of the published design
         valid = patch_validity(image_size[1:], patch_size, image_size[0])
         self.register_buffer("valid", valid, persistent=False)
 
-    def forward(self, x: Tensor, noise: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def forward(
+        self,
+        x: Tensor,
+        noise: Tensor | None = None,
+        columns: Tensor | None = None,
+        other_noise: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Hide patches, rebuild them, and measure how well.
 
         Parameters
         ----------
         x : Tensor of shape (B, T), (B, M, T) or (B, M * V, S, T)
             Signals of one channel or of M, or spectrograms.
-        noise : Tensor of shape (B, N) or (B, M, N), default=None
-            The patches with the smallest noise stay visible; None draws it.
+        noise : Tensor of shape (B, N), (B, M, N) or (B * M, N), default=None
+            The patches with the smallest noise stay visible; None draws it, and whatever else is left to chance.
+        columns : Tensor of shape (B * M, C), int64, default=None
+            The columns of patches to decode; None for all.
+        other_noise : Tensor of shape (B * M, N), default=None
+            Another choice of patches, from which the loss of instances is to recognise an image.
 
         Returns
         -------
@@ -224,15 +234,41 @@ class CWT_MAE_RoPE(nn.Module):  # noqa: N801 - the name of the published design
             The standardised images.
         """
         imgs = self.scalogram(x)
-        out = self.reconstruct(imgs, None if noise is None else noise.flatten(0, -2))
+        if noise is None:
+            drawn = self.draw(imgs.shape[:-3].numel(), imgs.device)
+            noise, columns, other_noise = drawn["noise"], drawn.get("columns"), drawn.get("other_noise")
+        out = self.reconstruct(imgs, noise.flatten(0, -2), columns)
         loss_spec, loss_time = self.losses(out, x)
         loss = loss_spec + self.time_loss_weight * loss_time
-        if self.training and self.instance_loss_weight:
-            loss = loss + self.instance_loss_weight * self._instance_loss(out.latent, imgs)
+        if other_noise is not None:
+            loss = loss + self.instance_loss_weight * self._instance_loss(out.latent, imgs, other_noise)
         lead = imgs.shape[:-3]
         return loss, out.pred_spec.unflatten(0, lead), out.pred_time.unflatten(0, lead), imgs
 
-    def reconstruct(self, image: Tensor, noise: Tensor | None = None) -> Reconstruction:
+    def draw(self, count: int, device: torch.device | None = None) -> dict[str, Tensor]:
+        """Draw what `forward` leaves to chance.
+
+        Parameters
+        ----------
+        count : int
+            Images B * M.
+        device : torch.device, default=None
+            Where to; None for torch's default.
+
+        Returns
+        -------
+        dict of str to Tensor
+            Arguments of `forward`, with a row an image.
+        """
+        drawn = {"noise": self._noise(count, device)}
+        columns = self.decoder.draw_columns(count, device)
+        if columns is not None:
+            drawn["columns"] = columns
+        if self.training and self.instance_loss_weight:
+            drawn["other_noise"] = self._noise(count, device)
+        return drawn
+
+    def reconstruct(self, image: Tensor, noise: Tensor | None = None, columns: Tensor | None = None) -> Reconstruction:
         """Hide patches of images and rebuild them.
 
         Parameters
@@ -241,6 +277,8 @@ class CWT_MAE_RoPE(nn.Module):  # noqa: N801 - the name of the published design
             Standardised images.
         noise : Tensor of shape (B * M, N), default=None
             The patches with the smallest noise stay visible; None draws it.
+        columns : Tensor of shape (B * M, C), int64, default=None
+            The columns of patches to decode; None for all.
 
         Returns
         -------
@@ -248,9 +286,10 @@ class CWT_MAE_RoPE(nn.Module):  # noqa: N801 - the name of the published design
             Everything on the way.
         """
         target = self.encoder.patchify(image)  # (B * M, N, P)
-        ids_keep, ids_restore, mask = random_masking(self._noise(target) if noise is None else noise, self.mask_ratio)
+        if noise is None:
+            noise = self._noise(len(target), target.device)
+        ids_keep, ids_restore, mask = random_masking(noise, self.mask_ratio)
         latent = self.encoder(target, ids_keep)
-        columns = self.decoder.draw_columns(latent)
         if columns is not None:
             ids = self.decoder.patches_of(columns)
             target, mask = take_tokens(target, ids), mask.gather(1, ids)
@@ -296,16 +335,16 @@ class CWT_MAE_RoPE(nn.Module):  # noqa: N801 - the name of the published design
         """
         return out.image[:, 0, 0] if x.ndim == 4 else unit_amplitude(self.scalogram.resampled(x.flatten(0, -2).float()))
 
-    def _noise(self, patches: Tensor) -> Tensor:
-        """Draw what decides which patches (B, N, P) stay visible."""
+    def _noise(self, count: int, device: torch.device | None) -> Tensor:
+        """Draw what decides which patches of so many images stay visible, (B, N)."""
         if self.masking == "mixed":
-            return mixed_noise(len(patches), self.encoder.grid_size, patches.device)
-        return torch.rand(patches.shape[:2], device=patches.device)
+            return mixed_noise(count, self.encoder.grid_size, device)
+        return torch.rand(count, self.encoder.num_patches, device=device)
 
-    def _instance_loss(self, latent: Tensor, image: Tensor) -> Tensor:
+    def _instance_loss(self, latent: Tensor, image: Tensor, noise: Tensor) -> Tensor:
         """Compare the tokens (B, 1 + K, D) of the visible patches with those of another choice of patches."""
         patches = self.encoder.patchify(image)
-        ids_keep, _, _ = random_masking(self._noise(patches), self.mask_ratio)
+        ids_keep, _, _ = random_masking(noise, self.mask_ratio)
         views = (latent, self.encoder(patches, ids_keep))
         return instance_loss(*(self.projector(tokens[:, 1:].mean(1)) for tokens in views))
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.frozen import FrozenEstimator
+from skorch.callbacks import Callback
 
 from sktsmae import CWTTransformer, MAEPretrainer
 
@@ -161,19 +163,48 @@ def test_levels_that_differ_too_much_are_warned_of(X):
         CWTTransformer(output="statistics").fit(far)
 
 
+def poison(epoch):
+    """Make a callback that spoils the weights in an epoch, as a gradient that explodes does."""
+
+    class Poison(Callback):
+        def on_batch_end(self, net, training=False, **kwargs):
+            if training and len(net.history) == epoch:
+                torch.nn.init.constant_(next(net.module_.parameters()), float("nan"))
+
+    return Poison()
+
+
 @pytest.mark.parametrize("lr", [1e5, 1e30])
-def test_a_training_that_diverges_says_in_which_epoch_and_what_to_lower(new_pretrainer, X, refused, tmp_path, lr):
+def test_a_training_that_diverges_says_in_which_epoch_and_what_to_lower(new_pretrainer, X, tmp_path, lr):
     pretrainer = new_pretrainer(lr=lr, max_epochs=30, checkpoint_dir=tmp_path)
-    with refused(pretrainer, r"training diverged in epoch \d+: .*Lower lr=", FloatingPointError):
+    with pytest.raises(FloatingPointError, match=r"training diverged in epoch \d+: .*Lower lr="):
         pretrainer.fit(X)
 
 
-def test_a_training_that_diverges_keeps_what_was_fitted_before(new_pretrainer, X, same_weights):
-    pretrainer = new_pretrainer(warm_start=True).fit(X)
-    before = pretrainer.model_
-    with pytest.raises(FloatingPointError, match="diverged"):
-        pretrainer.set_params(lr=1e30).fit(X)
-    assert pretrainer.model_ is before
+def test_a_training_that_diverges_at_once_changes_nothing(new_pretrainer, X, refused):
+    pretrainer = new_pretrainer(callbacks=[poison(1)])
+    with refused(pretrainer, "diverged in epoch 1: .* Nothing was learned", FloatingPointError):
+        pretrainer.fit(X)
+
+
+@pytest.mark.parametrize("finetune", [None, "full", "head"])
+def test_a_training_that_diverges_leaves_the_last_good_weights(
+    new_pretrainer, new_classifier, X, y, interrupt, tmp_path, finetune
+):
+    def new(**params):
+        params = {"max_epochs": 5, "random_state": 0, **params}
+        return new_pretrainer(**params) if finetune is None else new_classifier(finetune=finetune, **params)
+
+    with pytest.raises(KeyboardInterrupt):
+        new(checkpoint_dir=tmp_path, callbacks=[interrupt(epoch=3)]).fit(X, y)
+    good = torch.load(tmp_path / "epoch-000003.pt", weights_only=True)["module"]
+    estimator = new(callbacks=[poison(4)])
+    with pytest.raises(FloatingPointError, match=r"diverged in epoch 4: .* The weights are those after epoch 3\."):
+        estimator.fit(X, y)
+    assert [row["epoch"] for row in estimator.history_] == [1, 2, 3]
+    left = estimator.model_.head if finetune == "head" else estimator.model_
+    assert all(torch.equal(left.state_dict()[name], value) for name, value in good.items())
+    assert np.isfinite(estimator.transform(X)).all()
 
 
 def test_a_mask_is_not_ignored(new_pretrainer, X, refused):

@@ -14,11 +14,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal
 from safetensors.torch import save_file
 from sklearn.base import BaseEstimator, clone
 from sklearn.frozen import FrozenEstimator
 
+import sktsmae
 from sktsmae import CWTTransformer, MAEClassifier, MAEPretrainer
 from sktsmae.models import load_mae, save_mae
 
@@ -255,3 +256,22 @@ def test_file_of_the_other_estimator(files):
         MAEClassifier.load(files["whole"])
     with pytest.raises(ValueError, match=f"{re.escape(str(files['classifier']))}: holds a 'classifier'"):
         MAEPretrainer.load(files["classifier"])
+
+
+RELEASES = sorted(path for path in (Path(__file__).parent / "releases").iterdir() if (path / "expected.npz").exists())
+
+
+@pytest.mark.parametrize("folder", RELEASES, ids=lambda folder: folder.name)
+def test_files_of_every_release_load_and_say_what_they_said(folder):
+    with np.load(folder / "expected.npz") as expected:
+        X = expected["X"]
+        pretrainer = MAEPretrainer.load(folder / "pretrainer.safetensors")
+        classifier = MAEClassifier.load(folder / "classifier.safetensors")
+        # Sums may be cut up otherwise elsewhere; a value that is lifted over a threshold moves a share of 50 samples.
+        assert_allclose(pretrainer.transform(X), expected["embeddings"], atol=0.05)
+        assert_allclose(classifier.predict_proba(X), expected["probabilities"], atol=0.01)
+        assert_array_equal(classifier.classes_.astype(str), expected["classes"])
+
+
+def test_this_version_is_among_the_releases():
+    assert sktsmae.__version__ in [folder.name for folder in RELEASES]

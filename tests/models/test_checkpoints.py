@@ -240,3 +240,9 @@ def test_pth_of_another_architecture_names_the_tensor(tmp_path, small, model, ch
     with refused(path) as error:
         TF_MAE_Classifier(path, num_classes=3, **{**small, **changes})
     assert tensor in str(error.value)
+
+
+def test_a_file_has_the_permissions_of_any_new_file(tmp_path, small):
+    save_mae(CWT_MAE_RoPE(**small), tmp_path / "mae.safetensors")
+    (tmp_path / "any").touch()
+    assert (tmp_path / "mae.safetensors").stat().st_mode == (tmp_path / "any").stat().st_mode

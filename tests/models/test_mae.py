@@ -199,13 +199,24 @@ def test_a_share_of_the_columns_is_decoded_in_training(small, shape):
 
 
 @pytest.mark.parametrize("signal_len", [130, 120])
-def test_losses_of_every_column_drawn_are_those_of_the_whole(small, monkeypatch, signal_len):
+def test_losses_of_every_column_drawn_are_those_of_the_whole(small, signal_len):
     model = CWT_MAE_RoPE(**{**small, "signal_len": signal_len})
     x, noise = torch.randn(5, signal_len), torch.rand(5, model.encoder.num_patches)
     whole = model.losses(model.reconstruct(model.scalogram(x), noise), x)
     columns = torch.rand(5, model.encoder.grid_size[1]).argsort(1)
-    monkeypatch.setattr(model.decoder, "draw_columns", lambda latent: columns)
-    assert_close(model.losses(model.reconstruct(model.scalogram(x), noise), x), whole)
+    assert_close(model.losses(model.reconstruct(model.scalogram(x), noise, columns), x), whole)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_what_is_drawn_beforehand_is_what_would_be_drawn(small, training):
+    model = CWT_MAE_RoPE(**small, masking="mixed", decode_ratio=0.5, instance_loss_weight=1.0).train(training)
+    x = torch.randn(4, 2, 130)
+    torch.manual_seed(0)
+    expected = model(x)[0]
+    torch.manual_seed(0)
+    drawn = model.draw(8)
+    assert drawn.keys() == ({"noise", "columns", "other_noise"} if training else {"noise"})
+    assert torch.equal(model(x, **drawn)[0], expected)
 
 
 def test_gradient_reaches_the_signal(small):
@@ -224,10 +235,13 @@ def test_instance_loss_counts_in_training_alone(small):
     without = CWT_MAE_RoPE(**small)
     without.load_state_dict({name: with_it.state_dict()[name] for name in without.state_dict()})
     x = torch.randn(4, 130)
-    noise = torch.rand(4, with_it.encoder.num_patches)
-    assert_close(with_it.eval()(x, noise)[0], without.eval()(x, noise)[0])
-    loss = with_it.train()(x, noise)[0]
+    drawn = with_it.train().draw(4)
+    loss, noise = with_it(x, **drawn)[0], drawn["noise"]
     assert loss > without.train()(x, noise)[0] + 0.01
+    torch.manual_seed(1)
+    evaluated = with_it.eval()(x)[0]
+    torch.manual_seed(1)
+    assert_close(evaluated, without.eval()(x)[0])
     loss.backward()
     assert all(parameter.grad is not None for parameter in with_it.projector.parameters())
 

@@ -1,0 +1,163 @@
+"""What happens between the epochs of a training: a bar and checkpoints."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from skorch import NeuralNet
+from skorch.callbacks import Callback
+from tqdm.auto import tqdm
+
+from ._checkpoints import read_checkpoint, write_checkpoint
+from ._nets import Net
+
+
+class Progress(Callback):
+    """A bar with an epoch's losses and the time left.
+
+    Parameters
+    ----------
+    description : str
+        What stands in front of the bar.
+    total : int
+        Epochs to come.
+    """
+
+    def __init__(self, description: str, total: int) -> None:
+        self.description = description
+        self.total = total
+
+    def on_train_begin(self, net: NeuralNet, X: Any = None, y: Any = None, **kwargs: Any) -> None:
+        """Show the bar.
+
+        Parameters
+        ----------
+        net : NeuralNet
+            The net.
+        X, y : object
+            Unused.
+        **kwargs
+            Unused.
+        """
+        self.bar_ = tqdm(total=self.total, desc=self.description, unit="epoch")
+        self.shown_ = 0
+
+    def on_epoch_end(self, net: NeuralNet, dataset_train: Any = None, dataset_valid: Any = None, **kwargs: Any) -> None:
+        """Move the bar.
+
+        Parameters
+        ----------
+        net : NeuralNet
+            The net.
+        dataset_train, dataset_valid : object
+            Unused.
+        **kwargs
+            Unused.
+        """
+        last = net.history[-1]
+        self.bar_.set_postfix({key: f"{last[key]:.4f}" for key in ("train_loss", "valid_loss") if key in last})
+        self.bar_.update(len(net.history) - self.shown_)  # an interrupted training goes on with many at once
+        self.shown_ = len(net.history)
+
+    def close(self) -> None:
+        """Leave the bar as it stands."""
+        if hasattr(self, "bar_"):
+            self.bar_.close()
+
+
+class Checkpoints(Callback):
+    """Write a checkpoint after each epoch, and go on from one.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the checkpoints are.
+    description : dict of str to str
+        What the training depends on.
+    writes : bool, default=True
+        Whether checkpoints are written too, as by the first of several processes.
+    """
+
+    def __init__(self, folder: Path, description: dict[str, str], writes: bool = True) -> None:
+        self.folder = folder
+        self.description = description
+        self.writes = writes
+
+    def restore(self, net: Net) -> None:
+        """Set the net and its callbacks to where the newest checkpoint left them.
+
+        Parameters
+        ----------
+        net : Net
+            The net, about to be trained.
+        """
+        state = read_checkpoint(self.folder, self.description)
+        if state is None:
+            return
+        net.module_.load_state_dict(state["module"])
+        net.optimizer_.load_state_dict(state["optimizer"])
+        net.history.extend(state["history"])
+        callbacks = dict(net.callbacks_)
+        schedule = callbacks["_schedule"]
+        schedule.batch_idx_ = state["steps"]
+        schedule.lr_scheduler_.last_epoch = state["steps"]
+        for name, value in state["stopping"].items():
+            setattr(callbacks["_stop"], name, value)
+        torch.default_generator.set_state(state["generator"])
+        if state["generator_cuda"] is not None and torch.device(net.device).type == "cuda":
+            torch.cuda.set_rng_state(state["generator_cuda"], net.device)
+
+    def on_epoch_end(self, net: Net, dataset_train: Any = None, dataset_valid: Any = None, **kwargs: Any) -> None:
+        """Write a checkpoint.
+
+        Parameters
+        ----------
+        net : Net
+            The net.
+        dataset_train, dataset_valid : object
+            Unused.
+        **kwargs
+            Unused.
+        """
+        if not self.writes:
+            return
+        callbacks = dict(net.callbacks_)
+        stop = callbacks.get("_stop")
+        names = ("misses_", "dynamic_threshold_", "best_epoch_", "best_model_weights_")
+        on_gpu = torch.device(net.device).type == "cuda"
+        state = {
+            "description": self.description,
+            "module": net.module_.state_dict(),
+            "optimizer": net.optimizer_.state_dict(),
+            "history": history_rows(net),
+            "steps": callbacks["_schedule"].lr_scheduler_.last_epoch,
+            "stopping": {} if stop is None else {name: _plain(getattr(stop, name)) for name in names},
+            "generator": torch.default_generator.get_state(),
+            "generator_cuda": torch.cuda.get_rng_state(net.device) if on_gpu else None,
+        }
+        write_checkpoint(self.folder, len(net.history), state)
+
+
+def history_rows(net: Net) -> list[dict[str, float]]:
+    """Return what is known of each epoch, ready for a DataFrame.
+
+    Parameters
+    ----------
+    net : Net
+        A trained net.
+
+    Returns
+    -------
+    list of dict
+        One an epoch: ``epoch``, ``dur`` in seconds, ``train_loss`` and, with a validation set, ``valid_loss``.
+    """
+    kinds = {"epoch": int, "train_loss": float, "valid_loss": float, "dur": float}  # losses come as numpy's
+    return [{key: kind(row[key]) for key, kind in kinds.items() if key in row} for row in net.history]
+
+
+def _plain(value: Any) -> Any:
+    """Return a number of numpy's as Python's, which a checkpoint may hold; anything else as it is."""
+    return value.item() if isinstance(value, np.generic) else value

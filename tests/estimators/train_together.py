@@ -1,0 +1,61 @@
+"""A training for ``torchrun`` to start in several processes: ``train_together.py FILE FOLDER [SECONDS A STEP]``.
+
+Each process fits the same pretrainer on the signals of FILE, and writes into FOLDER what it came to.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from skorch.callbacks import Callback
+
+from sktsmae import MAEPretrainer
+
+SETTINGS = {
+    "cwt_scales": 16,
+    "patch_size": (4, 25),
+    "embed_dim": 32,
+    "depth": 1,
+    "num_heads": 2,
+    "decoder_embed_dim": 32,
+    "max_epochs": 17,
+    "batch_size": 16,
+    "random_state": 0,
+    "device": "cpu",
+}
+
+
+class Losses(Callback):
+    """Write down each step's loss, and the place in X of each signal that was computed."""
+
+    def __init__(self, path: Path, seconds: float) -> None:
+        self.path = path
+        self.seconds = seconds
+
+    def on_batch_end(self, net: Any, batch: Any = None, training: bool = False, loss: Any = None, **_: Any) -> None:
+        with open(self.path, "a") as file:
+            file.write(f"{loss.item()!r}\n")
+        time.sleep(self.seconds)
+
+
+def train(path: Path, folder: Path, rank: str, seconds: float = 0.0) -> MAEPretrainer:
+    """Fit, and write weights and losses."""
+    torch.set_num_threads(1)
+    (folder / f"{rank}.pid").write_text(str(os.getpid()))
+    callbacks = [Losses(folder / f"{rank}.losses", seconds)]
+    X = np.load(path, mmap_mode="r")
+    pretrainer = MAEPretrainer(
+        **SETTINGS, early_stopping=True, callbacks=callbacks, checkpoint_dir=folder / f"checkpoints-{rank == 'alone'}"
+    ).fit(X)
+    torch.save(pretrainer.model_.state_dict(), folder / f"{rank}.pt")
+    return pretrainer
+
+
+if __name__ == "__main__":
+    train(Path(sys.argv[1]), Path(sys.argv[2]), os.environ["RANK"], *map(float, sys.argv[3:]))
