@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import time
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import torch
 
 from ..datasets import make_signals
 from ..estimators import MAEPretrainer
+from ..estimators._processes import launched_processes
 from ..functional.resampling import resample
 
 SIGNAL_LEN = 512
@@ -85,7 +85,7 @@ def run(options: argparse.Namespace) -> None:
         verbose=1,
         checkpoint_dir=checkpoints,
     ).fit(X)
-    if os.environ.get("RANK", "0") != "0":
+    if launched_processes().rank:
         return  # of several processes the first one writes
     pretrainer.set_params(checkpoint_dir=None, verbose=0, device="auto").save(options.output)
     options.output.with_name(options.output.name + ".md").write_text(

@@ -35,6 +35,23 @@ def load_batch(X: np.ndarray, index: Any) -> Tensor:
     return torch.from_numpy(np.array(X[index], dtype=np.float32, order="C"))
 
 
+def to_numpy(tensor: Tensor) -> np.ndarray:
+    """Return a tensor's values.
+
+    Parameters
+    ----------
+    tensor : Tensor
+        Anywhere, of any dtype; numpy has no bfloat16, which becomes float32.
+
+    Returns
+    -------
+    ndarray
+        The values, shared where they can be.
+    """
+    values = tensor.detach().cpu()
+    return (values.float() if values.dtype is torch.bfloat16 else values).numpy()
+
+
 def spread_rows(count: int, most: int) -> np.ndarray:
     """Choose rows that stand for all, spread evenly.
 
@@ -65,7 +82,7 @@ class StoredSignals:
     Raises
     ------
     ValueError
-        If a data set does not know its length.
+        If a data set does not know its length, or is empty.
     """
 
     def __init__(self, source: Any) -> None:
@@ -75,7 +92,9 @@ class StoredSignals:
             )
         self._source = source
         count = len(source) if isinstance(source, Dataset) else source.shape[0]  # type: ignore[arg-type]
-        first = self._read(np.arange(min(1, count)))
+        if count == 0:
+            raise ValueError("X has 0 sample(s); give some.")
+        first = self._read(np.arange(1))
         self._one_channel = first.ndim == 3 and first.shape[1] == 1
         self.shape = (count, *first.shape[2 if self._one_channel else 1 :])
         self.ndim, self.dtype = len(self.shape), first.dtype
@@ -91,9 +110,10 @@ class StoredSignals:
         source = self._source
         if isinstance(source, Dataset):
             fetch = getattr(source, "__getitems__", lambda places: [source[place] for place in places])
-            items = fetch(rows.tolist())
-            return np.stack([np.asarray(item[0] if isinstance(item, (tuple, list)) else item) for item in items])
-        return np.asarray(source.oindex[rows] if hasattr(source, "oindex") else source[rows])  # zarr has its own name
+            items = (item[0] if isinstance(item, tuple) else item for item in fetch(rows.tolist()))
+            return np.stack([to_numpy(item) if isinstance(item, Tensor) else np.asarray(item) for item in items])
+        rows, places = np.unique(rows, return_inverse=True)  # h5py takes increasing numbers alone
+        return np.asarray(source.oindex[rows] if hasattr(source, "oindex") else source[rows])[places]
 
 
 class CentredSignals:

@@ -13,6 +13,7 @@ from tqdm.auto import tqdm
 
 from ._checkpoints import read_checkpoint, write_checkpoint
 from ._nets import Net
+from ._processes import Processes, launched_processes
 
 
 class Progress(Callback):
@@ -77,14 +78,14 @@ class Checkpoints(Callback):
         Where the checkpoints are.
     description : dict of str to str
         What the training depends on.
-    writes : bool, default=True
-        Whether checkpoints are written too, as by the first of several processes.
+    processes : Processes
+        Those that train together, of which the first one reads for all.
     """
 
-    def __init__(self, folder: Path, description: dict[str, str], writes: bool = True) -> None:
+    def __init__(self, folder: Path, description: dict[str, str], processes: Processes) -> None:
         self.folder = folder
         self.description = description
-        self.writes = writes
+        self.processes = processes
 
     def restore(self, net: Net) -> None:
         """Set the net and its callbacks to where the newest checkpoint left them.
@@ -94,7 +95,7 @@ class Checkpoints(Callback):
         net : Net
             The net, about to be trained.
         """
-        state = read_checkpoint(self.folder, self.description)
+        state = self.processes.ask_first(lambda: read_checkpoint(self.folder, self.description))
         if state is None:
             return
         net.module_.load_state_dict(state["module"])
@@ -122,8 +123,8 @@ class Checkpoints(Callback):
         **kwargs
             Unused.
         """
-        if not self.writes:
-            return
+        if launched_processes().rank:
+            return  # the first one writes
         callbacks = dict(net.callbacks_)
         stop = callbacks.get("_stop")
         names = ("misses_", "dynamic_threshold_", "best_epoch_", "best_model_weights_")

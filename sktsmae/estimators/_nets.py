@@ -103,9 +103,9 @@ class Net(NeuralNet):
             self.module_.load_state_dict(before)
             epoch, clipped = len(self.history), "_clip" in dict(self.callbacks_)
             del self.history[-1]
-            kept = f"The weights are those after epoch {epoch - 1}" if epoch > 1 else "Nothing was learned"
             raise FloatingPointError(
-                f"training diverged in epoch {epoch}: weights are no longer finite. {kept}. Lower lr={self.lr:g}"
+                f"training diverged in epoch {epoch}: weights are no longer finite. What was learned in the epochs "
+                f"before, {epoch - 1}, is kept. Lower lr={self.lr:g}"
                 f"{'.' if clipped else ', or set gradient_clip.'}"
             )
 
@@ -151,7 +151,7 @@ class SharingNet(Net):
         super().__init__(*args, **kwargs)
         self.processes = processes
 
-    def infer(self, x: PartOfBatch, **fit_params: Any) -> Any:
+    def infer(self, x: Any, **fit_params: Any) -> Any:
         """Apply the module to a part of a batch.
 
         Parameters
@@ -166,6 +166,8 @@ class SharingNet(Net):
         Tensor
             What the module returns first.
         """
+        if not isinstance(x, PartOfBatch):  # after training
+            return super().infer(x, **fit_params)
         each = num_channels(x.part.shape[1:], self.module_.encoder)
         drawn = self.module_.draw(each * len(x), torch.device(self.device))
         own = slice(each * x.start, each * (x.start + len(x.part)))

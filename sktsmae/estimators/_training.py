@@ -24,6 +24,7 @@ from ._callbacks import Checkpoints, Progress
 from ._checkpoints import checkpoint_folder, describe_training
 from ._memory import reused_memory
 from ._nets import Net, SharingNet
+from ._processes import launched_processes
 from ._validation import (
     DEVICE,
     NON_NEGATIVE_INT,
@@ -100,16 +101,15 @@ def train(
     steps = estimator.max_epochs * math.ceil(len(dataset) / estimator.batch_size)
     schedule = partial(warmup_cosine, total=steps, warmup=max(1, round(estimator.warmup_fraction * steps)))
     progress = Progress(type(estimator).__name__, estimator.max_epochs)
-    is_first = dataset.processes.rank == 0
     callbacks: list[Any] = [("_schedule", LRScheduler(LambdaLR, lr_lambda=schedule, step_every="batch"))]
     if len(validation):
         callbacks.append(("_stop", EarlyStopping(patience=estimator.n_iter_no_change, load_best=True)))
-    if estimator.verbose and is_first:
+    if estimator.verbose and launched_processes().rank == 0:
         callbacks.append(("_progress", progress))
     checkpoints = None
     folder = checkpoint_folder(estimator)
     if folder is not None:
-        checkpoints = Checkpoints(folder, describe_training(estimator, dataset), writes=is_first)
+        checkpoints = Checkpoints(folder, describe_training(estimator, dataset), dataset.processes)
         callbacks.append(("_checkpoints", checkpoints))
     net = _build_net(
         estimator,
@@ -152,8 +152,8 @@ def train_on(
     criterion: type[nn.Module],
     dataset: SignalDataset,
     device: torch.device,
-    moments: dict[int, Any] | None,
-) -> tuple[Net, dict[int, Any]]:
+    moments: dict[str, Any] | None,
+) -> tuple[Net, dict[str, Any]]:
     """Train a module for one more pass, over samples that have arrived.
 
     Parameters
@@ -169,15 +169,15 @@ def train_on(
     device : torch.device
         Where to compute.
     moments : dict or None
-        What the optimiser knew of each weight after the pass before. None: this is the first, in which the learning
-        rate rises.
+        What the optimiser knew of each parameter, by its name, after the pass before. None: this is the first, in which
+        the learning rate rises.
 
     Returns
     -------
     net : Net
         The net, holding the module and the history of the pass.
     moments : dict
-        What the optimiser knows of each weight now.
+        What the optimiser knows of each parameter now.
 
     Raises
     ------
@@ -187,14 +187,16 @@ def train_on(
     rising = math.ceil(len(dataset) / estimator.batch_size) if moments is None else 1
     schedule = LRScheduler(LambdaLR, lr_lambda=lambda step: min(1.0, (step + 1) / rising), step_every="batch")
     net = _build_net(estimator, module, criterion, dataset, device, 1.0, [("_schedule", schedule)], train_split=None)
-    if moments is not None:
-        net.optimizer_.load_state_dict({**net.optimizer_.state_dict(), "state": moments})
+    known = net.optimizer_.state
+    for name, weights in module.named_parameters():
+        if moments is not None:
+            known[weights] = {key: value.to(device, copy=True) for key, value in moments[name].items()}
     net.notify("on_train_begin", X=dataset, y=None)
     with reused_memory(device):
         net.fit_loop(dataset, epochs=1)
     net.notify("on_train_end", X=dataset, y=None)
     module.eval()
-    moments = net.optimizer_.state_dict()["state"]
+    moments = {name: known[weights] for name, weights in module.named_parameters()}
     net.release()
     return net, moments
 

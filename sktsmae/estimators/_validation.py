@@ -16,7 +16,7 @@ from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_array, validate_data
 from torch.utils.data import Dataset
 
-from ._batches import CentredSignals, StoredSignals, spread_rows
+from ._batches import CentredSignals, StoredSignals, spread_rows, to_numpy
 from ._processes import Processes
 
 POSITIVE_INT = Interval(Integral, 1, None, closed="left")
@@ -73,7 +73,7 @@ def check_signals(
     name = type(estimator).__name__
     # A network that resamples has been fitted on signals of all sizes.
     any_size = not reset and getattr(estimator, "signal_len", None) is not None
-    if X.ndim == 1 or X.ndim > 4:
+    if not 2 <= X.ndim <= 4:
         raise ValueError(
             f"Expected 2D array, got {X.ndim}D array instead: X must be (n_samples, length), (n_samples, channels, "
             f"length) or a spectrogram. Reshape your data using X.reshape(1, -1) if it is one signal."
@@ -137,6 +137,8 @@ def _check_stored(X: StoredSignals, name: str, min_samples: int, processes: Proc
             part = X[start : min(start + step, own.stop)]
         except ValueError as error:  # items that cannot be stacked
             raise ValueError(_RAGGED) from error
+        if part.shape[1:] != X.shape[1:]:
+            raise ValueError(_RAGGED)
         _check_values(part)
         if not np.isfinite(part).all():
             raise ValueError(f"Input X contains NaN or infinity, in the samples from {start} on; leave those out.")
@@ -240,7 +242,7 @@ def _as_array(X: Any) -> Any:
         return X.X
     if isinstance(X, StoredSignals):
         return X
-    if isinstance(X, Dataset) or hasattr(X, "chunks"):
+    if isinstance(X, Dataset) or (hasattr(X, "chunks") and hasattr(X, "shape") and X.shape):
         return StoredSignals(X)
     if isinstance(X, np.ma.MaskedArray):
         if np.ma.is_masked(X):
@@ -250,8 +252,7 @@ def _as_array(X: Any) -> Any:
             )
         return X.data
     if isinstance(X, torch.Tensor):
-        X = X.detach().cpu()
-        return (X.float() if X.dtype is torch.bfloat16 else X).numpy()  # numpy has no bfloat16
+        return to_numpy(X)
     if hasattr(X, "ndim") and hasattr(X, "shape"):
         if isinstance(X, np.ndarray) and X.dtype == object and any(isinstance(value, str) for value in X.flat):
             raise ValueError("X holds text; give numbers.")

@@ -311,8 +311,8 @@ class MAEClassifier(NetworkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMi
         ValueError
             If a parameter, X or y is impossible; the message names it, and the estimator is left as it was.
         FloatingPointError
-            If training diverges; the estimator is left with the weights after the last good epoch, and earlier
-            checkpoints as they were.
+            If fine-tuning diverges; the estimator is left with the weights of before that, and earlier checkpoints as
+            they were. If pre-training does, the estimator is left as it was.
         """
         with unchanged_on_error(self):
             self._validate_params()

@@ -24,9 +24,10 @@ from ..models.checkpoints import load_matching, read_safetensors, restore, write
 from ..models.readout import POOLINGS, THRESHOLD_SIGNALS, token_thresholds
 from ._batches import SignalDataset, load_batch, map_batches, spread_rows
 from ._callbacks import history_rows
+from ._checkpoints import describe_training
 from ._networks import mae_settings, map_sequences, num_channels, require_same_settings
 from ._persistence import NetworkMixin, damaged_description, dump_estimator, params_of, restore_fitted
-from ._processes import join_processes
+from ._processes import join_processes, launched_processes
 from ._seeds import draw_seed, seeded
 from ._training import TRAINING_CONSTRAINTS, hold_out, train, train_on
 from ._validation import (
@@ -318,22 +319,25 @@ class MAEPretrainer(NetworkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMi
         ValueError
             If a parameter or X is impossible; the message names it, and the estimator is left as it was.
         FloatingPointError
-            If training diverges; the estimator is left with the weights after the last good epoch, and earlier
-            checkpoints as they were.
+            If training diverges; the estimator is left with the weights of before that, and earlier checkpoints as
+            they were. In its first epoch, the estimator is left as it was.
 
         Notes
         -----
         In processes that ``torchrun`` or ``accelerate launch`` started (extra ``distributed``), each reads and computes
-        its part of every batch, the first one writes checkpoints, and all end with the same weights.
+        its part of every batch, the first one reads and writes checkpoints, and all end with the same weights. X is to
+        be the same in all; memory-mapped, each reads its part of it and a few hundred signals that stand for all.
         """
         with unchanged_on_error(self):
             self._validate_params()
             device = resolve_device(self.device)
             processes = join_processes(device)
             X = check_signals(self, X, reset=True, min_samples=2, processes=processes)
-            self.seed_ = draw_seed(self.random_state)
+            self.seed_ = processes.ask_first(lambda: draw_seed(self.random_state))
             train_rows, valid_rows = hold_out(self, len(X), self.seed_)
             train_set, valid_set = (SignalDataset(X, rows, processes=processes) for rows in (train_rows, valid_rows))
+            if processes.count > 1:
+                processes.require_same(describe_training(self, train_set))
             with seeded(self.seed_, device):
                 model = self._build(X)
                 if self.warm_start and hasattr(self, "model_"):
@@ -388,12 +392,15 @@ class MAEPretrainer(NetworkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMi
         """
         with unchanged_on_error(self):
             self._validate_params()
+            if launched_processes().count > 1:
+                raise ValueError("partial_fit trains in one process, and several were started together; use fit.")
             device = resolve_device(self.device)
             is_first = not hasattr(self, "model_")
             X = check_signals(self, X, reset=is_first)
             if is_first:
-                self.seed_, self.history_ = draw_seed(self.random_state), []
-            with seeded(self.seed_ + len(self.history_), device):
+                self.seed_ = draw_seed(self.random_state)
+            before = getattr(self, "history_", [])
+            with seeded(self.seed_ + len(before), device):
                 model = self._build(X) if is_first else copy.deepcopy(self.model_)
                 dataset = SignalDataset(X, np.arange(len(X)))
                 moments = getattr(self, "_moments", None)
@@ -406,8 +413,7 @@ class MAEPretrainer(NetworkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMi
                 else:
                     self.thresholds_ = None
             self.model_ = model
-            passes = len(self.history_)
-            self.history_ = [*self.history_, *({**row, "epoch": 1 + passes} for row in history_rows(self.net_))]
+            self.history_ = [*before, *({**row, "epoch": 1 + len(before)} for row in history_rows(self.net_))]
             self.n_iter_ = len(self.history_)
         return self
 
@@ -585,8 +591,7 @@ class MAEPretrainer(NetworkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMi
 
     def __getstate__(self) -> dict[str, Any]:
         state = super().__getstate__()
-        state.pop("_moments", None)  # of training, and perhaps on a GPU
-        return state
+        return {name: value for name, value in state.items() if name != "_moments"}  # of training, perhaps on a GPU
 
     def _networks(self) -> list[nn.Module]:
         return [self.model_] if hasattr(self, "model_") else []

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import joblib
@@ -83,21 +84,34 @@ def test_a_process_without_a_sample_computes_one_that_does_not_count(X):
     assert (len(part), len(part.part), part.weight) == (1, 1, 0)
 
 
+def test_partial_fit_does_not_pretend_to_share(new_pretrainer, X, refused, monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("RANK", "0")
+    pretrainer = new_pretrainer()
+    with refused(pretrainer, "partial_fit trains in one process"):
+        pretrainer.partial_fit(X)
+
+
 def test_processes_without_accelerate_are_told_what_to_install(new_pretrainer, X, refused, monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("RANK", "0")
     monkeypatch.setitem(sys.modules, "accelerate", None)
     pretrainer = new_pretrainer()
     with refused(pretrainer, r'install "sktsmae\[distributed\]"', ImportError):
         pretrainer.fit(X)
 
 
-def start(*arguments) -> subprocess.Popen:
-    """Start two processes that train together."""
+@contextmanager
+def started(folder, *arguments, script=SCRIPT):
+    """Start two processes that train together; their errors go into a file."""
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(
-        [*launcher, str(SCRIPT), *map(str, arguments)], stderr=subprocess.PIPE, text=True, env=environment
-    )
+    with open(folder / "errors", "w") as errors:
+        process = subprocess.Popen([*launcher, str(script), *map(str, arguments)], stderr=errors, env=environment)
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 @pytest.mark.slow
@@ -106,35 +120,71 @@ def test_two_processes_come_to_what_one_does_also_when_one_is_killed(tmp_path):
     np.save(path, load_sparwatch().data[::13, 0])  # 51 signals, of which 6 are held out: batches of 16, 16 and 13
     train(path, tmp_path, "alone")
 
-    process = start(path, tmp_path, 0.1)
     checkpoints = tmp_path / "checkpoints-False"
-    while not (checkpoints / "epoch-000003.pt").exists():
-        assert process.poll() is None, process.communicate()[1]
-        time.sleep(0.05)
-    os.kill(int((tmp_path / "1.pid").read_text()), signal.SIGKILL)
-    begin = time.monotonic()
-    _, errors = process.communicate(timeout=60)
-    assert process.returncode != 0
-    assert "Signal 9" in errors
-    assert time.monotonic() - begin < 60
+    with started(tmp_path, path, tmp_path, 0.1) as process:
+        while len(list(checkpoints.glob("epoch-*.pt"))) < 2:
+            assert process.poll() is None, (tmp_path / "errors").read_text()
+            time.sleep(0.05)
+        os.kill(int((tmp_path / "1.pid").read_text()), signal.SIGKILL)
+        assert process.wait(timeout=60) != 0
+    assert "Signal 9" in (tmp_path / "errors").read_text()
     with pytest.raises(ProcessLookupError):
         os.kill(int((tmp_path / "0.pid").read_text()), 0)
-    for losses in tmp_path.glob("?.losses"):
-        losses.unlink()
+    done = max(int(checkpoint.stem[-6:]) for checkpoint in checkpoints.glob("epoch-*.pt"))
+    for note in (*tmp_path.glob("?.losses"), *tmp_path.glob("?.rows")):
+        note.unlink()
 
-    process = start(path, tmp_path)
-    assert process.communicate(timeout=120)[1].count("Error") == 0
-    assert process.returncode == 0
+    with started(tmp_path, path, tmp_path) as process:
+        assert process.wait(timeout=120) == 0, (tmp_path / "errors").read_text()
     losses = {name: np.loadtxt(tmp_path / f"{name}.losses") for name in ("alone", "0", "1")}
     assert_array_equal(losses["0"], losses["1"])
-    # 17 epochs of three steps and one of validation, of which three or four were done before.
+    # 17 epochs of three steps and one of validation.
     assert len(losses["alone"]) == 68
-    assert 48 <= len(losses["0"]) <= 56
-    assert_allclose(losses["0"], losses["alone"][-len(losses["0"]) :], rtol=0, atol=1e-4)
+    assert len(losses["0"]) == 4 * (17 - done)
+    assert_allclose(losses["0"], losses["alone"][4 * done :], rtol=0, atol=1e-4)
     weights = {name: torch.load(tmp_path / f"{name}.pt") for name in ("alone", "0", "1")}
     for name, value in weights["alone"].items():
         assert torch.equal(weights["0"][name], weights["1"][name])
         assert_allclose(weights["0"][name], value, atol=1e-4)
+    # An epoch reads each of the 51 signals in one of the two: 8 of 16, 8 of 16, 6 or 7 of 13, 3 of 6.
+    rows = {name: np.loadtxt(tmp_path / f"{name}.rows") for name in ("0", "1")}
+    assert set(rows["0"]) == {8 + 8 + 6 + 3}
+    assert set(rows["1"]) == {8 + 8 + 7 + 3}
+
+
+@pytest.mark.slow
+def test_processes_that_were_given_other_signals_say_so(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import os, numpy as np\n"
+        "from sktsmae import MAEPretrainer\n"
+        "X = np.random.default_rng(int(os.environ['RANK'])).normal(size=(20, 60))\n"
+        "MAEPretrainer(embed_dim=16, depth=1, max_epochs=1, device='cpu').fit(X)\n"
+    )
+    with started(tmp_path, script=script) as process:
+        assert process.wait(timeout=60) != 0
+    assert "processes 0 and 1 were to train together, but the values of X" in (tmp_path / "errors").read_text()
+
+
+@pytest.mark.slow
+def test_processes_without_a_seed_agree_on_one_and_their_workers_train_alone(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import os, sys, numpy as np\n"
+        "from joblib import Parallel, delayed\n"
+        "from sktsmae import MAEPretrainer\n"
+        "X = np.random.default_rng(0).normal(size=(20, 60))\n"
+        "pretrainer = MAEPretrainer(embed_dim=16, depth=1, max_epochs=1, device='cpu')\n"
+        "seed = pretrainer.fit(X).seed_\n"
+        "if os.environ['RANK'] == '0':\n"
+        "    fits = Parallel(n_jobs=2)(delayed(pretrainer.set_params(random_state=s).fit)(X) for s in range(2))\n"
+        "    assert len(fits) == 2\n"
+        f"open(os.path.join({str(tmp_path)!r}, os.environ['RANK'] + '.seed'), 'w').write(str(seed))\n"
+    )
+    with started(tmp_path, script=script) as process:
+        assert process.wait(timeout=120) == 0, (tmp_path / "errors").read_text()
+    seeds = [(tmp_path / f"{rank}.seed").read_text() for rank in range(2)]
+    assert seeds[0] == seeds[1]
 
 
 @pytest.mark.slow

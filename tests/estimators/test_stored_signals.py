@@ -13,7 +13,8 @@ from numpy.testing import assert_array_equal
 from sklearn.frozen import FrozenEstimator
 from torch.utils.data import Dataset, IterableDataset, TensorDataset
 
-from sktsmae import CWTTransformer, MAEClassifier
+from sktsmae import CWTTransformer, MAEClassifier, MAEPretrainer
+from sktsmae.models import save_mae
 
 
 def of_zarr(X, folder):
@@ -45,6 +46,8 @@ STORED = {
     "zarr": of_zarr,
     "h5py": of_h5py,
     "data set": lambda X, _: Items(X),
+    "data set of lists": lambda X, _: Items(X.tolist()),
+    "data set of tensors with gradients": lambda X, _: Items(torch.from_numpy(X.copy()).requires_grad_()),
     "data set of tensors with labels": lambda X, _: TensorDataset(torch.from_numpy(X.copy()), torch.arange(len(X))),
 }
 
@@ -66,6 +69,18 @@ def test_where_signals_lie_makes_no_difference(new_pretrainer, new_classifier, f
     assert_array_equal(classifier.fit(stored, y).predict_proba(stored), expected)
 
 
+def test_checkpoints_of_stored_signals_of_which_some_are_held_out(new_pretrainer, X, tmp_path):
+    settings = {"early_stopping": True, "checkpoint_dir": tmp_path / "checkpoints"}
+    stored = new_pretrainer(**settings).fit(of_h5py(X, tmp_path))
+    again = new_pretrainer(**settings).fit(X)  # goes on where there is nothing left to do
+    assert again.history_ == stored.history_
+
+
+def test_bfloat16_is_read_like_any_other_number(fitted_pretrainer, X):
+    rounded = torch.from_numpy(X.copy()).bfloat16()
+    assert_array_equal(fitted_pretrainer.transform(Items(rounded)), fitted_pretrainer.transform(rounded))
+
+
 def test_an_offset_is_taken_off_of_stored_signals_too(X, tmp_path):
     far = X.astype(np.float64) + 1e9
     transformer = CWTTransformer(output="statistics", cwt_scales=6, device="cpu")
@@ -82,6 +97,11 @@ class NotSized(IterableDataset):
 BAD = {
     "NaN": (lambda X: Items(np.where(np.arange(200) == 7, np.nan, X)), "NaN or infinity, in the samples from 0 on"),
     "too large": (lambda X: Items(X.astype(np.float64) * 1e30), "too large for float32"),
+    "ragged from one block to the next": (
+        lambda X: Items([np.zeros(2**20 + (place == 3)) for place in range(4)]),
+        "X is ragged",
+    ),
+    "none": (lambda X: Items(X[:0]), r"0 sample\(s\)"),
     "text": (lambda X: Items(X.astype(str)), "dtype <U"),
     "ragged": (lambda X: Items([row[: 200 - (place == 30)] for place, row in enumerate(X)]), "X is ragged"),
     "one": (lambda X: Items(X[:1]), r"1 sample\(s\)"),
@@ -114,19 +134,42 @@ def test_partial_fit_learns_from_what_arrives(new_pretrainer, X):
     assert np.isfinite(pretrainer.transform(X)).all()
 
 
-def test_partial_fit_goes_on_with_the_optimisers_moments(new_pretrainer, X, same_weights, tmp_path):
-    one, other = new_pretrainer().partial_fit(X), new_pretrainer().partial_fit(X)
+def test_partial_fit_goes_on_with_the_optimisers_moments(new_pretrainer, X, same_weights):
+    # One batch holds all, so that the learning rate does not rise and moments alone make a difference.
+    one, other = (new_pretrainer(batch_size=64).partial_fit(X) for _ in range(2))
     assert same_weights(one.model_, other.model_)
-    one.partial_fit(X)
-    other._moments = None  # forgotten: a first pass, whose rate rises
-    other.partial_fit(X)
-    assert not same_weights(one.model_, other.model_)
+    other._moments = {name: {**known, "exp_avg": 0 * known["exp_avg"]} for name, known in other._moments.items()}
+    assert not same_weights(one.partial_fit(X).model_, other.partial_fit(X).model_)
+
+
+@pytest.mark.parametrize("error", [FloatingPointError, KeyboardInterrupt])
+def test_a_pass_that_fails_leaves_the_moments_too(new_pretrainer, X, same_weights, interrupt, error):
+    one, other = (new_pretrainer().partial_fit(X) for _ in range(2))
+    bad = {"lr": 1e30} if error is FloatingPointError else {"callbacks": [interrupt(epoch=1)]}
+    with pytest.raises(error):
+        one.set_params(**bad).partial_fit(X)
+    good = {"lr": other.lr, "callbacks": None}
+    assert same_weights(one.set_params(**good).partial_fit(X).model_, other.partial_fit(X).model_)
+
+
+def test_settings_of_the_optimiser_may_change_between_passes(new_pretrainer, X):
+    pretrainer = new_pretrainer().partial_fit(X)
+    for decay in (0.0, 0.05):
+        pretrainer.set_params(weight_decay=decay, lr=1e-4).partial_fit(X)
+    assert pretrainer.n_iter_ == 3
+
+
+def test_partial_fit_goes_on_from_a_file(new_pretrainer, X, tmp_path):
+    save_mae(new_pretrainer().fit(X).model_, tmp_path / "mae.safetensors")
+    pretrainer = MAEPretrainer.load(tmp_path / "mae.safetensors").set_params(device="cpu")
+    assert pretrainer.partial_fit(X).n_iter_ == 1
 
 
 def test_partial_fit_goes_on_from_a_pickle_which_holds_no_moments(new_pretrainer, X, same_weights):
     pretrainer = new_pretrainer().partial_fit(X)
     again = pickle.loads(pickle.dumps(pretrainer))
     assert not hasattr(again, "_moments")
+    assert hasattr(pretrainer, "_moments")
     assert same_weights(again.model_, pretrainer.model_)
     assert again.partial_fit(X).score(X) > pretrainer.score(X)
 

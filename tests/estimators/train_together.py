@@ -9,7 +9,7 @@ import os
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -31,8 +31,19 @@ SETTINGS = {
 }
 
 
+class Noted(np.memmap):
+    """A mapped file that notes which of its rows were read, in each epoch."""
+
+    rows: ClassVar[set[int]] = set()
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, np.ndarray):
+            self.rows.update(index.tolist())
+        return super().__getitem__(index)
+
+
 class Losses(Callback):
-    """Write down each step's loss, and the place in X of each signal that was computed."""
+    """Write down each step's loss, and how many rows were read in each epoch."""
 
     def __init__(self, path: Path, seconds: float) -> None:
         self.path = path
@@ -43,13 +54,20 @@ class Losses(Callback):
             file.write(f"{loss.item()!r}\n")
         time.sleep(self.seconds)
 
+    def on_epoch_begin(self, net: Any, **_: Any) -> None:
+        Noted.rows.clear()
+
+    def on_epoch_end(self, net: Any, **_: Any) -> None:
+        with open(self.path.with_suffix(".rows"), "a") as file:
+            file.write(f"{len(Noted.rows)}\n")
+
 
 def train(path: Path, folder: Path, rank: str, seconds: float = 0.0) -> MAEPretrainer:
     """Fit, and write weights and losses."""
     torch.set_num_threads(1)
     (folder / f"{rank}.pid").write_text(str(os.getpid()))
     callbacks = [Losses(folder / f"{rank}.losses", seconds)]
-    X = np.load(path, mmap_mode="r")
+    X = np.load(path, mmap_mode="r").view(Noted)
     pretrainer = MAEPretrainer(
         **SETTINGS, early_stopping=True, callbacks=callbacks, checkpoint_dir=folder / f"checkpoints-{rank == 'alone'}"
     ).fit(X)

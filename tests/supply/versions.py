@@ -1,10 +1,10 @@
 """The versions that the package is tested with, and under which licences they come.
 
-``python tests/supply/versions.py floors`` prints the oldest versions that `pyproject.toml` allows, as constraints of pip.
-``python tests/supply/versions.py pin`` asks pip which versions it would install today, of the package and its extras
-``test`` and ``distributed``, with PyTorch's CPU build of `TORCH`, and writes them with their hashes to ``pinned.txt``
-beside this file. ``python tests/supply/versions.py licences`` writes what those that are installed say of their licences
-to ``licences.md``. The files are of Python 3.11 on Linux, x86-64; `.ci/run` installs and tests the first two.
+``versions.py floors`` prints the oldest versions that `pyproject.toml` allows, as constraints. ``versions.py pin`` asks
+pip which versions it would install today, of the package and its extras ``test`` and ``distributed``, with the CPU
+build of `TORCH`, and writes them with their hashes to ``pinned.txt`` beside this file. ``versions.py licences`` writes
+what those that are installed say of their licences to ``licences.md``. The files are of Python 3.11 on Linux, x86-64;
+`.ci/run` installs and tests the first two.
 """
 
 from __future__ import annotations
@@ -16,11 +16,13 @@ import sys
 import tempfile
 import tomllib
 from importlib import metadata
+from itertools import chain
 from pathlib import Path
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 TORCH = "torch==2.13.0"
+PINNED = "# Written by versions.py pin. PyTorch's CPU build is from the index that pytorch.org names for it."
 # Those of the extras that are more than tools of the tests.
 OPTIONAL = ("accelerate", "dask[distributed]", "pandas", "zarr", "h5py")
 
@@ -28,7 +30,7 @@ OPTIONAL = ("accelerate", "dask[distributed]", "pandas", "zarr", "h5py")
 def floors() -> list[str]:
     """Return a constraint for each requirement that has an oldest version."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    requirements = project["dependencies"] + sum(project["optional-dependencies"].values(), [])
+    requirements = [*project["dependencies"], *chain(*project["optional-dependencies"].values())]
     oldest = dict(requirement.split(">=") for requirement in requirements if ">=" in requirement)
     names = [requirement.split(">=")[0] for requirement in project["dependencies"]]
     return [f"{name.split('[')[0]}=={oldest[name]}" for name in [*names, *OPTIONAL]]
@@ -52,11 +54,9 @@ def pin() -> list[str]:
 
 def licences() -> list[str]:
     """Return a row of a table for everything that is pinned."""
-    rows = ["|package|version|licence|", "|---|---|---|"]
-    for line in (HERE / "pinned.txt").read_text().splitlines():
-        if match := re.match(r"([\w.-]+)==(\S+) --hash", line):
-            rows.append(f"|{match[1]}|{match[2]}|{licence(match[1])}|")
-    return rows
+    pinned = re.findall(r"^([\w.-]+)==(\S+) --hash", (HERE / "pinned.txt").read_text(), re.MULTILINE)
+    rows = [f"|{name}|{version}|{licence(name)}|" for name, version in pinned]
+    return ["|package|version|licence|", "|---|---|---|", *rows]
 
 
 def licence(name: str) -> str:
@@ -75,7 +75,7 @@ def main() -> None:
         case ["floors"]:
             print("\n".join(floors()))
         case ["pin"]:
-            (HERE / "pinned.txt").write_text("\n".join([f"# Written by {Path(__file__).name} pin.", *pin(), ""]))
+            (HERE / "pinned.txt").write_text("\n".join([PINNED, *pin(), ""]))
         case ["licences"]:
             (HERE / "licences.md").write_text("\n".join([*licences(), ""]))
         case _:
