@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from ..functional.gaps import fill_gaps
 from ._memory import reused_memory
 from ._processes import Processes
 
@@ -30,9 +31,10 @@ def load_batch(X: np.ndarray, index: Any) -> Tensor:
     Returns
     -------
     Tensor of shape (b, ...), float32
-        A copy of them, on the CPU.
+        A copy of them, on the CPU, with gaps filled; what is NaN at the ends of signals stays so.
     """
-    return torch.from_numpy(np.array(X[index], dtype=np.float32, order="C"))
+    batch = torch.from_numpy(np.array(X[index], dtype=np.float32, order="C"))
+    return batch if batch.ndim == 4 else fill_gaps(batch)
 
 
 def to_numpy(tensor: Tensor) -> np.ndarray:
@@ -68,6 +70,23 @@ def spread_rows(count: int, most: int) -> np.ndarray:
         Increasing places, the first and, of two or more, the last among them.
     """
     return np.linspace(0, count - 1, min(count, most)).astype(int)
+
+
+def mean_levels(signals: np.ndarray) -> np.ndarray:
+    """Return the mean of each channel of some signals, without what is missing.
+
+    Parameters
+    ----------
+    signals : ndarray of shape (b, ..., T), float64
+        Signals; NaN is a missing value. Each channel has a value at least.
+
+    Returns
+    -------
+    ndarray of shape (b, ...)
+        The means.
+    """
+    means: np.ndarray = signals.mean(-1)
+    return np.nanmean(signals, -1) if np.isnan(means).any() else means
 
 
 class StoredSignals:
@@ -137,7 +156,7 @@ class CentredSignals:
 
     def __getitem__(self, index: Any) -> np.ndarray:
         signals = np.asarray(self.X[index], dtype=np.float64)
-        offset = signals.mean(-1) if self.offset is None else self.offset
+        offset = mean_levels(signals) if self.offset is None else self.offset
         centred: np.ndarray = signals - offset[..., None]
         return centred
 

@@ -14,9 +14,9 @@ import torch
 from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_array, validate_data
-from torch.utils.data import Dataset
 
-from ._batches import CentredSignals, StoredSignals, spread_rows, to_numpy
+from ._batches import CentredSignals, StoredSignals, mean_levels, spread_rows
+from ._containers import RAGGED, as_array
 from ._processes import Processes
 
 POSITIVE_INT = Interval(Integral, 1, None, closed="left")
@@ -65,9 +65,9 @@ def check_signals(
     Raises
     ------
     ValueError, TypeError
-        If X is no such array, or not finite, or of another size than in `fit`.
+        If X is no such array, or infinite, or of another size than in `fit`.
     """
-    X = _as_array(X)
+    X = as_array(X, at_least=0 if reset else getattr(estimator, "input_shape_", (0,))[-1])
     if processes.count > 1 and isinstance(X, np.memmap):
         X = StoredSignals(X)
     name = type(estimator).__name__
@@ -88,13 +88,16 @@ def check_signals(
     elif X.ndim == 2 and not any_size:
         if not reset and len(getattr(estimator, "input_shape_", (0,))) > 1:
             raise ValueError(_size_message(name, estimator.input_shape_, X.shape[1:]))
-        checked = validate_data(estimator, X, reset=reset, ensure_min_samples=min_samples)
+        checked = validate_data(
+            estimator, X, reset=reset, ensure_min_samples=min_samples, ensure_all_finite="allow-nan"
+        )
     else:
         checked = check_array(
             X,
             ensure_2d=False,
             allow_nd=True,
             ensure_min_samples=min_samples,
+            ensure_all_finite="allow-nan",
             estimator=estimator,
             input_name="X",
         )
@@ -136,19 +139,33 @@ def _check_stored(X: StoredSignals, name: str, min_samples: int, processes: Proc
         try:
             part = X[start : min(start + step, own.stop)]
         except ValueError as error:  # items that cannot be stacked
-            raise ValueError(_RAGGED) from error
+            raise ValueError(RAGGED) from error
         if part.shape[1:] != X.shape[1:]:
-            raise ValueError(_RAGGED)
-        _check_values(part)
-        if not np.isfinite(part).all():
-            raise ValueError(f"Input X contains NaN or infinity, in the samples from {start} on; leave those out.")
+            raise ValueError(RAGGED)
+        _check_values(part, start)
+        if part.dtype.kind == "f" and np.isinf(part).any():
+            raise ValueError(f"Input X contains infinity, in the samples from {start} on; leave those out.")
 
 
-def _check_values(X: np.ndarray) -> None:
-    """Refuse what is no numbers, or too large for float32."""
+def _check_values(X: np.ndarray, start: int = 0) -> None:
+    """Refuse what is no numbers, too large for float32, or missing altogether."""
     if X.dtype.kind not in "biuf":
         raise ValueError(f"X has dtype {X.dtype}; give numbers.")
-    if X.dtype.kind == "f" and X.size and LARGEST < max(float(X.max()), -float(X.min())) < np.inf:
+    if X.dtype.kind != "f" or not X.size:
+        return
+    highest, lowest = float(X.max()), float(X.min())
+    if np.isnan(highest):
+        if X.ndim == 4:
+            raise ValueError("X is a spectrogram and contains NaN; fill the gaps of the signals that it is made of.")
+        missing = np.isnan(X)
+        empty = missing.all(-1).reshape(len(X), -1).any(1)
+        if empty.any():
+            raise ValueError(
+                f"X contains NaN alone in sample {start + int(empty.argmax())}, or in one of its channels; leave such "
+                "samples out. (A sample with some values is interpolated between them.)"
+            )
+        highest, lowest = float(np.nanmax(X)), float(np.nanmin(X))
+    if LARGEST < max(highest, -lowest) < np.inf:
         raise ValueError(f"X holds values too large for float32, beyond {LARGEST:g}; scale the signals down.")
 
 
@@ -167,10 +184,11 @@ def _centred(estimator: BaseEstimator, X: np.ndarray, reset: bool) -> Any:
 def _large_levels(X: np.ndarray) -> np.ndarray:
     """Return the level of each channel where it is over 1,000 times what signals vary by; 0 elsewhere."""
     some = np.asarray(X[spread_rows(len(X), max(1, min(256, 2**22 // math.prod(X.shape[1:]))))], dtype=np.float64)
-    deviations = some.std(-1)  # (n, ...)
+    gaps = np.isnan(some).any()
+    deviations = np.nanstd(some, -1) if gaps else some.std(-1)  # (n, ...)
     spread = np.array([np.median(own[own > 0]) if own.any() else np.inf for own in np.atleast_2d(deviations.T)])
     spread = spread.reshape(X.shape[1:-1])
-    levels = some.mean(-1)
+    levels = mean_levels(some)
     level = np.median(levels, axis=0)
     offset = np.where(np.abs(level) > MOST_LEVEL * spread, level, 0.0)
     if (np.median(np.abs(levels - offset), axis=0) > MOST_LEVEL * spread).any():
@@ -236,40 +254,8 @@ def unchanged_on_error(estimator: BaseEstimator) -> Iterator[None]:
         raise
 
 
-def _as_array(X: Any) -> Any:
-    """Return X as something with axes: an array, a sparse matrix (refused later), or a DataFrame."""
-    if isinstance(X, CentredSignals):  # an estimator's, for the one inside
-        return X.X
-    if isinstance(X, StoredSignals):
-        return X
-    if isinstance(X, Dataset) or (hasattr(X, "chunks") and hasattr(X, "shape") and X.shape):
-        return StoredSignals(X)
-    if isinstance(X, np.ma.MaskedArray):
-        if np.ma.is_masked(X):
-            raise ValueError(
-                "X is a masked array with masked values; fill them, as by X.filled or by interpolating, or leave those "
-                "signals out."
-            )
-        return X.data
-    if isinstance(X, torch.Tensor):
-        return to_numpy(X)
-    if hasattr(X, "ndim") and hasattr(X, "shape"):
-        if isinstance(X, np.ndarray) and X.dtype == object and any(isinstance(value, str) for value in X.flat):
-            raise ValueError("X holds text; give numbers.")
-        if X.ndim == 1 and X.dtype == object and len({np.size(row) for row in X if not isinstance(row, str)}) > 1:
-            raise ValueError(_RAGGED)
-        return X
-    try:
-        return np.asarray(X)
-    except ValueError as error:
-        raise ValueError(_RAGGED) from error
-
-
-_RAGGED = (
-    "X is ragged: its signals differ in length or in the number of channels. Cut or resample them to one length, and "
-    "give an array of shape (n_samples, length) or (n_samples, channels, length)."
-)
-
-
 def _size_message(name: str, fitted: tuple[int, ...], given: tuple[int, ...]) -> str:
-    return f"X has samples of shape {given}, but {name} was fitted on samples of shape {fitted}; give X that shape."
+    return (
+        f"X has samples of shape {given}, but {name} was fitted on samples of shape {fitted}; give X that shape. "
+        "Shorter signals may be padded with NaN."
+    )

@@ -333,7 +333,7 @@ class CWT_MAE_RoPE(nn.Module):  # noqa: N801 - the name of the published design
         Tensor of shape (B * M, T), float32
             The signal, or the finest scale of the first view of a spectrogram.
         """
-        return out.image[:, 0, 0] if x.ndim == 4 else unit_amplitude(self.scalogram.resampled(x.flatten(0, -2).float()))
+        return out.image[:, 0, 0] if x.ndim == 4 else unit_amplitude(self.scalogram.resampled(x.float()).flatten(0, -2))
 
     def _noise(self, count: int, device: torch.device | None) -> Tensor:
         """Draw what decides which patches of so many images stay visible, (B, N)."""

@@ -8,6 +8,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
+from ..functional.gaps import map_whole
 from ..functional.resampling import resample
 from ..functional.wavelets import (
     DIFF_ORDERS,
@@ -124,14 +125,15 @@ class Scalogram(nn.Module):
         Parameters
         ----------
         x : Tensor of shape (B, T), (B, M, T) or (B, M * V, S, T)
-            Signals, or spectrograms, which are left as they are.
+            Signals, NaN where a shorter one is padded at its ends; or spectrograms, which are left as they are.
 
         Returns
         -------
         Tensor of shape (B, T'), (B, M, T') or (B, M * V, S, T)
-            The signals, T' = `resample_to` or T.
+            The signals, T' = `resample_to` or T; a shorter one without its padding, so that nothing sees that.
         """
-        return x if self.resample_to is None or x.ndim == 4 else resample(x, self.resample_to)
+        length = self.resample_to or x.shape[-1]
+        return x if x.ndim == 4 else map_whole(lambda whole: resample(whole, length), x)
 
     def transform(self, x: Tensor) -> Tensor:
         """Transform signals without standardising the images.

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
+from ..functional.gaps import map_whole
+from ..functional.resampling import resample
 from ..functional.statistics import LEVELS, NUM_PARTS, row_thresholds, threshold_statistics
 from ..functional.wavelets import DIFF_ORDERS, log_scale_grid, scale_grid
 from .scalogram import Scalogram
@@ -82,14 +86,14 @@ class WaveletStatistics(nn.Module):
     ) -> None:
         super().__init__()
         length = max(n_timepoints, MIN_LENGTH)
-        factor = length / n_timepoints
+        self._factor = factor = length / n_timepoints
         if cwt_scales is None:
             small = scale_grid(16).tolist()
             scales = small + log_scale_grid(9, small[-1], max(length / 10, 1.5 * small[-1]))[1:]
         else:
             scales = (scale_grid(cwt_scales) * factor).tolist()
         self.scales = torch.tensor(scales, dtype=torch.float64, device="cpu") / factor
-        self.scalogram = Scalogram(scales, diff_orders, standardize=False, padding="reflect", resample_to=length)
+        self.scalogram = Scalogram(scales, diff_orders, standardize=False, padding="reflect")
         self.diff_orders = self.scalogram.diff_orders
         num_rows = self.scalogram.num_views * len(self.scales)
         summands, signs = _draw_sums(num_rows)
@@ -116,21 +120,15 @@ class WaveletStatistics(nn.Module):
         Parameters
         ----------
         batches : iterable of Tensor of shape (B, T) or (B, M, T)
-            The signals.
+            The signals, NaN where a shorter one is padded at its ends.
         count : int
             How many they are.
         """
         per_signal = -(-SAMPLE_SIZE // count)
-        kept, seen = [], 0
+        number, kept = itertools.count(), []
         for batch in batches:
-            rows = self._image_rows(batch)  # (B, M, 1 + V * S, T')
-            length = rows.shape[-1]
-            shares = torch.arange(min(per_signal, length), device=rows.device) / min(per_signal, length)
-            # Other times of each signal, spread evenly: signals may be aligned.
-            shift = (seen + torch.arange(len(rows), device=rows.device, dtype=torch.float64)) * GOLDEN_RATIO
-            times = ((shares + shift[:, None]) % 1 * length).long()  # (B, n)
-            kept.append(rows.gather(3, times[:, None, None].expand(-1, *rows.shape[1:3], -1)))
-            seen += len(rows)
+            most = min(per_signal, round(self._factor * batch.shape[-1]))
+            kept.append(map_whole(partial(self._some_values, most=most, number=number), batch))
         values = torch.cat(kept).movedim(0, 2).flatten(2)  # (M, 1 + V * S, n)
         amplitudes = values[:, 1:].abs().mean(-1)
         self.amplitudes = torch.where(amplitudes > 0, amplitudes, 1)
@@ -138,13 +136,23 @@ class WaveletStatistics(nn.Module):
         each = zip(values, self.amplitudes, strict=True)
         self.thresholds = torch.cat([_take_turns(row_thresholds(self._with_sums(*channel))) for channel in each])
 
+    def _some_values(self, x: Tensor, most: int, number: Iterator[int]) -> Tensor:
+        """Return the rows of signals at some times, (B, M, 1 + V * S, most), spread evenly."""
+        rows = self._image_rows(x)  # (B, M, 1 + V * S, T')
+        shares = torch.arange(most, device=rows.device) / most
+        # Other times of each signal: signals may be aligned.
+        shift = [next(number) * GOLDEN_RATIO % 1 for _ in range(len(rows))]
+        places = (shares + torch.tensor(shift, dtype=torch.float64, device=rows.device)[:, None]) % 1  # (B, most)
+        times = (places * rows.shape[-1]).long()
+        return rows.gather(3, times[:, None, None].expand(-1, *rows.shape[1:3], -1))
+
     def forward(self, x: Tensor) -> Tensor:
         """Describe signals.
 
         Parameters
         ----------
         x : Tensor of shape (B, T) or (B, M, T)
-            Signals.
+            Signals, NaN where a shorter one is padded at its ends; time is counted without that.
 
         Returns
         -------
@@ -152,7 +160,7 @@ class WaveletStatistics(nn.Module):
             For each channel, for the signal, each view and scale, and each sum of them, and for each threshold the
             seven statistics of `functional.statistics.threshold_statistics`.
         """
-        return threshold_statistics(self.rows(x), self.thresholds).flatten(1)
+        return map_whole(lambda whole: threshold_statistics(self.rows(whole), self.thresholds).flatten(1), x)
 
     def rows(self, x: Tensor) -> Tensor:
         """Transform signals to rows.
@@ -171,9 +179,9 @@ class WaveletStatistics(nn.Module):
 
     def _image_rows(self, x: Tensor) -> Tensor:
         """Return each channel's signal and its image's rows (B, M, 1 + V * S, T')."""
-        x = x[:, None] if x.ndim == 2 else x
-        signal = self.scalogram.resampled(x.float())[:, :, None]
-        return torch.cat((signal, self.scalogram(x).flatten(2, 3)), dim=2)
+        x = (x[:, None] if x.ndim == 2 else x).float()
+        x = resample(x, max(NUM_PARTS, round(self._factor * x.shape[-1])))
+        return torch.cat((x[:, :, None], self.scalogram(x).flatten(2, 3)), dim=2)
 
     def _with_sums(self, rows: Tensor, amplitudes: Tensor) -> Tensor:
         """Put sums of rows (..., 1 + V * S, n) below them."""

@@ -33,10 +33,13 @@ def spoilt(X: np.ndarray, value: float) -> np.ndarray:
     return out
 
 
-RAGGED = [np.zeros((2, 30)), np.zeros((2, 40))]
+RAGGED = [np.zeros((2, 30)), np.zeros((3, 30))]
 # What makes an array bad, whether it has channels or not.
 BAD_X = {
-    "nan": (lambda X: spoilt(X, np.nan), "X contains NaN"),
+    "nan-alone": (
+        lambda X: np.where(np.arange(len(X)).reshape(-1, *[1] * (X.ndim - 1)) == 3, np.nan, X),
+        "NaN alone in",
+    ),
     "infinity": (lambda X: spoilt(X, np.inf), "X contains infinity"),
     "minus-infinity": (lambda X: spoilt(X, -np.inf), "X contains infinity"),
     "too-large-for-float32": (lambda X: spoilt(X, 1e300), "X.*too large.*float32"),
@@ -49,9 +52,8 @@ BAD_X = {
     "strings": (lambda X: X.astype(str), "strings"),
     "objects": (lambda X: np.full(X.shape, "one", dtype=object), "X holds text; give numbers"),
     "numbers-as-text": (lambda X: X.astype(str).astype(object), "X holds text; give numbers"),
-    "ragged-lists": (lambda X: [[1.0, 2.0], [1.0, 2.0, 3.0]], "X is ragged.*Cut or resample"),
-    "ragged-arrays": (lambda X: RAGGED, "X is ragged.*Cut or resample"),
-    "ragged-objects": (lambda X: np.array([row[0] for row in RAGGED], dtype=object), "X is ragged"),
+    "ragged-channels": (lambda X: RAGGED, "X is ragged: its signals differ in the number of channels"),
+    "ragged-text": (lambda X: [["a", "b"], ["a", "b", "c"]], "X holds text"),
     "None": (lambda X: None, "X"),
 }
 BAD_TABLES = {
@@ -60,7 +62,6 @@ BAD_TABLES = {
         ValueError,
         "convert string to float: 'left'",
     ),
-    "gaps": (lambda X: pd.DataFrame(X).mask(X > 1), ValueError, "X contains NaN"),
     "sparse-matrix": (sparse.csr_matrix, TypeError, r"Sparse data.*'.toarray\(\)'"),
     "sparse-array": (sparse.coo_array, TypeError, r"Sparse data.*'.toarray\(\)'"),
 }

@@ -205,10 +205,3 @@ def test_a_training_that_diverges_leaves_the_last_good_weights(
     left = estimator.model_.head if finetune == "head" else estimator.model_
     assert all(torch.equal(left.state_dict()[name], value) for name, value in good.items())
     assert np.isfinite(estimator.transform(X)).all()
-
-
-def test_a_mask_is_not_ignored(new_pretrainer, X, refused):
-    pretrainer = new_pretrainer()
-    with refused(pretrainer, r"X is a masked array with masked values; fill them"):
-        pretrainer.fit(np.ma.masked_greater(X, X.mean()))
-    assert pretrainer.fit(np.ma.masked_array(X)).n_iter_ == 2

@@ -95,7 +95,8 @@ class NotSized(IterableDataset):
 
 
 BAD = {
-    "NaN": (lambda X: Items(np.where(np.arange(200) == 7, np.nan, X)), "NaN or infinity, in the samples from 0 on"),
+    "NaN alone": (lambda X: Items(np.where(np.arange(41)[:, None] == 7, np.nan, X)), "NaN alone in sample 7"),
+    "infinity": (lambda X: Items(np.where(X > 1, np.inf, X)), "X contains infinity, in the samples from 0 on"),
     "too large": (lambda X: Items(X.astype(np.float64) * 1e30), "too large for float32"),
     "ragged from one block to the next": (
         lambda X: Items([np.zeros(2**20 + (place == 3)) for place in range(4)]),
@@ -188,8 +189,8 @@ def test_partial_fit_goes_on_after_fit_and_fit_begins_anew(new_pretrainer, X, sa
 def test_partial_fit_of_bad_signals_changes_nothing(new_pretrainer, X, refused):
     pretrainer = new_pretrainer()
     for _ in range(2):
-        with refused(pretrainer, "NaN"):
-            pretrainer.partial_fit(np.where(np.arange(200) == 7, np.nan, X))
+        with refused(pretrainer, "infinity"):
+            pretrainer.partial_fit(np.where(np.arange(200) == 7, np.inf, X))
         pretrainer.partial_fit(X)
     with refused(pretrainer, "100 features.*200 features"):
         pretrainer.partial_fit(X[:, :100])

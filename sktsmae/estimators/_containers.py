@@ -1,0 +1,106 @@
+"""The containers that signals come in, as arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils.data import Dataset
+
+from ._batches import CentredSignals, StoredSignals, to_numpy
+
+RAGGED = (
+    "X is ragged: its signals differ in the number of channels, or in length where that cannot be padded. Give signals "
+    "(time,) or (channels, time), of one number of channels."
+)
+
+
+def as_array(X: Any, at_least: int = 0) -> Any:
+    """Return signals as something with axes.
+
+    Parameters
+    ----------
+    X : object
+        An array of numpy, torch, zarr, h5py or dask; a torch data set; a DataFrame with a row a signal; a list of
+        signals (time,), of aeon's (channels, time) or of sktime's DataFrames (time, channels), of any lengths; sktime's
+        nested DataFrame, or its DataFrame with an index of instance and time.
+    at_least : int, default=0
+        Length that signals of unequal lengths are padded to, if all are shorter.
+
+    Returns
+    -------
+    object
+        An array, a DataFrame or a sparse matrix, as it came; `StoredSignals`; or an array padded with NaN.
+
+    Raises
+    ------
+    ValueError
+        If X holds text, or signals that make no array.
+    """
+    if isinstance(X, CentredSignals):  # an estimator's, for the one inside
+        return X.X
+    if isinstance(X, StoredSignals):
+        return X
+    if isinstance(X, Dataset) or (hasattr(X, "chunks") and hasattr(X, "shape") and X.shape):
+        return StoredSignals(X)
+    if isinstance(X, np.ma.MaskedArray):
+        masked = np.ma.getmaskarray(X)
+        return np.where(masked, np.nan, X.data) if masked.any() else X.data
+    if isinstance(X, torch.Tensor):
+        return to_numpy(X)
+    if _is_frame(X):
+        X = _signals_of_frame(X)
+    elif not hasattr(X, "ndim") and hasattr(X, "to_numpy"):  # polars
+        X = X.to_numpy()
+    if hasattr(X, "ndim") and hasattr(X, "shape") and not _holds_signals(X):
+        if isinstance(X, np.ndarray) and X.dtype == object and any(isinstance(value, str) for value in X.flat):
+            raise ValueError("X holds text; give numbers.")
+        return X
+    if isinstance(X, (list, tuple, np.ndarray)) and len(X) and all(np.ndim(signal) for signal in X):
+        return _stack([signal.to_numpy().T if _is_frame(signal) else signal for signal in X], at_least)
+    try:
+        return np.asarray(X)
+    except ValueError as error:
+        raise ValueError(RAGGED) from error
+
+
+def _is_frame(X: Any) -> bool:
+    return hasattr(X, "iloc") and hasattr(X, "columns")
+
+
+def _holds_signals(X: Any) -> bool:
+    return isinstance(X, np.ndarray) and X.dtype == object and X.ndim == 1 and bool(len(X)) and np.ndim(X[0]) > 0
+
+
+def _signals_of_frame(X: Any) -> Any:
+    """Return the signals of sktime's DataFrames; another DataFrame as it is."""
+    cells = X.iloc[0] if len(X) else []
+    if len(cells) and all(np.ndim(cell) == 1 for cell in cells):  # nested
+        return [_stack([np.asarray(cell) for cell in row]) for row in X.itertuples(index=False)]
+    if getattr(X.index, "nlevels", 1) == 2:
+        parts = [part.to_numpy().T for _, part in X.groupby(level=0, sort=False)]
+        # Time is longer than there are channels; where it is not, rows are signals that happen to have two labels.
+        if max(part.shape[1] for part in parts) > X.shape[1]:
+            return parts
+    return X
+
+
+def _stack(signals: Sequence[Any], at_least: int = 0) -> np.ndarray:
+    """Put signals into one array; where they differ in length, pad the shorter ones with NaN."""
+    try:
+        arrays = [to_numpy(signal) if isinstance(signal, torch.Tensor) else np.asarray(signal) for signal in signals]
+    except ValueError as error:
+        raise ValueError(RAGGED) from error
+    if len({array.shape for array in arrays}) == 1:
+        return np.stack(arrays)
+    if len({(array.ndim, array.shape[:-1]) for array in arrays}) > 1:
+        raise ValueError(RAGGED)
+    if any(array.dtype.kind not in "biuf" for array in arrays):
+        raise ValueError("X holds text or other objects; give numbers.")
+    length = max(at_least, *(array.shape[-1] for array in arrays))
+    out = np.full((len(arrays), *arrays[0].shape[:-1], length), np.nan, np.result_type(np.float32, *arrays))
+    for row, array in zip(out, arrays, strict=True):
+        row[..., : array.shape[-1]] = array
+    return out

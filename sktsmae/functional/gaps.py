@@ -1,0 +1,83 @@
+"""Signals with gaps: NaN inside a signal is interpolated, NaN at its ends is no part of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+
+def fill_gaps(x: Tensor) -> Tensor:
+    """Interpolate missing values, but for those outside a sample's ends.
+
+    Parameters
+    ----------
+    x : Tensor of shape (B, T) or (B, M, T)
+        Signals; NaN is a missing value. Each channel of each has a value at least.
+
+    Returns
+    -------
+    Tensor of the shape of `x`
+        Between two values the line between them. Where a channel begins later or ends earlier than the others of its
+        sample, its first or last value; where all do, NaN.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sktsmae.functional.gaps import fill_gaps
+    >>> nan = float("nan")
+    >>> fill_gaps(torch.tensor([[[1, nan, 3, nan, nan], [nan, 5, nan, 5, nan]]])).tolist()
+    [[[1.0, 2.0, 3.0, 3.0, nan], [5.0, 5.0, 5.0, 5.0, nan]]]
+    """
+    known = ~x.isnan()
+    if bool(known.all()):
+        return x
+    last = x.shape[-1] - 1
+    time = torch.arange(last + 1, device=x.device)
+    before = torch.where(known, time, -1).cummax(-1).values
+    after = torch.where(known, time, last + 1).flip(-1).cummin(-1).values.flip(-1)
+    before, after = torch.where(before < 0, after, before), torch.where(after > last, before, after)
+    values = x.nan_to_num()
+    share = (time - before) / (after - before).clamp(min=1)
+    filled = torch.lerp(values.gather(-1, before), values.gather(-1, after), share.clamp(0, 1).to(x.dtype))
+    start, stop = _ends(x)
+    inside = (time >= start[:, None]) & (time < stop[:, None])  # (B, T)
+    return torch.where(inside if x.ndim == 2 else inside[:, None], filled, torch.nan)
+
+
+def map_whole(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    """Apply a function to signals without what lies outside their ends.
+
+    Parameters
+    ----------
+    function : callable
+        Maps signals (b, T') or (b, M, T') of any length T' to a tensor (b, ...) of one shape, each alone.
+    x : Tensor of shape (B, T) or (B, M, T)
+        Signals, NaN outside their ends.
+
+    Returns
+    -------
+    Tensor of shape (B, ...)
+        The results: of all at once where none has NaN, else of those together that begin and end alike.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sktsmae.functional.gaps import map_whole
+    >>> map_whole(lambda x: x.mean(-1), torch.tensor([[1.0, 3.0], [1.0, float("nan")]])).tolist()
+    [2.0, 1.0]
+    """
+    if not bool(x.isnan().any()):
+        return function(x)
+    ends, place = torch.stack(_ends(x), dim=1).unique(dim=0, return_inverse=True)
+    groups = [torch.nonzero(place == number)[:, 0] for number in range(len(ends))]
+    parts = [function(x[rows, ..., start:stop]) for rows, (start, stop) in zip(groups, ends.tolist(), strict=True)]
+    return torch.cat(parts)[torch.cat(groups).argsort()]
+
+
+def _ends(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Return where the signals (B, ..., T) start and stop, (B,) each."""
+    known = ~x.isnan()
+    known = known if x.ndim == 2 else known.any(1)  # (B, T)
+    return known.int().argmax(-1), known.shape[-1] - known.flip(-1).int().argmax(-1)

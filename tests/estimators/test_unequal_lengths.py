@@ -1,0 +1,168 @@
+"""Signals as they come: missing values, unequal lengths, and the containers of other libraries."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import polars
+import pytest
+import torch
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.frozen import FrozenEstimator
+from sklearn.utils import get_tags
+
+from sktsmae import CWTTransformer, MAEClassifier, MAEPretrainer
+
+LENGTHS = np.array([200, 90, 130, 171, 90])
+
+
+@pytest.fixture
+def ragged(few):
+    """Signals of two channels and five lengths."""
+    return [signal[:, : LENGTHS[place % 5]] for place, signal in enumerate(few.data)]
+
+
+def padded(signals, at=(0, 0)):
+    """Put signals between so many missing values at least."""
+    length = max(signal.shape[-1] for signal in signals)
+    out = np.full((len(signals), *signals[0].shape[:-1], at[0] + length + at[1]), np.nan)
+    for row, signal in zip(out, signals, strict=True):
+        row[..., at[0] : at[0] + signal.shape[-1]] = signal
+    return out
+
+
+def nested(signals):
+    return pd.DataFrame([[pd.Series(channel) for channel in signal] for signal in signals])
+
+
+def with_index(signals):
+    frames = {place: pd.DataFrame(signal.T) for place, signal in enumerate(signals)}
+    return pd.concat(frames, names=["instance", "time"])
+
+
+CONTAINERS = {
+    "list": lambda signals: signals,
+    "tuple of lists": lambda signals: tuple(signal.tolist() for signal in signals),
+    "objects": lambda signals: np.array([*signals, None], dtype=object)[:-1],
+    "padded": padded,
+    "nested frame": nested,
+    "frame of instances and times": with_index,
+    "list of frames": lambda signals: [pd.DataFrame(signal.T) for signal in signals],
+    "masked": lambda signals: np.ma.masked_invalid(padded(signals)),
+}
+
+
+@pytest.mark.parametrize("container", CONTAINERS.values(), ids=CONTAINERS)
+def test_signals_of_unequal_lengths_come_in_any_container(ragged, container):
+    transformer = CWTTransformer(output="statistics", cwt_scales=4, device="cpu")
+    expected = transformer.fit_transform(padded(ragged))
+    assert np.isfinite(expected).all()
+    assert_array_equal(transformer.fit(container(ragged)).transform(container(ragged)), expected)
+
+
+def test_shorter_signals_are_padded_to_the_length_of_fit(ragged):
+    transformer = CWTTransformer(output="statistics", cwt_scales=4, device="cpu")
+    expected = transformer.fit_transform(ragged)
+    for container in (CONTAINERS["list"], nested, with_index):
+        assert_array_equal(transformer.transform(container(ragged[1:3])), expected[1:3])
+
+
+def test_frames_of_polars_are_read(X):
+    transformer = CWTTransformer(cwt_scales=4, device="cpu")
+    assert_array_equal(transformer.fit_transform(polars.DataFrame(X)), transformer.fit_transform(X))
+
+
+def test_frames_whose_rows_have_two_labels_are_rows_still(X):
+    frame = pd.DataFrame(X, index=pd.MultiIndex.from_product([range(41), ["left"]]))
+    transformer = CWTTransformer(cwt_scales=4, device="cpu")
+    assert_array_equal(transformer.fit_transform(frame), transformer.fit_transform(X))
+
+
+def test_estimators_say_that_they_take_missing_values():
+    for estimator in (CWTTransformer(), MAEPretrainer(), MAEClassifier()):
+        assert get_tags(estimator).input_tags.allow_nan
+
+
+def estimators(new_pretrainer):
+    return {
+        "image": CWTTransformer(cwt_scales=8, device="cpu"),
+        "statistics": CWTTransformer(output="statistics", cwt_scales=4, device="cpu"),
+        "own encoder": new_pretrainer(pooling="bands", max_epochs=1),
+    }
+
+
+@pytest.mark.parametrize("at", [(0, 25), (25, 0), (10, 60)])
+def test_padding_is_seen_by_no_token_statistic_loss_or_pooling(new_pretrainer, ragged, at):
+    statistics = CWTTransformer(output="statistics", cwt_scales=4, device="cpu").fit(ragged)._features
+    X, moved = padded(ragged), padded(ragged, at)
+    assert_array_equal(statistics(as_tensor(moved)), statistics(as_tensor(X)))
+    pretrainer = new_pretrainer(pooling="bands", signal_len=200)
+    embeddings, losses = pretrainer.fit_transform(X), [row["train_loss"] for row in pretrainer.history_]
+    assert_array_equal(pretrainer.fit_transform(moved), embeddings)
+    assert [row["train_loss"] for row in pretrainer.history_] == losses
+
+
+def as_tensor(X):
+    return torch.tensor(X).float()
+
+
+@pytest.mark.parametrize("name", ["image", "statistics", "own encoder"])
+def test_a_signal_says_the_same_alone_and_among_longer_ones(new_pretrainer, ragged, name):
+    estimator = estimators(new_pretrainer)[name].fit(ragged)
+    together = estimator.transform(ragged)
+    alone = np.concatenate([estimator.transform(padded([signal, ragged[0]])[:1]) for signal in ragged])
+    assert_allclose(alone, together, atol=1e-4)
+
+
+def test_statistics_of_a_shorter_signal_are_those_of_its_part(X):
+    """At the scales of the longer ones: what is said of a padded signal is what is said of the signal cut out."""
+    whole = CWTTransformer(output="statistics", cwt_scales=4, device="cpu").fit(np.tile(X, (1, 2)))
+    short = np.concatenate([X, np.full_like(X, np.nan)], axis=1)
+    cut = whole._features(as_tensor(X))
+    assert_allclose(whole.transform(short), cut.numpy(), atol=1e-6)
+
+
+def test_gaps_are_interpolated(new_pretrainer, new_classifier, X, y):
+    holes = X.astype(np.float64).copy()
+    holes[:, 50:53] = holes[::2, 120] = np.nan
+    time = np.arange(200)
+    filled = np.stack([np.interp(time, time[~np.isnan(row)], row[~np.isnan(row)]) for row in holes])
+    for estimator in estimators(new_pretrainer).values():
+        # float32 rounds the line between two values by a bit; a value lifted over a threshold moves a share.
+        assert_allclose(estimator.fit_transform(holes), estimator.fit_transform(filled), atol=0.02)
+    classifier = new_classifier(probe=True, max_epochs=1)
+    expected = classifier.fit(filled, y).predict_proba(filled)
+    assert_allclose(classifier.fit(holes, y).predict_proba(holes), expected, atol=0.01)
+
+
+@pytest.mark.parametrize("finetune", ["none", "full", "head"])
+def test_unequal_lengths_are_classified_and_saved(new_pretrainer, ragged, y, tmp_path, finetune):
+    pretrainer = FrozenEstimator(new_pretrainer(max_epochs=1).fit(ragged))
+    classifier = MAEClassifier(pretrainer=pretrainer, finetune=finetune, max_epochs=1, device="cpu").fit(ragged, y)
+    expected = classifier.predict_proba(ragged)
+    assert_allclose(expected.sum(1), 1, atol=1e-5)
+    classifier.save(tmp_path / "classifier.safetensors")
+    assert_array_equal(MAEClassifier.load(tmp_path / "classifier.safetensors").predict_proba(ragged), expected)
+    assert_allclose(classifier.predict_proba(ragged[:7]), expected[:7], atol=1e-5)
+
+
+def test_the_shipped_encoder_takes_unequal_lengths(ragged, y):
+    shipped = MAEPretrainer.from_pretrained()
+    together = shipped.transform(ragged)
+    alone = np.concatenate([shipped.transform(signal[None]) for signal in ragged])
+    assert_allclose(alone, together, atol=1e-3)
+    assert MAEClassifier(random_state=0).fit(ragged, y).score(ragged, y) > 0.9
+
+
+def test_levels_of_signals_with_gaps_are_taken_off(X):
+    far = X.astype(np.float64) + 1e9
+    far[:, 30:40] = np.nan
+    transformer = CWTTransformer(output="statistics", cwt_scales=4, device="cpu").fit(far)
+    assert transformer.offset_ == pytest.approx(1e9)
+    assert np.isfinite(transformer.transform(far)).all()
+
+
+def test_signals_longer_than_in_fit_are_refused(X, refused):
+    transformer = CWTTransformer(device="cpu").fit(X[:, :100])
+    with refused(transformer, "200 features.*100 features|shape"):
+        transformer.transform([X[0], X[1][:50]])
