@@ -40,7 +40,7 @@ def checkpoint_folder(estimator: BaseEstimator) -> Path | None:
     Raises
     ------
     ValueError
-        If a second fit would have another seed.
+        If a second fit would have another seed, or the folder is a file.
     """
     if estimator.checkpoint_dir is None:
         return None
@@ -49,7 +49,10 @@ def checkpoint_folder(estimator: BaseEstimator) -> Path | None:
             f"random_state={estimator.random_state!r} with checkpoint_dir: give an int, so that what goes on is the "
             "training that stopped."
         )
-    return Path(estimator.checkpoint_dir)
+    folder = Path(estimator.checkpoint_dir)
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"checkpoint_dir={str(folder)!r} is a file; give a folder, which is made if it is missing.")
+    return folder
 
 
 def describe_training(estimator: BaseEstimator, dataset: SignalDataset) -> dict[str, str]:
@@ -154,7 +157,7 @@ def read_checkpoint(folder: Path, description: dict[str, str]) -> dict[str, Any]
         if differing:
             raise ValueError(
                 f"checkpoint_dir={str(folder)!r} holds another training: {'; '.join(differing)}. Give an empty folder, "
-                "or what that training was given."
+                "or what that training was given. (To train longer, fit again with warm_start, or use partial_fit.)"
             )
         return state
     return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -37,8 +38,10 @@ def as_array(X: Any, at_least: int = 0) -> Any:
     Raises
     ------
     ValueError
-        If X holds text, or signals that make no array.
+        If X is or holds text, or signals that make no array.
     """
+    if isinstance(X, (str, bytes, os.PathLike)):
+        raise ValueError(f"X={X!r} is the name of a file; give the signals in it, as by numpy.load(X, mmap_mode='r').")
     if isinstance(X, CentredSignals):  # an estimator's, for the one inside
         return X.X
     if isinstance(X, StoredSignals):

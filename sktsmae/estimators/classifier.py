@@ -289,6 +289,32 @@ class MAEClassifier(NetworkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMi
         self.callbacks = callbacks
         self.checkpoint_dir = checkpoint_dir
 
+    def set_params(self, **params: Any) -> MAEClassifier:
+        """Set parameters, as every estimator of scikit-learn.
+
+        Parameters
+        ----------
+        **params
+            Names and values; ``pretrainer__`` before a name for a parameter of `pretrainer`.
+
+        Returns
+        -------
+        MAEClassifier
+            Itself.
+
+        Raises
+        ------
+        ValueError
+            If there is no such parameter.
+        """
+        pretrainer = params.get("pretrainer", self.pretrainer)
+        nested = [name for name in params if name.startswith("pretrainer__")]
+        if nested and not hasattr(pretrainer, "get_params"):
+            raise ValueError(
+                f"{nested[0]}: pretrainer={pretrainer!r} has no parameters; give pretrainer=MAEPretrainer()."
+            )
+        return super().set_params(**params)
+
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> MAEClassifier:
         """Pre-train where that is asked for, and fine-tune.
 
@@ -683,6 +709,8 @@ def _read_labels(y: Any, mark: Any) -> tuple[np.ndarray, np.ndarray]:
         y = column_or_1d(y, warn=True)
         if y.dtype.kind == "U" and not isinstance(mark, str) and str(mark) in y:
             raise ValueError(f"y is text and unlabeled={mark!r} is not; give unlabeled={str(mark)!r}.")
+        if y.dtype.kind in "biuf" and isinstance(mark, str):
+            raise ValueError(f"y is numbers and unlabeled={mark!r} is text; give the number that marks rows.")
         return y, np.array([not _is_same(label, mark) for label in y.tolist()], dtype=bool)
     # In a list the mark may have another type; made an array together, one would take on the other's.
     labelled = np.array([not _is_same(label, mark) for label in y], dtype=bool)

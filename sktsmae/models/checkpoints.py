@@ -59,10 +59,14 @@ def write_safetensors(path: str | os.PathLike[str], state: Mapping[str, Tensor],
     ------
     FileNotFoundError
         If there is no such folder.
+    ValueError
+        If the path is a folder.
     """
     path = Path(path)
     header = json.dumps({"version": FORMAT_VERSION, **metadata})
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
+    if path.is_dir():
+        raise ValueError(f"{path}: a folder; give the name of a file in it.")
     if not path.parent.is_dir():
         raise FileNotFoundError(f"{path}: there is no folder {path.parent}; make it first.")
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
@@ -374,5 +378,7 @@ def _fc_name(match: re.Match[str]) -> str:
 
 
 def _require_file(path: str | os.PathLike[str]) -> None:
+    if os.path.isdir(path):
+        raise ValueError(f"{path}: a folder; give a file in it.")
     if not os.path.isfile(path):
         raise FileNotFoundError(f"{path}: no such file; give the path of a checkpoint.")

@@ -54,6 +54,7 @@ BAD_X = {
     "numbers-as-text": (lambda X: X.astype(str).astype(object), "X holds text; give numbers"),
     "ragged-channels": (lambda X: RAGGED, "X is ragged: its signals differ in the number of channels"),
     "ragged-text": (lambda X: [["a", "b"], ["a", "b", "c"]], "X holds text"),
+    "file-name": (lambda X: "signals.npy", "X='signals.npy' is the name of a file; give the signals in it"),
     "None": (lambda X: None, "X"),
 }
 BAD_TABLES = {
@@ -90,7 +91,7 @@ def test_array_that_no_estimator_takes(fitted, fitted_on_channels, X, X_channels
     for estimator, good in ((fitted[name], X), (fitted_on_channels[name], X_channels)):
         bad, again = make(good), copy.deepcopy(estimator)
         with refused(again, match):
-            again.fit(bad, np.arange(41 if bad is None else len(bad)) % 2)
+            again.fit(bad, np.arange(41 if bad is None or isinstance(bad, str) else len(bad)) % 2)
         for method in METHODS[name]:
             with refused(estimator, match):
                 getattr(estimator, method)(bad)
@@ -360,3 +361,28 @@ def test_nothing_but_fitting_works_before_fit(fitted, X, refused, tmp_path, name
 def test_axes_that_look_swapped_are_warned_of(X_channels):
     with pytest.warns(UserWarning, match=r"200 channels of 2 samples each; .*X\.transpose\(0, 2, 1\)"):
         CWTTransformer(cwt_scales=4, device="cpu").fit(X_channels.transpose(0, 2, 1))
+
+
+def test_parameters_of_a_pretrainer_that_is_not_there(new_classifier, refused):
+    classifier = new_classifier(pretrainer=None)
+    with refused(classifier, "pretrainer__mask_ratio: pretrainer=None has no parameters; give"):
+        classifier.set_params(pretrainer__mask_ratio=0.5)
+    classifier.set_params(pretrainer=MAEPretrainer(), pretrainer__mask_ratio=0.5)
+    assert classifier.pretrainer.mask_ratio == 0.5
+
+
+def test_a_mark_of_another_type_than_the_labels(new_classifier, X, refused):
+    classifier = new_classifier(unlabeled="-1")
+    with refused(classifier, "y is numbers and unlabeled='-1' is text"):
+        classifier.fit(X, np.arange(41) % 3 - 1)
+
+
+def test_a_folder_is_no_file_and_a_file_no_folder(new_pretrainer, fitted_pretrainer, X, refused, tmp_path):
+    with refused(fitted_pretrainer, "a folder; give the name of a file in it"):
+        fitted_pretrainer.save(tmp_path)
+    with pytest.raises(ValueError, match="a folder; give a file in it"):
+        MAEPretrainer.load(tmp_path)
+    (tmp_path / "file").touch()
+    pretrainer = new_pretrainer(checkpoint_dir=tmp_path / "file")
+    with refused(pretrainer, "checkpoint_dir=.* is a file; give a folder"):
+        pretrainer.fit(X)
