@@ -1,4 +1,4 @@
-"""The command line: ``python -m sktsmae COMMAND``."""
+"""Classify and embed one-dimensional signals: a pre-trained wavelet encoder and linear classifiers on it."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import warnings
 from typing import Any
 
 from . import __version__
-from .commands import demo, pretrain
+from .commands import demo, embed, fit, predict, pretrain
 
-COMMANDS = {"demo": demo, "pretrain": pretrain}
+COMMANDS = {"demo": demo, "pretrain": pretrain, "fit": fit, "predict": predict, "embed": embed}
 # 128 and the number of the signal that Ctrl-C sends, as shells have it.
 INTERRUPTED = 130
 
