@@ -14,8 +14,9 @@ from ..estimators import MAEClassifier, MAEPretrainer
 from ..estimators._validation import resolve_device
 from ..models.checkpoints import stored_kind
 from ._arguments import add_device_argument, add_signal_arguments
+from ._estimating import apply_in_parts, naming
 from ._output import check_output, replacing
-from ._signals import apply_in_parts, naming, read_signals
+from ._signals import read_signals
 
 EXAMPLE = "embed signals.npy --output embeddings.npy"
 

@@ -12,8 +12,9 @@ from sklearn.frozen import FrozenEstimator
 from ..estimators import MAEClassifier, MAEPretrainer
 from ..estimators._validation import resolve_device
 from ._arguments import add_device_argument, add_signal_arguments, positive_int
+from ._estimating import naming, share_right
 from ._output import check_output
-from ._signals import naming, read_labels, read_signals, share_right
+from ._signals import read_labels, read_signals
 
 EXAMPLE = "fit train.csv --label activity --output classifier.safetensors --test test.csv"
 

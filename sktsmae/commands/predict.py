@@ -13,8 +13,9 @@ import numpy as np
 from ..estimators import MAEClassifier
 from ..estimators._validation import resolve_device
 from ._arguments import add_device_argument, add_signal_arguments
+from ._estimating import apply_in_parts, naming, share_right
 from ._output import check_output, replacing
-from ._signals import Signals, apply_in_parts, naming, read_signals, share_right
+from ._signals import Signals, read_signals
 
 EXAMPLE = "predict classifier.safetensors signals.npy --output predictions.csv"
 

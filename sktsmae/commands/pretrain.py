@@ -14,8 +14,9 @@ from ..estimators import MAEPretrainer
 from ..estimators._processes import launched_processes
 from ..estimators._validation import resolve_device
 from ._arguments import FORMATS, add_column_arguments, add_device_argument, positive_int
+from ._estimating import naming
 from ._output import check_output, replacing
-from ._signals import naming, read_signals
+from ._signals import read_signals
 
 EXAMPLE = "pretrain signals.npy --output encoder.safetensors"
 SIGNAL_LEN = 512

@@ -5,7 +5,7 @@ import pytest
 
 from sktsmae import MAEClassifier, MAEPretrainer
 from sktsmae.__main__ import main
-from sktsmae.commands import _signals
+from sktsmae.commands import _estimating
 
 NETWORK = {"cwt_scales": 8, "embed_dim": 16, "depth": 1, "num_heads": 1, "decoder_embed_dim": 16, "pooling": "mean"}
 
@@ -23,7 +23,7 @@ def encoder(data, tmp_path_factory):
 
 
 def test_the_encoder_of_the_package_needs_no_file(data, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(_signals, "PART", 10)
+    monkeypatch.setattr(_estimating, "PART", 10)
     np.save(tmp_path / "X.npy", data.X_test)
     assert run(tmp_path / "X.npy", "--output", tmp_path / "Z.npy") == 0
     Z = np.load(tmp_path / "Z.npy")

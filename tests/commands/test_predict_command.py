@@ -11,7 +11,7 @@ import pytest
 
 from sktsmae import MAEClassifier
 from sktsmae.__main__ import main
-from sktsmae.commands import _signals
+from sktsmae.commands import _estimating
 
 
 def run(*arguments):
@@ -28,7 +28,7 @@ def check_table(text, classifier, X):
 
 
 def test_predictions_become_a_table(fitted, data, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(_signals, "PART", 10)
+    monkeypatch.setattr(_estimating, "PART", 10)
     classifier = MAEClassifier.load(fitted)
     np.save(tmp_path / "X.npy", data.X_test)
     assert run(fitted, tmp_path / "X.npy", "--output", tmp_path / "a.csv") == 0
