@@ -32,3 +32,9 @@ def test_what_can_be_written_passes(tmp_path):
     check_output(path, inputs=(tmp_path / "b", None))
     with pytest.raises(ValueError, match="is read by this command"):
         check_output(path, inputs=(None, tmp_path / ".." / tmp_path.name / "a.CSV"))
+
+
+def test_a_folder_that_takes_no_files_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+    with pytest.raises(ValueError, match="nothing can be written into"):
+        check_output(tmp_path / "a.csv")

@@ -254,3 +254,13 @@ def test_wrong_files_of_labels_are_refused_in_one_line(write, match, tmp_path):
         read_labels(write(tmp_path), 3)
     assert match in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+def test_a_file_that_may_not_be_read_is_named(tmp_path, monkeypatch):
+    def refuse(*arguments, **settings):
+        raise PermissionError(13, "Permission denied")
+
+    path = text("1,2", "a.csv")(tmp_path)
+    monkeypatch.setattr("builtins.open", refuse)
+    with pytest.raises(ValueError, match=r"a.csv: cannot be read \(Permission denied\)"):
+        read_signals(path)
