@@ -118,15 +118,14 @@ def test_a_test_of_another_length_leaves_the_classifier(data, write_table, tmp_p
     MAEClassifier.load(output)
 
 
-def test_epochs_of_no_fine_tuning_are_wrong_usage(data, tmp_path, capsys):
-    for arguments, match in (
-        (["--epochs", "2"], "needs --finetune full"),
-        (["--epochs", "0"], "no number of 1 or more"),
-    ):
-        with pytest.raises(SystemExit) as ended:
-            run(tmp_path / "a.npz", *arguments)
-        assert ended.value.code == 2
-        assert match in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("epochs", "match"), [("2", "needs --finetune full"), ("0", "no number of 1 or more"), ("x", "no number")]
+)
+def test_epochs_of_no_fine_tuning_or_none_are_wrong_usage(epochs, match, tmp_path, capsys):
+    with pytest.raises(SystemExit) as ended:
+        run(tmp_path / "a.npz", "--epochs", epochs)
+    assert ended.value.code == 2
+    assert match in capsys.readouterr().err
 
 
 def test_an_interruption_ends_with_its_code_and_no_file(data, tmp_path, capsys, monkeypatch):
