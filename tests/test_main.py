@@ -1,13 +1,14 @@
 """The command line."""
 
 import re
+import warnings
 
 import numpy as np
 import pytest
 
 from sktsmae import __main__ as command_line
 from sktsmae import __version__
-from sktsmae.commands import demo
+from sktsmae.commands import demo, embed
 from sktsmae.datasets import load_sparwatch
 
 
@@ -39,6 +40,49 @@ def test_version_is_printed(capsys):
         command_line.main(["--version"])
     assert ended.value.code == 0
     assert __version__ in capsys.readouterr().out
+
+
+def test_help_names_all_commands_and_exit_codes(capsys):
+    with pytest.raises(SystemExit) as ended:
+        command_line.main(["--help"])
+    assert ended.value.code == 0
+    text = capsys.readouterr().out
+    assert all(re.search(rf"^ +{name} +\w", text, re.MULTILINE) for name in command_line.COMMANDS)
+    assert "130 interrupted" in " ".join(text.split())
+
+
+@pytest.mark.parametrize("name", command_line.COMMANDS)
+def test_help_of_a_command_has_an_example_that_its_arguments_take(name, capsys):
+    with pytest.raises(SystemExit) as ended:
+        command_line.main([name, "--help"])
+    assert ended.value.code == 0
+    example = re.search(r"^example:\n  python -m sktsmae (.+)$", capsys.readouterr().out, re.MULTILINE)[1]
+    options = command_line.build_parser().parse_args(example.split())
+    assert options.command == name
+
+
+ENDS = [
+    (ValueError("a.csv:\n  wrong"), 1, "sktsmae embed: a.csv: wrong\n"),
+    (FloatingPointError("diverged"), 1, "sktsmae embed: diverged\n"),
+    (MemoryError("too large"), 1, "sktsmae embed: too large\n"),
+    (KeyboardInterrupt(), 130, "sktsmae embed: interrupted\n"),
+]
+
+
+@pytest.mark.parametrize(("error", "code", "line"), ENDS, ids=[type(error).__name__ for error, _, _ in ENDS])
+def test_a_command_ends_with_one_line_and_its_code(error, code, line, monkeypatch, capsys):
+    def run(options):
+        raise error
+
+    monkeypatch.setattr(embed, "run", run)
+    assert command_line.main(["embed", "a.csv"]) == code
+    assert capsys.readouterr().err == line
+
+
+def test_a_warning_takes_one_line_without_the_place_in_the_source(monkeypatch, capsys):
+    monkeypatch.setattr(embed, "run", lambda options: warnings.warn("so many\nchannels", UserWarning, stacklevel=1))
+    assert command_line.main(["embed", "a.csv"]) == 0
+    assert capsys.readouterr().err == "sktsmae embed: warning: so many channels\n"
 
 
 @pytest.mark.parametrize("arguments", [[], ["nonsense"], ["demo", "--nonsense"]])

@@ -17,6 +17,7 @@ from ..datasets import load_sparwatch
 from ..estimators import CWTTransformer, MAEClassifier, MAEPretrainer
 from ..plotting import ReconstructionDisplay, ScalogramDisplay
 
+EXAMPLE = "demo --quick"
 LABELS_PER_CLASS = 10
 HIDDEN = "?"
 DEFAULT = "MAEClassifier(), as it comes"
@@ -140,7 +141,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         Gets them.
     """
     parser.add_argument("--quick", action="store_true", help="train too little for figures: two minutes on two cores")
-    parser.add_argument("--output", type=Path, default=Path("sktsmae-demo"), help="folder for the figures")
+    parser.add_argument(
+        "--output", type=Path, default=Path("sktsmae-demo"), help="folder for the figures (default: sktsmae-demo)"
+    )
 
 
 def run(options: argparse.Namespace) -> None:

@@ -101,6 +101,27 @@ def is_safetensors(path: str | os.PathLike[str]) -> bool:
         return file.read(9)[8:] == b"{"
 
 
+def stored_kind(path: str | os.PathLike[str]) -> str | None:
+    """Tell what a file holds, without reading its weights.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file.
+
+    Returns
+    -------
+    str or None
+        The ``"kind"`` that `read_safetensors` asks for; None if it names none, which reading it then explains.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            kind = json.loads((file.metadata() or {})[FORMAT])["kind"]
+    except (SafetensorError, OSError, ValueError, KeyError, TypeError):
+        return None
+    return kind if isinstance(kind, str) else None
+
+
 def read_safetensors(path: str | os.PathLike[str], kind: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Read a file that `write_safetensors` wrote.
 

@@ -28,7 +28,7 @@ import numpy as np
 import torch
 
 from sktsmae import MAEClassifier, MAEPretrainer
-from sktsmae.commands.pretrain import read_signals
+from sktsmae.commands._signals import read_signals
 from sktsmae.estimators._checkpoints import read_checkpoint
 from sktsmae.models import CWT_MAE_RoPE, TF_MAE_Classifier, load_reference_mae
 
@@ -87,8 +87,28 @@ def npy(path: Path) -> None:
 
 
 def npz(path: Path) -> None:
-    """Write an archive, compressed, of one array."""
-    np.savez_compressed(path, X=np.random.default_rng(0).normal(size=(4, 60)))
+    """Write an archive, compressed, of signals and labels."""
+    np.savez_compressed(path, X=np.random.default_rng(0).normal(size=(4, 60)), y=["a", "b", "a", "b"])
+
+
+def csv(path: Path) -> None:
+    """Write a table with names, labels and a missing value."""
+    rows = np.random.default_rng(0).normal(size=(4, 60)).round(4).astype(str)
+    rows[1, 3] = ""
+    names = ["label", *(f"t{place}" for place in range(60))]
+    lines = [names, *([label, *row] for label, row in zip("abab", rows, strict=True))]
+    path.write_text("".join(f"{','.join(line)}\n" for line in lines))
+
+
+def ts(path: Path) -> None:
+    """Write an archive's file of signals of two channels, of unequal lengths, with labels and a missing value."""
+    rng = np.random.default_rng(0)
+    lines = ["# a comment", "@problemName Two", "@timeStamps false", "@missing true", "@univariate false"]
+    lines += ["@dimensions 2", "@equalLength false", "@classLabel true a b", "@data"]
+    for place, length in enumerate((30, 20, 30, 25)):
+        first, second = (",".join(rng.normal(size=length).round(4).astype(str)) for _ in range(2))
+        lines.append(f"?,{first}:1.5,{second}:{'ab'[place % 2]}")
+    path.write_text("\n".join(lines) + "\n")
 
 
 def go_on(path: Path) -> None:
@@ -114,6 +134,8 @@ KINDS: dict[str, tuple[str, Callable[[Path], None], Callable[[Path], Any]]] = {
     "checkpoint": ("a.pt", checkpoint, go_on),
     "npy": ("a.npy", npy, read_signals),
     "npz": ("a.npz", npz, read_signals),
+    "csv": ("a.csv", csv, partial(read_signals, label="label")),
+    "ts": ("a.ts", ts, read_signals),
 }
 
 

@@ -22,7 +22,7 @@ from sktsmae.models import (
     load_reference_mae,
     save_mae,
 )
-from sktsmae.models.checkpoints import write_safetensors
+from sktsmae.models.checkpoints import stored_kind, write_safetensors
 
 FOREIGN = {
     "empty": b"",
@@ -246,3 +246,25 @@ def test_a_file_has_the_permissions_of_any_new_file(tmp_path, small):
     save_mae(CWT_MAE_RoPE(**small), tmp_path / "mae.safetensors")
     (tmp_path / "any").touch()
     assert (tmp_path / "mae.safetensors").stat().st_mode == (tmp_path / "any").stat().st_mode
+
+
+@pytest.mark.parametrize(
+    ("metadata", "kind"),
+    [
+        ({"kind": "mae"}, "mae"),
+        ({"kind": 3}, None),
+        ({}, None),
+    ],
+)
+def test_a_file_tells_its_kind(tmp_path, metadata, kind):
+    write_safetensors(tmp_path / "a.safetensors", {"x": torch.zeros(1)}, metadata)
+    assert stored_kind(tmp_path / "a.safetensors") == kind
+
+
+def test_what_is_no_file_of_ours_tells_no_kind(tmp_path):
+    save_file({"x": torch.zeros(1)}, tmp_path / "foreign.safetensors")
+    save_file({"x": torch.zeros(1)}, tmp_path / "list.safetensors", metadata={"sktsmae": "[1]"})
+    save_file({"x": torch.zeros(1)}, tmp_path / "text.safetensors", metadata={"sktsmae": "nonsense"})
+    (tmp_path / "cut.safetensors").write_bytes((tmp_path / "foreign.safetensors").read_bytes()[:20])
+    for name in ("foreign", "list", "text", "cut", "nothing"):
+        assert stored_kind(tmp_path / f"{name}.safetensors") is None

@@ -1,0 +1,78 @@
+"""``python -m sktsmae embed``."""
+
+import numpy as np
+import pytest
+
+from sktsmae import MAEClassifier, MAEPretrainer
+from sktsmae.__main__ import main
+from sktsmae.commands import _estimating
+
+NETWORK = {"cwt_scales": 8, "embed_dim": 16, "depth": 1, "num_heads": 1, "decoder_embed_dim": 16, "pooling": "mean"}
+
+
+def run(*arguments):
+    return main(["embed", *(str(argument) for argument in arguments)])
+
+
+@pytest.fixture(scope="module")
+def encoder(data, tmp_path_factory):
+    """A small pretrainer in a file."""
+    path = tmp_path_factory.mktemp("encoder") / "encoder.safetensors"
+    MAEPretrainer(**NETWORK, max_epochs=0, random_state=0).fit(data.X).save(path)
+    return path
+
+
+def test_the_encoder_of_the_package_needs_no_file(data, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(_estimating, "PART", 10)
+    np.save(tmp_path / "X.npy", data.X_test)
+    assert run(tmp_path / "X.npy", "--output", tmp_path / "Z.npy") == 0
+    Z = np.load(tmp_path / "Z.npy")
+    np.testing.assert_allclose(Z, MAEPretrainer.from_pretrained().transform(data.X_test), atol=1e-4)
+    printed = capsys.readouterr()
+    assert printed.out == f"{tmp_path / 'Z.npy'}: 24 signals, {Z.shape[1]} features of each\n"
+    assert "24/24" in printed.err  # the progress bar
+
+
+def test_encoders_and_classifiers_become_arrays_or_tables(data, encoder, fitted, write_table, tmp_path):
+    table = write_table(tmp_path / "test.csv", data.X_test, data.y_test)
+    for model, estimator in ((encoder, MAEPretrainer.load(encoder)), (fitted, MAEClassifier.load(fitted))):
+        for output in (tmp_path / "Z.npy", tmp_path / "Z.csv"):
+            assert run(table, "--label", "exercise", "--model", model, "--output", output) == 0
+        expected = estimator.transform(data.X_test)
+        np.testing.assert_allclose(np.load(tmp_path / "Z.npy"), expected, atol=1e-5)
+        text = np.loadtxt(tmp_path / "Z.csv", delimiter=",", skiprows=1)
+        np.testing.assert_array_equal(text.astype(np.float32), np.load(tmp_path / "Z.npy"))
+        names = (tmp_path / "Z.csv").read_text().split("\n")[0].split(",")
+        assert names == [f"embedding{place}" for place in range(expected.shape[1])]
+
+
+@pytest.fixture
+def folder(data, encoder, tmp_path, monkeypatch):
+    """A working folder with files of other lengths and other kinds."""
+    (tmp_path / "encoder.safetensors").write_bytes(encoder.read_bytes())
+    (tmp_path / "cut.safetensors").write_bytes(encoder.read_bytes()[:5000])
+    np.save(tmp_path / "X.npy", data.X)
+    np.save(tmp_path / "short.npy", data.X[:, :50])
+    np.save(tmp_path / "old.npy", np.zeros(3))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+WRONG = {
+    "short.npy --model encoder.safetensors --output old.npy": "short.npy: X has 50 features",
+    "X.npy --model cut.safetensors": "cut.safetensors: not a readable safetensors file",
+    "X.npy --model nothing.safetensors": "nothing.safetensors: ",
+    "X.npy --model X.npy": "X.npy: not a safetensors file",
+    "X.npy --output Z.txt": "--output Z.txt: the name must end in .npy or .csv",
+    "X.npy --output X.npy": "--output X.npy: is read by this command",
+    "X.npy --output no/Z.npy": "there is no folder no",
+    "old.npy": "old.npy: an array of shape (3,)",
+}
+
+
+@pytest.mark.parametrize(("arguments", "match"), WRONG.items(), ids=WRONG)
+def test_wrong_files_end_in_one_line(arguments, match, folder, refused):
+    before = sorted(folder.iterdir())
+    assert match in refused("embed", *arguments.split())
+    assert sorted(folder.iterdir()) == before
+    np.testing.assert_array_equal(np.load("old.npy"), np.zeros(3))

@@ -1,0 +1,139 @@
+"""``python -m sktsmae fit``."""
+
+import re
+
+import numpy as np
+import pytest
+
+from sktsmae import MAEClassifier, MAEPretrainer
+from sktsmae.__main__ import main
+from sktsmae.commands import fit
+
+TS = "@problemName exercises\n@timeStamps false\n@classLabel true\n@data\n"
+NETWORK = {"cwt_scales": 8, "embed_dim": 16, "depth": 1, "num_heads": 1, "decoder_embed_dim": 16, "max_epochs": 0}
+
+
+def run(*arguments):
+    return main(["fit", *(str(argument) for argument in arguments)])
+
+
+def write_ts(path, X, y):
+    lines = [f"{','.join(map(str, row))}:{label}\n" for row, label in zip(X, y, strict=True)]
+    path.write_text(TS + "".join(lines))
+    return path
+
+
+def test_a_table_becomes_the_classifier_that_python_fits(fitted, data):
+    classifier = MAEClassifier.load(fitted)
+    expected = MAEClassifier(random_state=0).fit(data.X, data.y)
+    np.testing.assert_array_equal(classifier.classes_, expected.classes_)
+    np.testing.assert_allclose(classifier.predict_proba(data.X_test), expected.predict_proba(data.X_test), atol=1e-5)
+    assert classifier.get_params()["verbose"] == 0
+
+
+def test_other_kinds_of_files_give_the_same(fitted, data, tmp_path, capsys):
+    np.save(tmp_path / "X.npy", data.X)
+    (tmp_path / "y.csv").write_text("\n".join(["exercise", *data.y]))
+    np.savez(tmp_path / "data.npz", X_test=data.X_test, y_test=data.y_test)
+    ts, test, output = tmp_path / "train.ts", tmp_path / "test.ts", tmp_path / "classifier.safetensors"
+    for arguments in (
+        [tmp_path / "X.npy", "--labels", tmp_path / "y.csv", "--test", tmp_path / "data.npz"],
+        [write_ts(ts, data.X, data.y), "--test", write_ts(test, data.X_test, data.y_test)],
+    ):
+        assert run(*arguments, "--output", output) == 0
+        same, expected = MAEClassifier.load(output), MAEClassifier.load(fitted)
+        np.testing.assert_allclose(
+            same.predict_proba(data.X_test), expected.predict_proba(data.X_test), rtol=0, atol=1e-4
+        )
+        fit_line, test_line = capsys.readouterr().out.splitlines()
+        assert re.search(r"classifier.safetensors: 40 signals of shape \(.*100,?\), 3 classes, \d+\.\d s", fit_line)
+        accuracy = np.mean(same.predict(data.X_test) == data.y_test)
+        assert test_line == f"{arguments[-1]}: accuracy {accuracy:.3f} on 24 signals"
+
+
+def test_rows_without_a_label_are_not_a_class(data, write_table, tmp_path):
+    y = np.where(np.arange(40) % 4, data.y, "")
+    path = write_table(tmp_path / "train.csv", data.X, y)
+    assert run(path, "--label", "exercise", "--output", tmp_path / "a.safetensors") == 0
+    assert "" not in MAEClassifier.load(tmp_path / "a.safetensors").classes_
+
+
+def test_an_encoder_of_ones_own_is_fine_tuned(data, tmp_path, capsys):
+    encoder, output = tmp_path / "encoder.safetensors", tmp_path / "classifier.safetensors"
+    MAEPretrainer(**NETWORK, random_state=0).fit(data.X).save(encoder)
+    np.savez(tmp_path / "data.npz", X=data.X, y=data.y)
+    options = ["--pretrainer", encoder, "--finetune", "head", "--epochs", "2", "--seed", "3", "--device", "cpu"]
+    assert run(tmp_path / "data.npz", *options, "--output", output) == 0
+    assert "epoch" in capsys.readouterr().err  # the progress bar
+    classifier = MAEClassifier.load(output)
+    assert (classifier.n_iter_, classifier.finetune, classifier.device) == (2, "head", "auto")
+    assert classifier.encoder_.embed_dim == 16
+
+
+@pytest.fixture
+def folder(data, write_table, tmp_path, monkeypatch):
+    """A working folder of files that are good for something."""
+    write_table(tmp_path / "good.csv", data.X, data.y)
+    write_table(tmp_path / "one.csv", data.X[:5], data.y[:5])
+    write_table(tmp_path / "plain.csv", data.X)
+    np.save(tmp_path / "X.npy", data.X)
+    np.save(tmp_path / "few.npy", data.y[:5])
+    (tmp_path / "damaged.safetensors").write_bytes(b"nonsense")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+GOOD = "good.csv --label exercise"
+WRONG = {
+    "good.csv": "good.csv, line 2, column 'exercise': 'ABD' is no number; name the column of labels by --label",
+    "X.npy": "X.npy: holds no labels; give --labels FILE",
+    "plain.csv": "plain.csv: holds no labels; name their column by --label",
+    "good.csv --label nonsense": "good.csv: the first line names no column 'nonsense'",
+    f"{GOOD} --labels few.npy": "--labels few.npy: good.csv has labels too",
+    "X.npy --labels few.npy": "few.npy: labels of shape (5,)",
+    "one.csv --label exercise": "one.csv: y holds the one class",
+    f"{GOOD} --pretrainer damaged.safetensors": "damaged.safetensors: not a",
+    f"{GOOD} --pretrainer nothing": "nothing: ",
+    f"{GOOD} --device nonsense": "device='nonsense' is not available",
+    f"{GOOD} --output no/a.safetensors": "--output no/a.safetensors: there is no folder no; make it first",
+    f"{GOOD} --output .": "--output .: a folder; give the name of a file",
+    f"{GOOD} --output good.csv": "--output good.csv: is read by this command",
+    f"{GOOD} --test X.npy": "X.npy: holds no labels to compare with",
+    f"{GOOD} --test nothing.npz": "nothing.npz: there is no such file",
+}
+
+
+@pytest.mark.parametrize(("arguments", "match"), WRONG.items(), ids=WRONG)
+def test_wrong_files_end_in_one_line(arguments, match, folder, refused):
+    before = sorted(folder.iterdir())
+    assert match in refused("fit", *arguments.split())
+    assert sorted(folder.iterdir()) == before
+
+
+def test_a_test_of_another_length_leaves_the_classifier(data, write_table, tmp_path, capsys):
+    np.savez(tmp_path / "data.npz", X_train=data.X, y_train=data.y, X_test=data.X_test[:, :50], y_test=data.y_test)
+    output = tmp_path / "classifier.safetensors"
+    assert run(tmp_path / "data.npz", "--test", tmp_path / "data.npz", "--output", output) == 1
+    assert "data.npz: X has" in capsys.readouterr().err
+    MAEClassifier.load(output)
+
+
+@pytest.mark.parametrize(
+    ("epochs", "match"), [("2", "needs --finetune full"), ("0", "no number of 1 or more"), ("x", "no number")]
+)
+def test_epochs_of_no_fine_tuning_or_none_are_wrong_usage(epochs, match, tmp_path, capsys):
+    with pytest.raises(SystemExit) as ended:
+        run(tmp_path / "a.npz", "--epochs", epochs)
+    assert ended.value.code == 2
+    assert match in capsys.readouterr().err
+
+
+def test_an_interruption_ends_with_its_code_and_no_file(data, tmp_path, capsys, monkeypatch):
+    def interrupted(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(fit.MAEClassifier, "fit", interrupted)
+    np.savez(tmp_path / "data.npz", X=data.X, y=data.y)
+    assert run(tmp_path / "data.npz", "--output", tmp_path / "a.safetensors") == 130
+    assert capsys.readouterr().err == "sktsmae fit: interrupted\n"
+    assert not (tmp_path / "a.safetensors").exists()

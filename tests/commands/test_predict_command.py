@@ -1,0 +1,103 @@
+"""``python -m sktsmae predict``."""
+
+import csv
+import io
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from sktsmae import MAEClassifier
+from sktsmae.__main__ import main
+from sktsmae.commands import _estimating
+
+
+def run(*arguments):
+    return main(["predict", *(str(argument) for argument in arguments)])
+
+
+def check_table(text, classifier, X):
+    """Compare a table with what the classifier says."""
+    header, *rows = csv.reader(io.StringIO(text))
+    assert header == ["prediction", *(f"probability_{label}" for label in classifier.classes_)]
+    np.testing.assert_array_equal([row[0] for row in rows], classifier.predict(X))
+    probabilities = np.array([row[1:] for row in rows], dtype=float)
+    np.testing.assert_allclose(probabilities, classifier.predict_proba(X), atol=1e-5)
+
+
+def test_predictions_become_a_table(fitted, data, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(_estimating, "PART", 10)
+    classifier = MAEClassifier.load(fitted)
+    np.save(tmp_path / "X.npy", data.X_test)
+    assert run(fitted, tmp_path / "X.npy", "--output", tmp_path / "a.csv") == 0
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert "24/24" in printed.err  # the progress bar
+    check_table((tmp_path / "a.csv").read_text(), classifier, data.X_test)
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+def test_a_label_column_is_no_signal_and_gives_the_accuracy(fitted, data, write_table, tmp_path, capsys):
+    classifier = MAEClassifier.load(fitted)
+    table = write_table(tmp_path / "test.csv", data.X_test, data.y_test)
+    np.savez(tmp_path / "both.npz", X_train=data.X, X_test=data.X_test, y_test=data.y_test)
+    for arguments in ([table, "--label", "exercise"], [tmp_path / "both.npz"]):
+        assert run(fitted, *arguments) == 0
+        printed = capsys.readouterr()
+        check_table(printed.out, classifier, data.X_test)
+        accuracy = classifier.score(data.X_test, data.y_test)
+        assert printed.err == f"{arguments[0]}: accuracy {accuracy:.3f} on 24 signals\n"
+
+
+@pytest.fixture
+def folder(data, fitted, write_table, tmp_path, monkeypatch):
+    """A working folder with files of other lengths and other kinds."""
+    (tmp_path / "model.safetensors").write_bytes(fitted.read_bytes())
+    (tmp_path / "cut.safetensors").write_bytes(fitted.read_bytes()[:5000])
+    np.save(tmp_path / "X.npy", data.X)
+    np.save(tmp_path / "short.npy", data.X[:, :50])
+    np.save(tmp_path / "channels.npy", np.stack([data.X, data.X], axis=1))
+    write_table(tmp_path / "table.csv", data.X, data.y)
+    (tmp_path / "infinite.csv").write_text(",".join(["1e999"] * 100))
+    (tmp_path / "old.csv").write_text("old")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+WRONG = {
+    "model.safetensors short.npy": "short.npy: X has 50 features",
+    "model.safetensors channels.npy": "channels.npy: X has samples of shape (2, 100)",
+    "model.safetensors infinite.csv": "infinite.csv: Input X contains infinity",
+    "model.safetensors table.csv": "table.csv, line 2, column 'exercise'",
+    "model.safetensors table.csv --label other": "table.csv: the first line names no column 'other'",
+    "model.safetensors nothing.npy": "nothing.npy: there is no such file",
+    "model.safetensors X.npy --output a.npy": "--output a.npy: the name must end in .csv",
+    "model.safetensors X.npy --output no/a.csv": "there is no folder no",
+    "model.safetensors short.npy --output old.csv": "short.npy: X has 50 features",
+    "model.safetensors table.csv --label exercise --output table.csv": "is read by this command",
+    "model.safetensors X.npy --device nonsense": "device='nonsense'",
+    "nothing.safetensors X.npy": "nothing.safetensors: ",
+    "cut.safetensors X.npy": "cut.safetensors: not a readable safetensors file",
+    "X.npy X.npy": "X.npy: not a safetensors file",
+}
+
+
+@pytest.mark.parametrize(("arguments", "match"), WRONG.items(), ids=WRONG)
+def test_wrong_files_end_in_one_line(arguments, match, folder, refused):
+    before = sorted(folder.iterdir())
+    assert match in refused("predict", *arguments.split())
+    assert sorted(folder.iterdir()) == before
+    assert (folder / "old.csv").read_text() == "old"
+
+
+@pytest.mark.slow
+def test_a_reader_who_has_enough_ends_the_command_quietly(fitted, data, tmp_path):
+    np.save(tmp_path / "X.npy", data.X_test)
+    receiver, sender = os.pipe()
+    os.close(receiver)
+    command = [sys.executable, "-m", "sktsmae", "predict", fitted, tmp_path / "X.npy"]
+    done = subprocess.run(command, stdout=sender, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(sender)
+    assert (done.returncode, done.stderr) == (1, "")
