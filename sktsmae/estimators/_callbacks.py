@@ -2,18 +2,49 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from sklearn.base import BaseEstimator
 from skorch import NeuralNet
 from skorch.callbacks import Callback
-from tqdm.auto import tqdm
+from tqdm import TqdmWarning
 
 from ._checkpoints import read_checkpoint, write_checkpoint
 from ._nets import Net
 from ._processes import Processes, launched_processes
+
+with warnings.catch_warnings():
+    # In a notebook without ipywidgets the bar is one of text, which needs no remark.
+    warnings.simplefilter("ignore", TqdmWarning)
+    from tqdm.auto import tqdm
+
+try:
+    from sklearn.callback import CallbackSupportMixin, with_callbacks
+except ImportError:  # scikit-learn before 1.9 has no callbacks
+
+    class CallbackSupportMixin:  # type: ignore[no-redef]
+        """Stands in for scikit-learn's."""
+
+    def with_callbacks(method: Any) -> Any:
+        """Stand in for scikit-learn's decorator.
+
+        Parameters
+        ----------
+        method : callable
+            The method.
+
+        Returns
+        -------
+        callable
+            The same.
+        """
+        return method
 
 
 class Progress(Callback):
@@ -67,6 +98,75 @@ class Progress(Callback):
         """Leave the bar as it stands."""
         if hasattr(self, "bar_"):
             self.bar_.close()
+
+
+class Tasks(Callback):
+    """Tell scikit-learn's callbacks of each epoch, and stop where one of them says so.
+
+    Parameters
+    ----------
+    estimator : BaseEstimator
+        Has the callbacks, by ``set_callbacks``.
+    """
+
+    def __init__(self, estimator: BaseEstimator) -> None:
+        self.estimator = estimator
+        self.stopped = False
+
+    def on_epoch_begin(self, net: NeuralNet, **kwargs: Any) -> None:
+        """Begin an epoch's task.
+
+        Parameters
+        ----------
+        net : NeuralNet
+            The net.
+        **kwargs
+            Unused.
+        """
+        self.task_ = self.estimator._callback_fit_ctx.subcontext(task_name="epoch")
+        self.task_.call_on_fit_task_begin(estimator=self.estimator)
+
+    def on_epoch_end(self, net: NeuralNet, **kwargs: Any) -> None:
+        """End an epoch's task.
+
+        Parameters
+        ----------
+        net : NeuralNet
+            The net; the metadata are its losses.
+        **kwargs
+            Unused.
+
+        Raises
+        ------
+        KeyboardInterrupt
+            If training is to stop, as skorch's callbacks say it.
+        """
+        (metadata,) = history_rows(net)[-1:]
+        self.stopped = bool(self.task_.call_on_fit_task_end(estimator=self.estimator, metadata=metadata))
+        if self.stopped:
+            raise KeyboardInterrupt
+
+
+@contextmanager
+def tasks_of_fit(estimator: BaseEstimator) -> Iterator[None]:
+    """Tell scikit-learn's callbacks that a fit begins and ends.
+
+    Parameters
+    ----------
+    estimator : BaseEstimator
+        Has the callbacks, by ``set_callbacks``, or none.
+
+    Yields
+    ------
+    None
+    """
+    task = None
+    if hasattr(estimator, "_skl_callbacks"):
+        task = estimator._init_callback_context(max_subtasks=estimator.max_epochs)
+        task.call_on_fit_task_begin(estimator=estimator)
+    yield
+    if task is not None:
+        task.call_on_fit_task_end(estimator=estimator)
 
 
 class Checkpoints(Callback):

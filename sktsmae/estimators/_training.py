@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
 
 from ._batches import SignalDataset, as_fetched
-from ._callbacks import Checkpoints, Progress
+from ._callbacks import Checkpoints, Progress, Tasks
 from ._checkpoints import checkpoint_folder, describe_training
 from ._memory import reused_memory
 from ._nets import Net, SharingNet
@@ -111,6 +111,8 @@ def train(
     if folder is not None:
         checkpoints = Checkpoints(folder, describe_training(estimator, dataset), dataset.processes)
         callbacks.append(("_checkpoints", checkpoints))
+    if hasattr(estimator, "_skl_callbacks"):
+        callbacks.append(("_tasks", Tasks(estimator)))
     net = _build_net(
         estimator,
         module,
@@ -340,7 +342,9 @@ def warmup_cosine(step: int, total: int, warmup: int) -> float:
 
 def _stopped_early(net: Net) -> bool:
     return any(
-        isinstance(callback, EarlyStopping) and callback.misses_ == callback.patience for _, callback in net.callbacks_
+        (isinstance(callback, EarlyStopping) and callback.misses_ == callback.patience)
+        or (isinstance(callback, Tasks) and callback.stopped)
+        for _, callback in net.callbacks_
     )
 
 

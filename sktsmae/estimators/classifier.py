@@ -45,7 +45,7 @@ from ..models.checkpoints import plain, read_safetensors, restore, write_safeten
 from ..models.classifier import encoder_settings, load_encoder
 from ..models.encoder import build_encoder
 from ._batches import SignalDataset
-from ._callbacks import history_rows
+from ._callbacks import CallbackSupportMixin, history_rows, tasks_of_fit, with_callbacks
 from ._checkpoints import checkpoint_folder
 from ._networks import map_sequences, num_channels, require_views
 from ._persistence import NetworkMixin, damaged_description, dump_estimator, params_of, restore_fitted
@@ -98,7 +98,14 @@ class WeightedCrossEntropy(nn.Module):
         return weighted_cross_entropy(logits, labels, weights, self.label_smoothing)
 
 
-class MAEClassifier(NetworkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClassifierMixin, BaseEstimator):
+class MAEClassifier(
+    CallbackSupportMixin,
+    NetworkMixin,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    ClassifierMixin,
+    BaseEstimator,
+):
     """Classify signals by fine-tuning a pre-trained encoder.
 
     Parameters
@@ -315,6 +322,7 @@ class MAEClassifier(NetworkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMi
             )
         return super().set_params(**params)
 
+    @with_callbacks
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> MAEClassifier:
         """Pre-train where that is asked for, and fine-tune.
 
@@ -340,8 +348,8 @@ class MAEClassifier(NetworkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMi
             If fine-tuning diverges; the estimator is left with the weights of before that, and earlier checkpoints as
             they were. If pre-training does, the estimator is left as it was.
         """
-        with unchanged_on_error(self):
-            self._validate_params()
+        self._validate_params()
+        with tasks_of_fit(self), unchanged_on_error(self):
             device = resolve_device(self.device)
             X = check_signals(self, X, reset=True, min_samples=2)
             rows, labels, weights = self._check_targets(X, y, sample_weight)

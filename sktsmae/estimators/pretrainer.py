@@ -23,7 +23,7 @@ from ..models import CWT_MAE_RoPE, Encoder, Readout
 from ..models.checkpoints import load_matching, read_safetensors, restore, write_safetensors
 from ..models.readout import POOLINGS, THRESHOLD_SIGNALS, token_thresholds
 from ._batches import SignalDataset, load_batch, map_batches, spread_rows
-from ._callbacks import history_rows
+from ._callbacks import CallbackSupportMixin, history_rows, tasks_of_fit, with_callbacks
 from ._checkpoints import describe_training
 from ._networks import mae_settings, map_sequences, num_channels, require_same_settings
 from ._persistence import NetworkMixin, damaged_description, dump_estimator, params_of, restore_fitted
@@ -63,7 +63,9 @@ class ReconstructionLoss(nn.Module):
         return loss
 
 
-class MAEPretrainer(NetworkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class MAEPretrainer(
+    CallbackSupportMixin, NetworkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
+):
     """Learn features of signals without labels, by rebuilding hidden patches of their wavelet images.
 
     Parameters
@@ -299,6 +301,7 @@ class MAEPretrainer(NetworkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMi
         self.callbacks = callbacks
         self.checkpoint_dir = checkpoint_dir
 
+    @with_callbacks
     def fit(self, X: Any, y: Any = None) -> MAEPretrainer:
         """Train the autoencoder.
 
@@ -328,8 +331,8 @@ class MAEPretrainer(NetworkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMi
         its part of every batch, the first one reads and writes checkpoints, and all end with the same weights. X is to
         be the same in all; memory-mapped, each reads its part of it and a few hundred signals that stand for all.
         """
-        with unchanged_on_error(self):
-            self._validate_params()
+        self._validate_params()
+        with tasks_of_fit(self), unchanged_on_error(self):
             device = resolve_device(self.device)
             processes = join_processes(device)
             X = check_signals(self, X, reset=True, min_samples=2, processes=processes)
