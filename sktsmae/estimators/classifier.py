@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import os
 import warnings
+from functools import partial
 from numbers import Real
 from typing import Any
 
@@ -47,7 +48,8 @@ from ..models.encoder import build_encoder
 from ._batches import SignalDataset
 from ._callbacks import history_rows
 from ._checkpoints import checkpoint_folder
-from ._networks import map_sequences, num_channels, require_views
+from ._networks import map_sequences, mean_probabilities, num_channels, require_views
+from ._onnx import SignalsToProbabilities, write_onnx
 from ._persistence import NetworkMixin, damaged_description, dump_estimator, params_of, restore_fitted
 from ._probe import choose_samples, fit_probe
 from ._seeds import draw_seed, seeded
@@ -356,19 +358,12 @@ class MAEClassifier(NetworkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMi
             Probabilities in the order of `classes_`.
         """
         X, device = self._ready(X)
-        members = self._members().values()
         batch_size = self.batch_size
         for features in self.probe_.features.values() if hasattr(self, "probe_") else ():
             if isinstance(features, WaveletStatistics):
                 channels = num_channels(self.input_shape_, self.encoder_)
                 batch_size = min(batch_size, channels * most_signals(features, X))
-        return map_sequences(
-            lambda batch: torch.stack([member(batch).softmax(-1) for member in members]).mean(0),
-            self.encoder_,
-            X,
-            batch_size,
-            device,
-        )
+        return map_sequences(partial(mean_probabilities, self._members()), self.encoder_, X, batch_size, device)
 
     def predict(self, X: Any) -> np.ndarray:
         """Predict the class.
@@ -412,17 +407,50 @@ class MAEClassifier(NetworkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMi
             that is an estimator) are left out, as is `pretrainer_`.
         """
         check_is_fitted(self)
-        metadata = {
-            "kind": "classifier",
-            "settings": self._settings,
-            "head": self._head,
-            "readout": self._readout,
-            "classes": {"values": self.classes_.tolist(), "dtype": self.classes_.dtype.str},
-            "estimator": dump_estimator(self),
-        }
         # Copies, since the network's encoder may be the probe's.
         state = {name: tensor.clone() for name, tensor in self._members().state_dict().items()}
-        write_safetensors(path, state, metadata)
+        write_safetensors(path, state, self._describe())
+
+    def export_onnx(self, path: str | os.PathLike[str]) -> None:
+        """Write the fitted classifier to one ONNX file, which needs neither this package nor PyTorch.
+
+        It takes ``X``, (n, T), (n, M, T) or (n, M * V, S, T) as in `fit`, float32, or float64 where `offset_` is not
+        zero, for any n; and gives ``probabilities``, (n, C), float32.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The file, replaced if it is there.
+
+        Raises
+        ------
+        ImportError
+            If what the extra ``onnx`` installs is missing.
+        FileNotFoundError
+            If there is no such folder.
+
+        Notes
+        -----
+        The file's properties hold, each as JSON, what `save` writes beside the weights. The k-th probability is that of
+        the k-th label: ``json.loads(session.get_modelmeta().custom_metadata_map["classes"])["values"][k]``.
+
+        The wavelet transform is a convolution there, and Fourier transforms here. Where a coefficient is within
+        rounding of a threshold, the probe's shares of time differ by a sample, and probabilities by some 1e-4: as they
+        do in `predict_proba` if X is rounded otherwise.
+
+        Examples
+        --------
+        >>> from sktsmae import MAEClassifier
+        >>> from sktsmae.datasets import load_sparwatch
+        >>> X, y = load_sparwatch(return_X_y=True)
+        >>> classifier = MAEClassifier(random_state=0).fit(X[::16, 0], y[::16])
+        >>> classifier.export_onnx("classifier.onnx")  # doctest: +SKIP
+        """
+        check_is_fitted(self)
+        for network in self._networks():
+            network.cpu()  # the next call moves it back to the device
+        network = SignalsToProbabilities(self._members(), getattr(self, "offset_", np.zeros(())))
+        write_onnx(path, network, self.input_shape_, self._describe())
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> MAEClassifier:
@@ -495,6 +523,17 @@ class MAEClassifier(NetworkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMi
 
     def _networks(self) -> list[nn.Module]:
         return list(self._members().values())
+
+    def _describe(self) -> dict[str, Any]:
+        """Return what a file says beside the weights."""
+        return {
+            "kind": "classifier",
+            "settings": self._settings,
+            "head": self._head,
+            "readout": self._readout,
+            "classes": {"values": self.classes_.tolist(), "dtype": self.classes_.dtype.str},
+            "estimator": dump_estimator(self),
+        }
 
     def _check_targets(self, X: np.ndarray, y: Any, sample_weight: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return the labelled rows, their class indices and their weights, of mean 1; set `classes_`."""
