@@ -100,5 +100,8 @@ def write_onnx(
             verbose=False,
         )
         assert program is not None
+        for node in program.model.graph:
+            if node.op_type == "Scan":  # the exporter's empty list of outputs has no type, which tools stumble over
+                node.attributes.pop("scan_output_directions")
         program.model.metadata_props.update({name: json.dumps(value) for name, value in metadata.items()})
         program.save(temporary, external_data=False)
