@@ -31,6 +31,7 @@ from sklearn.utils.validation import (
 from torch import Tensor, nn
 
 from ..functional.losses import weighted_cross_entropy
+from ..layers.lora import add_updates, merge_updates
 from ..models import (
     Encoder,
     LatentReasoningHead,
@@ -116,9 +117,11 @@ class MAEClassifier(NetworkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMi
         regressions on the wavelet statistics of `CWTTransformer` and on these and the encoder's embeddings, the mean of
         their probabilities calibrated by leaving each sample out. They are fitted on at most 4,000 samples, 3,700 / M
         of M channels, with a warning; the same share of each class is drawn.
-    finetune : {"none", "full", "head"}, default="none"
-        Whether a network is fine-tuned: encoder and head, or only the head, on tokens that are computed once and held
-        in memory (4 * M * N * embed_dim bytes a sample). The published design is ``probe=False, finetune="full"``.
+    finetune : {"none", "full", "head", "lora"} or int, default="none"
+        Whether a network is fine-tuned, and what of it: encoder and head; only the head, on tokens that are computed
+        once and held in memory (4 * M * N * embed_dim bytes a sample); head and updates of rank 8 of the matrices in
+        the encoder's blocks, which are added to them in the end (E. J. Hu et al., "LoRA", ICLR 2022); or head and so
+        many of the encoder's last blocks. The published design is ``probe=False, finetune="full"``.
     head : {"reasoning", "mlp"}, default="reasoning"
         Learned reasoning tokens that attend to all patch tokens, or a residual multi-layer perceptron on their mean.
     num_reasoning_tokens : int, default=8
@@ -219,7 +222,7 @@ class MAEClassifier(NetworkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMi
     _parameter_constraints: dict[str, list[Any]] = {  # noqa: RUF012 - scikit-learn's name and form
         "pretrainer": [MAEPretrainer, FrozenEstimator, str, os.PathLike, None],
         "probe": ["boolean"],
-        "finetune": [StrOptions({"none", "full", "head"})],
+        "finetune": [StrOptions({"none", "full", "head", "lora"}), POSITIVE_INT],
         "head": [StrOptions({"reasoning", "mlp"})],
         "num_reasoning_tokens": [POSITIVE_INT],
         "num_res_blocks": [NON_NEGATIVE_INT],
@@ -237,7 +240,7 @@ class MAEClassifier(NetworkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMi
         *,
         pretrainer: MAEPretrainer | FrozenEstimator | str | os.PathLike[str] | None = None,
         probe: bool = True,
-        finetune: str = "none",
+        finetune: str | int = "none",
         head: str = "reasoning",
         num_reasoning_tokens: int = 8,
         num_res_blocks: int = 2,
@@ -434,9 +437,9 @@ class MAEClassifier(NetworkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMi
         The file's properties hold, each as JSON, what `save` writes beside the weights. The k-th probability is that of
         the k-th label: ``json.loads(session.get_modelmeta().custom_metadata_map["classes"])["values"][k]``.
 
-        The wavelet transform is a convolution there, and Fourier transforms here. Where a coefficient is within
-        rounding of a threshold, the probe's shares of time differ by a sample, and probabilities by some 1e-4: as they
-        do in `predict_proba` if X is rounded otherwise.
+        The wavelet transform is a convolution there, and Fourier transforms here. A fine-tuned network gives the same
+        to 1e-5. The probe counts how long values are above thresholds; where one is within rounding, the count differs
+        by a sample, and probabilities by 1e-4 and, rarely, 2e-3: as much as `predict_proba` differs if X is rounded.
 
         Examples
         --------
@@ -667,13 +670,18 @@ class MAEClassifier(NetworkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMi
         """Train a network, or its head, on some of the labelled rows, and hold out the others."""
         self._head = {name: getattr(self, name) for name in _HEAD_PARAMETERS}
         scalogram, encoder = self._frozen
-        if self.finetune == "full":
+        if self.finetune != "head":
             encoder = copy.deepcopy(encoder)
         self.model_ = SignalClassifier(scalogram, encoder, self._build_head(encoder, self._head))
         module: nn.Module = self.model_
         if self.finetune == "head":
             module, X = self.model_.head, self._tokens(X, rows, device)
             rows = np.arange(len(rows))
+        elif self.finetune == "lora":
+            encoder.requires_grad_(False)
+            add_updates(encoder.blocks)
+        elif not isinstance(self.finetune, str):
+            _freeze_below(encoder, self.finetune)
         train_set, valid_set = (
             SignalDataset(X, rows[part], tuple(target[part] for target in targets)) for part in parts
         )
@@ -687,6 +695,7 @@ class MAEClassifier(NetworkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMi
             layer_decay=self.layer_decay,
             label_smoothing=self.label_smoothing,
         )
+        merge_updates(self.model_)
         return diverged
 
     def _build_head(self, encoder: Encoder, settings: dict[str, Any]) -> nn.Module:
@@ -710,6 +719,17 @@ class MAEClassifier(NetworkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMi
         tags.input_tags.three_d_array = True
         tags.transformer_tags.preserves_dtype = ["float32"]
         return tags
+
+
+def _freeze_below(encoder: Encoder, count: int) -> None:
+    """Leave only the encoder's last blocks and what is above them trainable."""
+    if count > len(encoder.blocks):
+        raise ValueError(
+            f"finetune={count}, but the encoder has {len(encoder.blocks)} blocks; give so many at most, or 'full'."
+        )
+    encoder.requires_grad_(False)
+    for part in (*encoder.blocks[-count:], encoder.norm):
+        part.requires_grad_(True)
 
 
 def _read_labels(y: Any, mark: Any) -> tuple[np.ndarray, np.ndarray]:
