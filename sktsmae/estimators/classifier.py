@@ -438,7 +438,7 @@ class MAEClassifier(NetworkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMi
         the k-th label: ``json.loads(session.get_modelmeta().custom_metadata_map["classes"])["values"][k]``.
 
         The wavelet transform is a convolution there, and Fourier transforms here. A fine-tuned network gives the same
-        to 1e-5. The probe counts how long values are above thresholds; where one is within rounding, the count differs
+        to 1e-4. The probe counts how long values are above thresholds; where one is within rounding, the count differs
         by a sample, and probabilities by 1e-4 and, rarely, 2e-3: as much as `predict_proba` differs if X is rounded.
 
         Examples

@@ -46,6 +46,13 @@ def test_a_fine_tuned_network_gives_the_same_probabilities_for_any_number_of_sig
     assert_allclose(got, fitted_classifier.predict_proba(X[:n]), atol=1e-5)
 
 
+@pytest.mark.parametrize("change", [lambda X: 0 * X + 3, lambda X: 1e-12 * X, lambda X: 1e10 * X, lambda X: X + 100])
+def test_flat_tiny_large_and_shifted_signals_are_no_exceptions(tuned, fitted_classifier, X, change):
+    X = change(X).astype(np.float32)
+    # A shift by 100 takes two digits of float32's seven from signals of about 1.
+    assert_allclose(probabilities(tuned, X), fitted_classifier.predict_proba(X), atol=1e-4)
+
+
 # Where a value is within rounding of a threshold, a share of time differs by a sample, and a probability by up to 2e-3:
 # predict_proba moves as much by rounding X. Half of the signals have no such value.
 @pytest.mark.slow
