@@ -49,7 +49,7 @@ def test_every_dependency_says_why_it_is_there():
     text = (ROOT / "pyproject.toml").read_text()
     project = tomllib.loads(text)["project"]
     extras = project["optional-dependencies"]
-    for requirement in [*project["dependencies"], *extras["distributed"], *extras["test"]]:
+    for requirement in [*project["dependencies"], *extras["distributed"], *extras["onnx"], *extras["test"]]:
         assert re.search(rf'"{re.escape(requirement)}",\s+# \w', text), requirement
 
 
@@ -57,7 +57,7 @@ def test_licences_of_all_dependencies_are_listed():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
     listed = (ROOT / "tests" / "supply" / "licences.md").read_text().lower().replace("_", "-")
-    for requirement in [*project["dependencies"], *extras["distributed"], *extras["test"]]:
+    for requirement in [*project["dependencies"], *extras["distributed"], *extras["onnx"], *extras["test"]]:
         name = re.match(r"[\w-]+", requirement)[0].lower()
         assert name == "sktsmae" or f"|{name}|" in listed, requirement
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..functional.wavelets import log_scale_grid, scale_grid, view_orders
 from ..models import Encoder
@@ -188,6 +188,24 @@ def num_channels(input_shape: tuple[int, ...], encoder: Encoder) -> int:
         Channels M.
     """
     return {1: 1, 2: input_shape[0], 3: input_shape[0] // encoder.image_size[0]}[len(input_shape)]
+
+
+def mean_probabilities(members: nn.ModuleDict, x: Tensor) -> Tensor:
+    """Let several classifiers decide together.
+
+    Parameters
+    ----------
+    members : nn.ModuleDict
+        Each maps signals to logits (B, C).
+    x : Tensor of shape (B, T), (B, M, T) or (B, M * V, S, T)
+        Signals of one channel or of M, or spectrograms.
+
+    Returns
+    -------
+    Tensor of shape (B, C)
+        The mean of their probabilities.
+    """
+    return torch.stack([member(x).softmax(-1) for member in members.values()]).mean(0)
 
 
 def map_sequences(

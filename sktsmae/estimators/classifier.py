@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import os
 import warnings
+from functools import partial
 from numbers import Real
 from typing import Any
 
@@ -30,6 +31,7 @@ from sklearn.utils.validation import (
 from torch import Tensor, nn
 
 from ..functional.losses import weighted_cross_entropy
+from ..layers.lora import add_updates, merge_updates
 from ..models import (
     Encoder,
     LatentReasoningHead,
@@ -47,7 +49,8 @@ from ..models.encoder import build_encoder
 from ._batches import SignalDataset
 from ._callbacks import CallbackSupportMixin, history_rows, tasks_of_fit, with_callbacks
 from ._checkpoints import checkpoint_folder
-from ._networks import map_sequences, num_channels, require_views
+from ._networks import map_sequences, mean_probabilities, num_channels, require_views
+from ._onnx import SignalsToProbabilities, write_onnx
 from ._persistence import NetworkMixin, damaged_description, dump_estimator, params_of, restore_fitted
 from ._probe import choose_samples, fit_probe
 from ._seeds import draw_seed, seeded
@@ -121,9 +124,11 @@ class MAEClassifier(
         regressions on the wavelet statistics of `CWTTransformer` and on these and the encoder's embeddings, the mean of
         their probabilities calibrated by leaving each sample out. They are fitted on at most 4,000 samples, 3,700 / M
         of M channels, with a warning; the same share of each class is drawn.
-    finetune : {"none", "full", "head"}, default="none"
-        Whether a network is fine-tuned: encoder and head, or only the head, on tokens that are computed once and held
-        in memory (4 * M * N * embed_dim bytes a sample). The published design is ``probe=False, finetune="full"``.
+    finetune : {"none", "full", "head", "lora"} or int, default="none"
+        Whether a network is fine-tuned, and what of it: encoder and head; only the head, on tokens that are computed
+        once and held in memory (4 * M * N * embed_dim bytes a sample); head and updates of rank 8 of the matrices in
+        the encoder's blocks, which are added to them in the end (E. J. Hu et al., "LoRA", ICLR 2022); or head and so
+        many of the encoder's last blocks. The published design is ``probe=False, finetune="full"``.
     head : {"reasoning", "mlp"}, default="reasoning"
         Learned reasoning tokens that attend to all patch tokens, or a residual multi-layer perceptron on their mean.
     num_reasoning_tokens : int, default=8
@@ -224,7 +229,7 @@ class MAEClassifier(
     _parameter_constraints: dict[str, list[Any]] = {  # noqa: RUF012 - scikit-learn's name and form
         "pretrainer": [MAEPretrainer, FrozenEstimator, str, os.PathLike, None],
         "probe": ["boolean"],
-        "finetune": [StrOptions({"none", "full", "head"})],
+        "finetune": [StrOptions({"none", "full", "head", "lora"}), POSITIVE_INT],
         "head": [StrOptions({"reasoning", "mlp"})],
         "num_reasoning_tokens": [POSITIVE_INT],
         "num_res_blocks": [NON_NEGATIVE_INT],
@@ -242,7 +247,7 @@ class MAEClassifier(
         *,
         pretrainer: MAEPretrainer | FrozenEstimator | str | os.PathLike[str] | None = None,
         probe: bool = True,
-        finetune: str = "none",
+        finetune: str | int = "none",
         head: str = "reasoning",
         num_reasoning_tokens: int = 8,
         num_res_blocks: int = 2,
@@ -390,19 +395,12 @@ class MAEClassifier(
             Probabilities in the order of `classes_`.
         """
         X, device = self._ready(X)
-        members = self._members().values()
         batch_size = self.batch_size
         for features in self.probe_.features.values() if hasattr(self, "probe_") else ():
             if isinstance(features, WaveletStatistics):
                 channels = num_channels(self.input_shape_, self.encoder_)
                 batch_size = min(batch_size, channels * most_signals(features, X))
-        return map_sequences(
-            lambda batch: torch.stack([member(batch).softmax(-1) for member in members]).mean(0),
-            self.encoder_,
-            X,
-            batch_size,
-            device,
-        )
+        return map_sequences(partial(mean_probabilities, self._members()), self.encoder_, X, batch_size, device)
 
     def predict(self, X: Any) -> np.ndarray:
         """Predict the class.
@@ -446,17 +444,50 @@ class MAEClassifier(
             that is an estimator) are left out, as is `pretrainer_`.
         """
         check_is_fitted(self)
-        metadata = {
-            "kind": "classifier",
-            "settings": self._settings,
-            "head": self._head,
-            "readout": self._readout,
-            "classes": {"values": self.classes_.tolist(), "dtype": self.classes_.dtype.str},
-            "estimator": dump_estimator(self),
-        }
         # Copies, since the network's encoder may be the probe's.
         state = {name: tensor.clone() for name, tensor in self._members().state_dict().items()}
-        write_safetensors(path, state, metadata)
+        write_safetensors(path, state, self._describe())
+
+    def export_onnx(self, path: str | os.PathLike[str]) -> None:
+        """Write the fitted classifier to one ONNX file, which needs neither this package nor PyTorch.
+
+        It takes ``X``, (n, T), (n, M, T) or (n, M * V, S, T) as in `fit`, float32, or float64 where `offset_` is not
+        zero, for any n; and gives ``probabilities``, (n, C), float32.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The file, replaced if it is there.
+
+        Raises
+        ------
+        ImportError
+            If what the extra ``onnx`` installs is missing.
+        FileNotFoundError
+            If there is no such folder.
+
+        Notes
+        -----
+        The file's properties hold, each as JSON, what `save` writes beside the weights. The k-th probability is that of
+        the k-th label: ``json.loads(session.get_modelmeta().custom_metadata_map["classes"])["values"][k]``.
+
+        The wavelet transform is a convolution there, and Fourier transforms here. A fine-tuned network gives the same
+        to 1e-4. The probe counts how long values are above thresholds; where one is within rounding, the count differs
+        by a sample, and probabilities by 1e-4 and, rarely, 2e-3: as much as `predict_proba` differs if X is rounded.
+
+        Examples
+        --------
+        >>> from sktsmae import MAEClassifier
+        >>> from sktsmae.datasets import load_sparwatch
+        >>> X, y = load_sparwatch(return_X_y=True)
+        >>> classifier = MAEClassifier(random_state=0).fit(X[::16, 0], y[::16])
+        >>> classifier.export_onnx("classifier.onnx")  # doctest: +SKIP
+        """
+        check_is_fitted(self)
+        for network in self._networks():
+            network.cpu()  # the next call moves it back to the device
+        network = SignalsToProbabilities(self._members(), getattr(self, "offset_", np.zeros(())))
+        write_onnx(path, network, self.input_shape_, self._describe())
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> MAEClassifier:
@@ -529,6 +560,17 @@ class MAEClassifier(
 
     def _networks(self) -> list[nn.Module]:
         return list(self._members().values())
+
+    def _describe(self) -> dict[str, Any]:
+        """Return what a file says beside the weights."""
+        return {
+            "kind": "classifier",
+            "settings": self._settings,
+            "head": self._head,
+            "readout": self._readout,
+            "classes": {"values": self.classes_.tolist(), "dtype": self.classes_.dtype.str},
+            "estimator": dump_estimator(self),
+        }
 
     def _check_targets(self, X: np.ndarray, y: Any, sample_weight: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return the labelled rows, their class indices and their weights, of mean 1; set `classes_`."""
@@ -662,13 +704,18 @@ class MAEClassifier(
         """Train a network, or its head, on some of the labelled rows, and hold out the others."""
         self._head = {name: getattr(self, name) for name in _HEAD_PARAMETERS}
         scalogram, encoder = self._frozen
-        if self.finetune == "full":
+        if self.finetune != "head":
             encoder = copy.deepcopy(encoder)
         self.model_ = SignalClassifier(scalogram, encoder, self._build_head(encoder, self._head))
         module: nn.Module = self.model_
         if self.finetune == "head":
             module, X = self.model_.head, self._tokens(X, rows, device)
             rows = np.arange(len(rows))
+        elif self.finetune == "lora":
+            encoder.requires_grad_(False)
+            add_updates(encoder.blocks)
+        elif not isinstance(self.finetune, str):
+            _freeze_below(encoder, self.finetune)
         train_set, valid_set = (
             SignalDataset(X, rows[part], tuple(target[part] for target in targets)) for part in parts
         )
@@ -682,6 +729,7 @@ class MAEClassifier(
             layer_decay=self.layer_decay,
             label_smoothing=self.label_smoothing,
         )
+        merge_updates(self.model_)
         return diverged
 
     def _build_head(self, encoder: Encoder, settings: dict[str, Any]) -> nn.Module:
@@ -706,6 +754,17 @@ class MAEClassifier(
         tags.input_tags.allow_nan = True
         tags.transformer_tags.preserves_dtype = ["float32"]
         return tags
+
+
+def _freeze_below(encoder: Encoder, count: int) -> None:
+    """Leave only the encoder's last blocks and what is above them trainable."""
+    if count > len(encoder.blocks):
+        raise ValueError(
+            f"finetune={count}, but the encoder has {len(encoder.blocks)} blocks; give so many at most, or 'full'."
+        )
+    encoder.requires_grad_(False)
+    for part in (*encoder.blocks[-count:], encoder.norm):
+        part.requires_grad_(True)
 
 
 def _read_labels(y: Any, mark: Any) -> tuple[np.ndarray, np.ndarray]:

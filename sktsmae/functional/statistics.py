@@ -79,13 +79,24 @@ def threshold_statistics(rows: Tensor, thresholds: Tensor) -> Tensor:
     n_timepoints = rows.shape[-1]
     series = rows.permute(2, 1, 0).contiguous()  # (T, C, B)
     limits = thresholds.T[..., None]  # (K, C, 1)
-    shape = (2, limits.shape[0], *series.shape[1:])  # above and not above
-    whole = torch.int16 if n_timepoints < 2**15 else torch.int32
-    run, longest = torch.zeros(2, *shape, dtype=whole, device=rows.device)
     bounds = [part * n_timepoints // NUM_PARTS for part in range(NUM_PARTS + 1)]
+    runs = _scan if torch.onnx.is_in_onnx_export() else _count
+    shares, longest = runs(series, limits, bounds)
+    widths = torch.tensor(bounds, device=rows.device).diff() / n_timepoints
+    share = (torch.stack(shares, dim=-1) * widths).sum(-1)
+    return torch.stack((share, *(longest / n_timepoints).unbind(0), *shares), dim=-1).permute(
+        2, 1, 0, 3
+    )  # (B, C, K, 7)
+
+
+def _count(series: Tensor, limits: Tensor, bounds: list[int]) -> tuple[list[Tensor], Tensor]:
+    """Return the share above limits (K, C, 1) in each part of the time, and the longest runs above and not above."""
+    shape = (2, limits.shape[0], *series.shape[1:])
+    whole = torch.int16 if len(series) < 2**15 else torch.int32
+    run, longest = torch.zeros(2, *shape, dtype=whole, device=series.device)
     shares = []
     for start, stop in pairwise(bounds):
-        count = torch.zeros(shape[1:], device=rows.device)
+        count = torch.zeros(shape[1:], device=series.device)
         for samples in series[start:stop].split(_STEPS):
             above = samples[:, None] > limits  # (steps, K, C, B)
             count += above.sum(0)
@@ -93,6 +104,26 @@ def threshold_statistics(rows: Tensor, thresholds: Tensor) -> Tensor:
                 run.add_(1).mul_(flags)  # begins again where it is broken
                 torch.maximum(longest, run, out=longest)
         shares.append(count / (stop - start))
-    widths = torch.tensor(bounds, device=rows.device).diff() / n_timepoints
-    share = (torch.stack(shares, dim=-1) * widths).sum(-1)
-    return torch.stack((share, *(longest / n_timepoints), *shares), dim=-1).permute(2, 1, 0, 3)  # (B, C, K, 7)
+    return shares, longest
+
+
+def _scan(series: Tensor, limits: Tensor, bounds: list[int]) -> tuple[list[Tensor], Tensor]:
+    """Do the same as a loop of the graph: in an ONNX file `_count` would be ten thousand nodes."""
+    from torch._higher_order_ops.scan import scan  # PyTorch has no public name for it yet
+
+    below = torch.tensor([False, True])[:, None, None, None]
+
+    def step(state: list[Tensor], sample: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+        count, run, longest = state
+        flags = torch.logical_xor(sample > limits, below).float()
+        run = (run + 1) * flags
+        return [count + flags, run, torch.maximum(longest, run)], []
+
+    nothing = torch.zeros_like(series[0].expand(2, limits.shape[0], -1, -1))
+    run = longest = nothing
+    shares = []
+    for start, stop in pairwise(bounds):
+        # Copies, since a scan refuses the same tensor twice.
+        (count, run, longest), _ = scan(step, [nothing, run.clone(), longest.clone()], series[start:stop])
+        shares.append(count[0] / (stop - start))
+    return shares, longest

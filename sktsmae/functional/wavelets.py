@@ -172,7 +172,7 @@ def kernel_length(scales: Tensor, n_timepoints: int) -> int:
     >>> kernel_length(torch.tensor([1.0, 4.0]), 1000)
     41
     """
-    length = min(int(10 * float(scales.max())), n_timepoints)
+    length = min(int(10 * max(scales.tolist())), n_timepoints)
     return max(length, 1) | 1
 
 
@@ -286,6 +286,9 @@ def cwt_of_views(
         raise ValueError(f"padding={padding!r}: choose 'zeros' or 'reflect'.")
     x = x if x.is_floating_point() else x.float()
     n_timepoints, num_scales = x.shape[-1], len(scales)
+    if torch.onnx.is_in_onnx_export():
+        views = _convolved(x, scales, diff_orders, padding)
+        return views if finish is None else finish(views)
     bank = _filter_bank(tuple(scales.tolist()), n_timepoints, padding, x.dtype, x.device)  # (S, F)
     n_fft = 2 * (bank.shape[1] - 1)
     margin = 0
@@ -384,8 +387,25 @@ def unit_amplitude(x: Tensor) -> Tensor:
     """
     span = x.amax(-1, keepdim=True) - x.amin(-1, keepdim=True)
     varies = span > 8 * torch.finfo(x.dtype).eps * x.abs().amax(-1, keepdim=True)
-    exponent = torch.where(varies, torch.frexp(span).exponent, 0).clamp(-126, 126)  # or the factor overflows
+    # ONNX has no exponents; next to a power of two the logarithm's may be one off, which only the floor would notice.
+    exponent = torch.log2(span).floor() + 1 if torch.onnx.is_in_onnx_export() else torch.frexp(span).exponent
+    exponent = torch.where(varies, exponent, 0).clamp(-126, 126)  # or the factor overflows
     return x * torch.ldexp(torch.ones_like(span), -exponent)
+
+
+def _convolved(x: Tensor, scales: Tensor, diff_orders: Sequence[int], padding: str) -> Tensor:
+    """Return what `cwt_of_views` does by convolution: a graph writes into no chunks, and ONNX's transforms are slow."""
+    n_timepoints = x.shape[-1]
+    wavelets = ricker(scales, kernel_length(scales, n_timepoints))
+    half = wavelets.shape[-1] // 2
+    outside, edge = half, 0
+    if padding == "reflect":
+        x = (x - x[..., :1])[..., _mirrored(n_timepoints, half + 1, x.device)]
+        wavelets = wavelets - wavelets.mean(-1, keepdim=True)
+        outside, edge = 0, 1
+    views = differences(x, diff_orders)  # (..., V, T')
+    rows = F.conv1d(views.reshape(-1, 1, views.shape[-1]), wavelets[:, None].to(x.dtype), padding=outside)
+    return rows.reshape(*views.shape[:-1], *rows.shape[1:])[..., edge : edge + n_timepoints]
 
 
 @lru_cache(maxsize=8)

@@ -6,7 +6,8 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -62,20 +63,44 @@ def write_safetensors(path: str | os.PathLike[str], state: Mapping[str, Tensor],
     ValueError
         If the path is a folder.
     """
-    path = Path(path)
     header = json.dumps({"version": FORMAT_VERSION, **metadata})
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
+    with one_step(path) as temporary:
+        save_file(tensors, temporary, metadata={FORMAT: header})
+        # safetensors lets nobody else read it; the permissions are to be those of any new file.
+        (any_file := temporary.with_name("any")).touch()
+        temporary.chmod(any_file.stat().st_mode)
+
+
+@contextmanager
+def one_step(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Put a file in its place once it is whole.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file, replaced if it is there; an interrupted write leaves the old one.
+
+    Yields
+    ------
+    Path
+        Where to write it, in a temporary folder beside.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such folder.
+    ValueError
+        If the path is a folder.
+    """
+    path = Path(path)
     if path.is_dir():
         raise ValueError(f"{path}: a folder; give the name of a file in it.")
     if not path.parent.is_dir():
         raise FileNotFoundError(f"{path}: there is no folder {path.parent}; make it first.")
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
-        temporary = Path(folder) / path.name
-        save_file(tensors, temporary, metadata={FORMAT: header})
-        # safetensors lets nobody else read it; the permissions are to be those of any new file.
-        (any_file := Path(folder) / "any").touch()
-        temporary.chmod(any_file.stat().st_mode)
-        os.replace(temporary, path)
+        yield Path(folder) / path.name
+        os.replace(Path(folder) / path.name, path)
 
 
 def is_safetensors(path: str | os.PathLike[str]) -> bool:

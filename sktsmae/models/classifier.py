@@ -185,7 +185,7 @@ def encode_patches(scalogram: Scalogram, encoder: Encoder, x: Tensor) -> Tensor:
     """
     image = scalogram(x)  # (B, V, S, T) or (B, M, V, S, T)
     tokens: Tensor = encoder(encoder.patchify(image))  # (B * M, 1 + N, D)
-    tokens = tokens.unflatten(0, (len(x), -1))  # (B, M, 1 + N, D)
+    tokens = tokens.unflatten(0, (x.shape[0], -1))  # (B, M, 1 + N, D); len(x) would fix the size in a graph
     return tokens
 
 

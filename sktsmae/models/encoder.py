@@ -165,7 +165,8 @@ class Encoder(nn.Module):
             ids = F.pad(ids_keep + 1, (1, 0))  # (B, 1 + K), the class token's index 0 in front
             pos_embed = F.embedding(ids, pos_embed[0])  # (B, 1 + K, D)
             cos, sin = cos[0, 0][ids][:, None], sin[0, 0][ids][:, None]  # (B, 1, 1 + K, D / H / 2)
-        tokens = torch.cat((self.cls_token.expand(len(patches), -1, -1), self.patch_embed(patches)), dim=1) + pos_embed
+        cls_token = self.cls_token.expand(patches.shape[0], -1, -1)  # len(patches) would fix the size in a graph
+        tokens = torch.cat((cls_token, self.patch_embed(patches)), dim=1) + pos_embed
         yield tokens
         for block in self.blocks:
             tokens = block(tokens, cos, sin)

@@ -66,7 +66,7 @@ class LatentReasoningHead(nn.Module):
         Tensor of shape (B, C)
             Logits.
         """
-        thought = self.reasoning_tokens.expand(len(tokens), -1, -1)  # (B, R, D)
+        thought = self.reasoning_tokens.expand(tokens.shape[0], -1, -1)  # (B, R, D); len() would fix B in a graph
         thought = self.norm1(thought + self.cross_attn(thought, tokens, tokens, need_weights=False)[0])
         thought = self.norm2(thought + self.self_attn(thought, thought, thought, need_weights=False)[0])
         thought = self.norm3(thought + self.dropout(self.mlp(thought)))

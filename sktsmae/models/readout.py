@@ -205,5 +205,5 @@ class Readout(nn.Module):
         pool, grid = POOLINGS[self.pooling], self.encoder.grid_size
         each = zip(outputs, self.thresholds, strict=True)
         pooled = torch.cat([pool(tokens, grid, levels) for tokens, levels in each], dim=-1)  # (B * M, D')
-        embedding: Tensor = pooled.unflatten(0, (len(x), -1)).flatten(1)
+        embedding: Tensor = pooled.unflatten(0, (x.shape[0], -1)).flatten(1)  # len(x) would fix the size in a graph
         return embedding

@@ -1,17 +1,21 @@
 from __future__ import annotations
 
 import copy
+import pickle
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
+from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import accuracy_score
 from sklearn.utils import compute_sample_weight
+from skorch.callbacks import Callback
 
-from sktsmae import CWTTransformer, MAEPretrainer
+from sktsmae import CWTTransformer, MAEClassifier, MAEPretrainer
 from sktsmae.models import Encoder, LatentReasoningHead, ResidualMLPHead, SignalClassifier
 
 HEADS = {"reasoning": LatentReasoningHead, "mlp": ResidualMLPHead}
@@ -23,7 +27,7 @@ def test_it_tells_exercises_of_strangers_apart(new_pretrainer, new_classifier, m
     assert classifier.score(strangers.data, strangers.target) > 0.3  # 0.19 by chance
 
 
-@pytest.mark.parametrize("finetune", ["full", "head"])
+@pytest.mark.parametrize("finetune", ["full", "head", "lora", 1])
 @pytest.mark.parametrize("head", HEADS)
 def test_probabilities_labels_and_score_agree(new_classifier, X_channels, y, head, finetune):
     classifier = new_classifier(head=head, finetune=finetune, hidden_dim=24, num_res_blocks=1).fit(X_channels, y)
@@ -60,6 +64,77 @@ def test_tuning_everything_moves_the_encoder_and_not_the_pretrainer(
     assert not same_weights(fitted_classifier.encoder_, fitted_pretrainer.encoder_)
     assert not np.allclose(fitted_classifier.transform(X), fitted_pretrainer.transform(X), atol=1e-3)
     assert same_weights(fitted_pretrainer.model_, new_pretrainer().fit(X).model_)
+
+
+@pytest.fixture(scope="module")
+def deep(new_pretrainer, X):
+    """An encoder of three blocks."""
+    return FrozenEstimator(new_pretrainer(depth=3, max_epochs=0).fit(X))
+
+
+def moved(classifier, pretrainer):
+    """Name the encoder's parameters that training has changed."""
+    before = pretrainer.estimator.encoder_.state_dict()
+    return {name for name, weights in classifier.encoder_.named_parameters() if not torch.equal(weights, before[name])}
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_tuning_the_last_blocks_leaves_those_below_alone(new_classifier, deep, X, y, count):
+    classifier = new_classifier(pretrainer=deep, finetune=count).fit(X, y)
+    tuned = {".".join(name.split(".")[:2]) for name in moved(classifier, deep)}
+    assert tuned == {"norm.weight", "norm.bias", *(f"blocks.{block}" for block in range(3 - count, 3))}
+    assert all(weights.requires_grad for weights in classifier.model_.parameters())
+
+
+def test_more_blocks_than_there_are_cannot_be_tuned(new_classifier, deep, X, y, refused):
+    classifier = new_classifier(pretrainer=deep, finetune=4)
+    with refused(classifier, "finetune=4, but the encoder has 3 blocks; give so many at most, or 'full'"):
+        classifier.fit(X, y)
+
+
+def test_low_rank_updates_become_part_of_the_matrices_of_the_blocks(new_classifier, deep, X, y, same_weights):
+    classifier = new_classifier(pretrainer=deep, finetune="lora").fit(X, y)
+    source = deep.estimator.encoder_
+    matrices = {name for name, weights in source.blocks.named_parameters(prefix="blocks") if weights.ndim == 2}
+    assert moved(classifier, deep) == matrices
+    assert classifier.encoder_.state_dict().keys() == source.state_dict().keys()
+    assert all(weights.requires_grad for weights in classifier.model_.parameters())
+    update = (classifier.encoder_.blocks[0].attn.qkv.weight - source.blocks[0].attn.qkv.weight).detach()
+    assert torch.linalg.matrix_rank(update, rtol=1e-3) <= 8  # of 32; beyond, the rounding of the sum
+    assert not same_weights(classifier.model_.head, new_classifier(pretrainer=deep, max_epochs=0).fit(X, y).model_.head)
+
+
+@pytest.mark.parametrize("finetune", ["lora", 2])
+def test_what_is_frozen_is_not_in_the_optimiser(new_classifier, deep, X, y, finetune):
+    class Count(Callback):
+        trained: ClassVar[list[int]] = []
+
+        def on_train_begin(self, net, **kwargs):
+            groups = net.optimizer_.param_groups
+            self.trained.append(sum(weights.numel() for group in groups for weights in group["params"]))
+
+    classifier = new_classifier(pretrainer=deep, finetune=finetune, callbacks=[Count()]).fit(X, y)
+    encoder, head = classifier.encoder_, classifier.model_.head
+    expected = sum(weights.numel() for weights in head.parameters())
+    if finetune == "lora":
+        matrices = [layer.weight for layer in encoder.blocks.modules() if isinstance(layer, torch.nn.Linear)]
+        expected += sum(8 * sum(weights.shape) for weights in matrices)
+    else:
+        expected += sum(weights.numel() for weights in [*encoder.blocks[1:].parameters(), *encoder.norm.parameters()])
+    assert Count.trained == [expected]
+
+
+@pytest.mark.parametrize("finetune", ["lora", 1])
+def test_partly_tuned_networks_are_kept_like_others(new_classifier, X, y, finetune, tmp_path):
+    classifier = new_classifier(finetune=finetune, early_stopping=True, validation_fraction=0.4).fit(X, y)
+    classifier.save(tmp_path / "classifier.safetensors")
+    expected = classifier.predict_proba(X)
+    for again in (
+        MAEClassifier.load(tmp_path / "classifier.safetensors"),
+        pickle.loads(pickle.dumps(classifier)),
+        copy.deepcopy(classifier),
+    ):
+        assert_array_equal(again.predict_proba(X), expected)
 
 
 def test_network_holds_no_decoder(fitted_classifier):

@@ -6,7 +6,13 @@ import pytest
 from numpy.testing import assert_array_equal
 from sklearn.frozen import FrozenEstimator
 
-ESTIMATORS = {"pretrainer": {}, "classifier": {"finetune": "full"}, "head": {"finetune": "head"}}
+ESTIMATORS = {
+    "pretrainer": {},
+    "classifier": {"finetune": "full"},
+    "head": {"finetune": "head"},
+    "lora": {"finetune": "lora"},
+    "last block": {"finetune": 1},
+}
 
 
 @pytest.fixture(params=ESTIMATORS)

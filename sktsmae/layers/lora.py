@@ -1,0 +1,95 @@
+"""Low-rank updates of matrices that stay as they are (Hu et al., arXiv:2106.09685)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import parametrize
+
+RANK = 8
+
+
+class LowRankUpdate(nn.Module):
+    """A matrix plus the product of two thin ones, which starts at zero.
+
+    Parameters
+    ----------
+    out_features, in_features : int
+        Size of the matrix.
+    rank : int, default=8
+        Rank of the product.
+
+    References
+    ----------
+    E. J. Hu et al., "LoRA: low-rank adaptation of large language models", ICLR 2022.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sktsmae.layers.lora import LowRankUpdate
+    >>> LowRankUpdate(20, 30)(torch.ones(20, 30)).unique().tolist()
+    [1.0]
+    """
+
+    def __init__(self, out_features: int, in_features: int, rank: int = RANK) -> None:
+        super().__init__()
+        self.b = nn.Parameter(torch.zeros(out_features, rank))
+        self.a = nn.Parameter(torch.randn(rank, in_features) / in_features**0.5)
+
+    def forward(self, weight: Tensor) -> Tensor:
+        """Update a matrix.
+
+        Parameters
+        ----------
+        weight : Tensor of shape (out_features, in_features)
+            The matrix.
+
+        Returns
+        -------
+        Tensor of shape (out_features, in_features)
+            The sum.
+        """
+        return weight + self.b @ self.a
+
+
+def add_updates(module: nn.Module, rank: int = RANK) -> None:
+    """Freeze a module, and give each of its linear layers a low-rank update that is trained.
+
+    Parameters
+    ----------
+    module : nn.Module
+        Changed in place.
+    rank : int, default=8
+        Rank of the updates.
+
+    Examples
+    --------
+    >>> from torch import nn
+    >>> from sktsmae.layers.lora import add_updates, merge_updates
+    >>> layer = nn.Linear(30, 20)
+    >>> add_updates(layer)
+    >>> sum(weights.numel() for weights in layer.parameters() if weights.requires_grad)
+    400
+    >>> merge_updates(layer)
+    >>> sorted(name for name, _ in layer.named_parameters())
+    ['bias', 'weight']
+    """
+    module.requires_grad_(False)
+    for layer in list(module.modules()):
+        if isinstance(layer, nn.Linear):
+            update = LowRankUpdate(layer.out_features, layer.in_features, rank).to(layer.weight)
+            parametrize.register_parametrization(layer, "weight", update)
+
+
+def merge_updates(module: nn.Module) -> None:
+    """Put the updates of `add_updates` into the matrices, so that the module is of the form that it was.
+
+    Parameters
+    ----------
+    module : nn.Module
+        Changed in place; all of it is trainable after that.
+    """
+    for layer in list(module.modules()):
+        if parametrize.is_parametrized(layer, "weight"):
+            parametrize.remove_parametrizations(layer, "weight", leave_parametrized=True)
+    module.requires_grad_(True)
