@@ -543,6 +543,7 @@ class _Time:
     def label(self, axes: np.ndarray) -> None:
         for axis in axes:
             axis.set_xlim(*self.limits)
+            axis.tick_params(labelbottom=axis is axes[-1])
         axes[-1].set_xlabel(f"time ({self.unit})")
 
 
@@ -602,31 +603,38 @@ def _draw_map(axis: Any, shares: np.ndarray, time: _Time, scales: np.ndarray) ->
 
 
 def _row_edges(axis: Any, scales: np.ndarray | None, num_rows: int, time: _Time) -> np.ndarray:
-    """Return the edges of an image's rows, and make the axis fit them: small scales, high frequencies, at the top."""
+    """Return the edges of an image's rows, all of one height, and label them: small scales at the top."""
+    axis.set_ylim(num_rows - 0.5, -0.5)
+    edges: np.ndarray = np.arange(num_rows + 1) - 0.5
     if scales is None:
         axis.set_ylabel("scale (row)")
-        axis.set_ylim(num_rows - 0.5, -0.5)
-        return np.arange(num_rows + 1) - 0.5
+        return edges
     if time.sampling_rate is None:
-        rows, label = np.asarray(scales, dtype=float), "scale (samples)"
+        axis.set_ylabel("scale (samples)")
+        values, highest = np.asarray(scales, dtype=float), np.inf
     else:
-        rows = peak_frequency(torch.as_tensor(scales, dtype=torch.float64), time.sampling_rate).numpy()
-        label = "frequency (Hz)"
-        if num_rows > 1 and rows[1] < time.sampling_rate / 2:  # the published grid begins with a scale of 0.1
-            rows[0] = min(rows[0], time.sampling_rate / 2)
-    between = np.sqrt(rows[1:] * rows[:-1])
-    ratio = np.sqrt(rows[1] / rows[0]) if num_rows > 1 else np.sqrt(2)
-    last = np.sqrt(rows[-1] / rows[-2]) if num_rows > 1 else np.sqrt(2)
-    edges = np.concatenate(([rows[0] / ratio], between, [rows[-1] * last]))
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
-
-    axis.set_yscale("log")
-    axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if np.ptp(np.log10(edges)) < 2.5 else (1,), numticks=20))
-    axis.yaxis.set_minor_locator(NullLocator())
-    axis.yaxis.set_major_formatter(FuncFormatter(lambda value, place: f"{value:g}"))
-    axis.set_ylabel(label)
-    axis.set_ylim(edges[-1], edges[0])
+        axis.set_ylabel("frequency (Hz)")
+        values = peak_frequency(torch.as_tensor(scales, dtype=torch.float64), time.sampling_rate).numpy()
+        highest = time.sampling_rate / 2  # the published grid begins with a scale of 0.1, which has no frequency
+    axis.set_yticks(*_round_ticks(values, highest))
     return edges
+
+
+def _round_ticks(values: np.ndarray, highest: float) -> tuple[list[float], list[str]]:
+    """Return round numbers' places among the rows' values, a tenth of the rows apart at least, and the numbers."""
+    decades = 10.0 ** np.arange(np.floor(np.log10(values.min())), np.log10(values.max()) + 1)
+    numbers = np.outer(decades, (1, 2, 5)).ravel()
+    numbers = numbers[(numbers >= values.min()) & (numbers <= min(values.max(), highest))]
+    if len(numbers) < 2:  # few scales, or close to each other
+        ends = sorted({0, len(values) - 1})
+        return [float(row) for row in ends], [f"{values[row]:.3g}" for row in ends]
+    order = np.argsort(values)
+    places = np.interp(np.log(numbers), np.log(values[order]), order)
+    kept: list[int] = []
+    for tick in np.argsort(-places):  # from the bottom, where a linear grid has room
+        if not kept or places[kept[-1]] - places[tick] >= len(values) / 10:
+            kept.append(int(tick))
+    return [float(places[tick]) for tick in kept], [f"{numbers[tick]:g}" for tick in kept]
 
 
 def _colour_bar(axis: Any, mesh: Any, words: str, extend: str) -> None:
