@@ -4,16 +4,41 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 
-from sktsmae import CWTTransformer, MAEPretrainer
+from sktsmae import CWTTransformer, MAEClassifier, MAEPretrainer
 from sktsmae.datasets import load_sparwatch
-from sktsmae.plotting import ReconstructionDisplay, ScalogramDisplay
+from sktsmae.plotting import AttentionDisplay, HistoryDisplay, ReconstructionDisplay, ScalogramDisplay
 
 mpl.use("agg")
+
+
+@pytest.fixture(autouse=True)
+def _close():
+    yield
+    import matplotlib.pyplot as plt
+
+    plt.close("all")
 
 
 @pytest.fixture(scope="module")
 def X():
     return load_sparwatch().data[:20]
+
+
+@pytest.fixture(scope="module")
+def y():
+    return np.arange(20) % 2
+
+
+@pytest.fixture(scope="module")
+def network():
+    """Parameters of a classifier that fine-tunes a network in a tenth of a second."""
+    small = MAEPretrainer(embed_dim=32, depth=1, max_epochs=0, random_state=0)
+    return {"pretrainer": small, "probe": False, "finetune": "full", "max_epochs": 2, "random_state": 0}
+
+
+@pytest.fixture(scope="module")
+def classifier(network, X, y):
+    return MAEClassifier(**network).fit(X, y)
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +76,156 @@ def test_reconstruction_display_shows_the_standardised_signal(X, pretrainer):
     expected = (X[0, 1] - X[0, 1].mean()) / X[0, 1].std(ddof=1)
     np.testing.assert_allclose(true, expected, atol=1e-5)  # float32 against float64
     np.testing.assert_array_equal(rebuilt, pretrainer.reconstruct(X[:1]).signal_pred[0, 1])
+
+
+@pytest.mark.parametrize("sampling_rate", [None, 50])
+@pytest.mark.parametrize("cwt_scales", ["auto", 32, [2.5, 3.0, 8.0], [3.0]])
+def test_rows_have_one_height_and_their_scales_with_small_ones_at_the_top(X, cwt_scales, sampling_rate):
+    transformer = CWTTransformer(cwt_scales=cwt_scales).fit(X)
+    display = ScalogramDisplay.from_estimator(transformer, X[0], sampling_rate=sampling_rate)
+    scales = transformer.scales_
+    values = scales if sampling_rate is None else np.sqrt(2) * 50 / (2 * np.pi * scales)
+    for axis in display.axes_[1:]:
+        edges = axis.collections[0].get_coordinates()[:, 0, 1]
+        np.testing.assert_array_equal(edges, np.arange(len(scales) + 1) - 0.5)
+        assert axis.get_ylim() == (len(scales) - 0.5, -0.5)  # the first row at the top
+        assert axis.get_ylabel() == ("scale (samples)" if sampling_rate is None else "frequency (Hz)")
+        numbers = [float(label.get_text()) for label in axis.get_yticklabels()]
+        assert len(numbers) >= min(2, len(scales))
+        for place, number in zip(axis.get_yticks(), numbers, strict=True):
+            expected = np.exp(np.interp(place, np.arange(len(scales)), np.log(values)))
+            assert number == pytest.approx(expected, rel=0.01)  # labels have three digits at least
+
+
+def test_sampling_rate_draws_seconds(X):
+    display = ScalogramDisplay.from_estimator(CWTTransformer().fit(X), X[0], sampling_rate=50)
+    assert display.axes_[-1].get_xlabel() == "time (s)"
+    assert display.axes_[-1].get_xlim() == (0, 199 / 50)
+    np.testing.assert_allclose(display.axes_[0].lines[0].get_xdata(), np.arange(200) / 50)
+    assert ScalogramDisplay.from_estimator(CWTTransformer().fit(X), X[0]).axes_[-1].get_xlabel() == "time (samples)"
+
+
+def test_sampling_rate_of_the_estimator_is_the_default(X, pretrainer, classifier):
+    transformer = CWTTransformer().fit(X)
+    for display, estimator in (
+        (ScalogramDisplay, transformer),
+        (ReconstructionDisplay, pretrainer),
+        (AttentionDisplay, classifier),
+    ):
+        assert display.from_estimator(estimator, X[0]).sampling_rate is None
+        estimator.sampling_rate = 25
+        assert display.from_estimator(estimator, X[0]).sampling_rate == 25
+        assert display.from_estimator(estimator, X[0], sampling_rate=50).sampling_rate == 50
+        del estimator.sampling_rate
+
+
+def test_no_frequency_over_half_the_sampling_rate_is_named(X):
+    display = ScalogramDisplay.from_estimator(CWTTransformer(cwt_scales=16).fit(X), X[0], sampling_rate=50)
+    named = [float(label.get_text()) for label in display.axes_[1].get_yticklabels()]
+    assert max(named) <= 25  # the first scale, 0.1 samples, stands for 113 Hz by the formula
+
+
+@pytest.mark.parametrize("sampling_rate", [0, -1, np.nan, np.inf, "fast"])
+def test_impossible_sampling_rate_is_refused(X, sampling_rate):
+    with pytest.raises(ValueError, match=f"sampling_rate={sampling_rate!r}: give samples a second"):
+        ScalogramDisplay.from_estimator(CWTTransformer(cwt_scales=8).fit(X), X[0], sampling_rate=sampling_rate)
+
+
+@pytest.mark.parametrize(("standardize", "words"), [(True, "standardised\ncoefficient"), (False, "coefficient")])
+def test_colour_bar_says_what_is_shown(X, standardize, words):
+    transformer = CWTTransformer(cwt_scales=8, standardize=standardize).fit(X)
+    display = ScalogramDisplay.from_estimator(transformer, X[0])
+    assert display.axes_[1].child_axes[0].get_ylabel() == words
+
+
+def test_colour_bar_leaves_the_time_axes_aligned(X):
+    display = ScalogramDisplay.from_estimator(CWTTransformer(cwt_scales=8).fit(X), X[0])
+    display.figure_.canvas.draw()
+    left_and_right = [(axis.get_position().x0, axis.get_position().x1) for axis in display.axes_]
+    np.testing.assert_allclose(left_and_right, [left_and_right[0]] * 4)
+
+
+def test_estimator_without_images_is_refused(X):
+    with pytest.raises(ValueError, match=r"output='statistics' makes no images; give a CWTTransformer\(output='image'"):
+        ScalogramDisplay.from_estimator(CWTTransformer(output="statistics").fit(X[:, 0]), X[0, 0])
+
+
+@pytest.mark.parametrize("channel", [6, -7])
+def test_missing_channel_is_refused(X, pretrainer, classifier, channel):
+    transformer = CWTTransformer(cwt_scales=8).fit(X)
+    for display, estimator in (
+        (ScalogramDisplay, transformer),
+        (ReconstructionDisplay, pretrainer),
+        (AttentionDisplay, classifier),
+    ):
+        with pytest.raises(ValueError, match=rf"channel={channel}: the signal has 6 channel"):
+            display.from_estimator(estimator, X[0], channel=channel)
+
+
+def test_reconstruction_of_a_resampled_signal_keeps_its_own_time(X):
+    display = ReconstructionDisplay.from_estimator(MAEPretrainer.from_pretrained(), X[0, 0], sampling_rate=50)
+    assert len(display.signal) == 512
+    np.testing.assert_allclose(display.axes_[3].lines[0].get_xdata()[[0, -1]], [0, 199 / 50])
+    np.testing.assert_allclose(display.scales[0], 0.7 * 199 / 511)
+
+
+def test_reconstruction_of_a_spectrogram_has_numbered_rows(X):
+    images = CWTTransformer(cwt_scales=8).fit_transform(X[:, :1])
+    pretrainer = MAEPretrainer(embed_dim=32, depth=1, max_epochs=0, random_state=0).fit(images)
+    display = ReconstructionDisplay.from_estimator(pretrainer, images[0])
+    assert display.axes_[0].get_ylabel() == "scale (row)"
+    assert display.axes_[0].get_ylim() == (7.5, -0.5)
+
+
+def test_history_display_draws_the_losses(X, y, network):
+    classifier = MAEClassifier(**{**network, "early_stopping": True, "validation_fraction": 0.2}).fit(X, y)
+    display = HistoryDisplay.from_estimator(classifier)
+    for line, key, label in zip(display.ax_.lines, ("train_loss", "valid_loss"), ("training", "held out"), strict=True):
+        assert line.get_label() == label
+        np.testing.assert_array_equal(line.get_xdata(), [1, 2])
+        np.testing.assert_array_equal(line.get_ydata(), [row[key] for row in classifier.history_])
+
+
+def test_history_without_a_hold_out_has_one_line(pretrainer):
+    display = HistoryDisplay.from_estimator(pretrainer)
+    assert [line.get_label() for line in display.ax_.lines] == ["training"]
+    assert HistoryDisplay(pretrainer.history_).plot(ax=display.ax_).ax_ is display.ax_
+
+
+def test_history_of_no_epoch_is_refused_with_what_to_do(X, y):
+    with pytest.raises(ValueError, match=r"finetune='none'; fit it with finetune='full' or 'head'"):
+        HistoryDisplay.from_estimator(MAEClassifier(random_state=0).fit(X[:, 0], y))
+    untrained = MAEPretrainer(embed_dim=32, depth=1, max_epochs=0, random_state=0).fit(X)
+    with pytest.raises(ValueError, match=r"this MAEPretrainer was fitted without epochs: max_epochs=0; raise it"):
+        HistoryDisplay.from_estimator(untrained)
+    with pytest.raises(ValueError, match=r"history=\[\] has no epoch"):
+        HistoryDisplay([])
+
+
+def test_attention_display_draws_the_map_of_a_channel(X, classifier):
+    display = AttentionDisplay.from_estimator(classifier, X[3], channel=4, sampling_rate=50)
+    maps = classifier.explain(X[3:4])[0]
+    signal, image = display.axes_
+    np.testing.assert_array_equal(signal.lines[0].get_ydata(), X[3, 4])
+    np.testing.assert_array_equal(display.relevance, maps[4])
+    np.testing.assert_allclose(drawn(image), maps[4].ravel() * maps.size, rtol=1e-5)  # 1 where shares are even
+    probabilities = classifier.predict_proba(X[3:4])[0]
+    title = f"predicted: {classifier.predict(X[3:4])[0]} (probability {probabilities.max():.2f})"
+    assert signal.get_title().splitlines() == [title, f"channel 4: {maps[4].sum():.0%} of the relevance of all 6"]
+    assert image.get_ylabel() == "frequency (Hz)"
+
+
+def test_attention_display_shows_the_scales_of_the_signal_itself(X, y):
+    classifier = MAEClassifier(probe=False, finetune="head", max_epochs=1, random_state=0).fit(X[:, 0], y)
+    display = AttentionDisplay.from_estimator(classifier, X[0, 0])
+    np.testing.assert_allclose(display.scales[0], 0.7 * 199 / 511)  # the network's signals have 512 samples
+    assert display.relevance.shape == (32, 200)
+    assert "channel" not in display.axes_[0].get_title()
+
+
+def test_attention_display_refuses_what_is_no_signal(X, classifier):
+    with pytest.raises(ValueError, match=r"x has shape \(3, 32, 200\), and has to be one signal"):
+        AttentionDisplay.from_estimator(classifier, np.zeros((3, 32, 200)))
 
 
 def test_display_draws_on_given_axes(X):

@@ -15,12 +15,13 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from ..datasets import load_sparwatch
 from ..estimators import CWTTransformer, MAEClassifier, MAEPretrainer
-from ..plotting import ReconstructionDisplay, ScalogramDisplay
+from ..plotting import AttentionDisplay, HistoryDisplay, ReconstructionDisplay, ScalogramDisplay
 
 EXAMPLE = "demo --quick"
 LABELS_PER_CLASS = 10
 HIDDEN = "?"
 DEFAULT = "MAEClassifier(), as it comes"
+FINE_TUNED = "pre-trained on these signals, fine-tuned"
 GYROSCOPE = 3
 PRETRAIN_EPOCHS = 20
 FEW_EPOCHS = 50
@@ -101,17 +102,16 @@ def demo(folder: Path, quick: bool) -> None:
     network = {"probe": False, "finetune": "full", "verbose": 1}
     models = {
         DEFAULT: {},
-        "pre-trained on these signals, fine-tuned": {**network, "pretrainer": FrozenEstimator(pretrainer)},
+        FINE_TUNED: {**network, "pretrainer": FrozenEstimator(pretrainer)},
         # Without pre-training the lower blocks have as much to learn as the others.
         "the same network from scratch": {**network, "pretrainer": own.set_params(max_epochs=0), "layer_decay": 1.0},
     }
-    table = {}
+    table, fitted = {}, {}
     for name, settings in models.items():
         for labels, target in (("few", few), ("all", y)):
             classifier = MAEClassifier(**settings, unlabeled=HIDDEN, max_epochs=epochs[labels], random_state=0)
             table[name, labels] = classifier.fit(X, target).score(X_test, y_test)
-            if name == DEFAULT:
-                as_it_comes = classifier
+            fitted[name] = classifier  # the later one, of all labels
     baseline = make_pipeline(FunctionTransformer(simple_features), StandardScaler(), LogisticRegression(max_iter=1000))
     for labels, target in (("few", few), ("all", y)):
         shown = target != HIDDEN
@@ -125,8 +125,11 @@ def demo(folder: Path, quick: bool) -> None:
     displays = {
         "views.png": ScalogramDisplay.from_estimator(CWTTransformer().fit(X), X[0], channel=GYROSCOPE),
         "reconstruction.png": ReconstructionDisplay.from_estimator(pretrainer, X_test[0], channel=GYROSCOPE),
-        "confusion_matrix.png": ConfusionMatrixDisplay.from_estimator(as_it_comes, X_test, y_test),
+        "history.png": HistoryDisplay.from_estimator(pretrainer),
+        "attention.png": AttentionDisplay.from_estimator(fitted[FINE_TUNED], X_test[0], channel=GYROSCOPE),
+        "confusion_matrix.png": ConfusionMatrixDisplay.from_estimator(fitted[DEFAULT], X_test, y_test),
     }
+    displays["confusion_matrix.png"].ax_.set_title(f"{DEFAULT}: people not seen in training")
     for file, display in displays.items():
         display.figure_.savefig(folder / file, dpi=120)
     print(f"\nFigures: {', '.join(displays)} in {folder.resolve()}\n{time.perf_counter() - start:.0f} seconds")

@@ -42,6 +42,7 @@ from ..models import (
     Scalogram,
     SignalClassifier,
     WaveletStatistics,
+    relevance_map,
 )
 from ..models.checkpoints import plain, read_safetensors, restore, write_safetensors
 from ..models.classifier import encoder_settings, load_encoder
@@ -395,12 +396,9 @@ class MAEClassifier(
             Probabilities in the order of `classes_`.
         """
         X, device = self._ready(X)
-        batch_size = self.batch_size
-        for features in self.probe_.features.values() if hasattr(self, "probe_") else ():
-            if isinstance(features, WaveletStatistics):
-                channels = num_channels(self.input_shape_, self.encoder_)
-                batch_size = min(batch_size, channels * most_signals(features, X))
-        return map_sequences(partial(mean_probabilities, self._members()), self.encoder_, X, batch_size, device)
+        return map_sequences(
+            partial(mean_probabilities, self._members()), self.encoder_, X, self._batch_size(X), device
+        )
 
     def predict(self, X: Any) -> np.ndarray:
         """Predict the class.
@@ -417,6 +415,60 @@ class MAEClassifier(
         """
         places = self.predict_proba(X).argmax(1)
         return self.classes_[places]
+
+    def explain(self, X: Any) -> np.ndarray:
+        """Show where in time and frequency the reasoning tokens found what speaks for the predicted class.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, T), (n, M, T) or (n, M * V, S, T)
+            Samples of the size seen in `fit`. The result holds a map of each, so give a few.
+
+        Returns
+        -------
+        ndarray of shape (n, M, S, T), float32
+            Relevance of each place of the image of each channel, not negative, of sum 1 a sample, as
+            `models.relevance_map` finds it. The rows are the scales of ``model_.scalogram``.
+
+        Raises
+        ------
+        ValueError
+            If no network was fine-tuned, or its head has no reasoning tokens.
+
+        Notes
+        -----
+        A map shows what the network goes by, which need not be what a person would point at: where each row of an image
+        is standardised, as in the encoder of the package, how strong a burst is shows in how weak the rest has become,
+        everywhere.
+
+        Examples
+        --------
+        >>> from sktsmae import MAEClassifier
+        >>> from sktsmae.datasets import load_sparwatch
+        >>> X, y = load_sparwatch(return_X_y=True)
+        >>> classifier = MAEClassifier(probe=False, finetune="head", max_epochs=1, random_state=0)
+        >>> classifier.fit(X[::32, :2], y[::32]).explain(X[:3, :2]).shape
+        (3, 2, 32, 200)
+        """
+        check_is_fitted(self)
+        if self._head is None:
+            raise ValueError(
+                "explain needs a fine-tuned network, and this classifier was fitted with finetune='none'; fit it with "
+                "finetune='full' or 'head', and head='reasoning'."
+            )
+        if self._head["head"] != "reasoning":
+            raise ValueError(
+                f"explain follows reasoning tokens, and this classifier was fitted with head={self._head['head']!r}; "
+                "fit it with head='reasoning'."
+            )
+        X, device = self._ready(X)
+        return map_sequences(
+            lambda batch: relevance_map(self.model_, batch, mean_probabilities(self._members(), batch).argmax(-1)),
+            self.encoder_,
+            X,
+            self._batch_size(X),
+            device,
+        )
 
     def transform(self, X: Any) -> np.ndarray:
         """Embed signals by the encoder, fine-tuned where it was.
@@ -539,6 +591,15 @@ class MAEClassifier(
     @property
     def _n_features_out(self) -> int:
         return num_channels(self.input_shape_, self.encoder_) * self.encoder_.embed_dim
+
+    def _batch_size(self, X: np.ndarray) -> int:
+        """Return how many sequences are decided on at a time."""
+        batch_size = self.batch_size
+        for features in self.probe_.features.values() if hasattr(self, "probe_") else ():
+            if isinstance(features, WaveletStatistics):
+                channels = num_channels(self.input_shape_, self.encoder_)
+                batch_size = min(batch_size, channels * most_signals(features, X))
+        return batch_size
 
     def _embedder(self) -> tuple[Scalogram, Encoder]:
         return (self.model_.scalogram, self.model_.encoder) if hasattr(self, "model_") else self._frozen

@@ -150,6 +150,38 @@ def ricker(scales: Tensor, length: int) -> Tensor:
     return wavelets
 
 
+def peak_frequency(scales: Tensor, sampling_rate: float = 1.0) -> Tensor:
+    r"""Return the frequency that the Ricker wavelet of each scale answers most to.
+
+    Parameters
+    ----------
+    scales : Tensor of shape (S,)
+        Scales :math:`s` in samples.
+    sampling_rate : float, default=1
+        Samples a second :math:`r`, in Hz.
+
+    Returns
+    -------
+    Tensor of shape (S,)
+        :math:`\sqrt{2} r / (2 \pi s)` in Hz; for a rate of 1, in cycles a sample. Below a scale of 0.45 samples that is
+        over half the sampling rate: so narrow a wavelet, sampled, is one value, and answers to all frequencies alike.
+
+    References
+    ----------
+    C. Torrence and G. P. Compo, "A practical guide to wavelet analysis", Bulletin of the American Meteorological
+    Society 79, 1998: the spectrum is proportional to :math:`(s \omega)^2 e^{-(s \omega)^2 / 2}`, highest at
+    :math:`s \omega = \sqrt{2}`.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sktsmae.functional.wavelets import peak_frequency
+    >>> peak_frequency(torch.tensor([1.0, 10.0]), sampling_rate=100).int().tolist()
+    [22, 2]
+    """
+    return math.sqrt(2) * sampling_rate / (2 * math.pi * scales)
+
+
 def kernel_length(scales: Tensor, n_timepoints: int) -> int:
     """Return the odd number of samples that every wavelet of a transform is cut to.
 

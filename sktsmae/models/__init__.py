@@ -11,6 +11,7 @@ from .heads import LatentReasoningHead, MultichannelHead, ResidualMLPHead
 from .mae import CWT_MAE_RoPE, Reconstruction, load_mae, load_reference_mae, save_mae
 from .probe import Probe
 from .readout import Readout
+from .relevance import relevance_map
 from .scalogram import Scalogram
 from .statistics import WaveletStatistics
 
@@ -31,5 +32,6 @@ __all__ = [
     "load_mae",
     "load_reference_classifier",
     "load_reference_mae",
+    "relevance_map",
     "save_mae",
 ]

@@ -133,7 +133,7 @@ class Encoder(nn.Module):
         Tensor of shape (B, 1 + K, D)
             The class token and the tokens of the kept patches, normalised.
         """
-        for tokens in self._through_blocks(patches, ids_keep):  # noqa: B007 - only the last; a list would hold them all
+        for tokens in self.through_blocks(patches, ids_keep):  # noqa: B007 - only the last; a list would hold them all
             pass
         return cast(Tensor, self.norm(tokens))
 
@@ -152,11 +152,24 @@ class Encoder(nn.Module):
         list of Tensor of shape (B, 1 + N, D)
             The class token and the patch tokens of each layer, from low to high, normalised without gain.
         """
-        passed = zip(range(max(layers) + 1), self._through_blocks(patches), strict=False)
+        passed = zip(range(max(layers) + 1), self.through_blocks(patches), strict=False)
         return [F.layer_norm(tokens, tokens.shape[-1:]) for layer, tokens in passed if layer in layers]
 
-    def _through_blocks(self, patches: Tensor, ids_keep: Tensor | None = None) -> Iterator[Tensor]:
-        """Yield the tokens (B, 1 + K, D) as they enter the first block, and as they leave each."""
+    def through_blocks(self, patches: Tensor, ids_keep: Tensor | None = None) -> Iterator[Tensor]:
+        """Yield the tokens as they enter the first block, and as they leave each.
+
+        Parameters
+        ----------
+        patches : Tensor of shape (B, N, V * scales * samples)
+            All patches of each image.
+        ids_keep : Tensor of shape (B, K), int64, default=None
+            Which patches to see; None for all.
+
+        Yields
+        ------
+        Tensor of shape (B, 1 + K, D)
+            The class token and the patch tokens, not normalised.
+        """
         patches = patches.to(self.pos_embed.dtype)  # images are float32 in a model of lower precision too
         pos_embed: Tensor = self.pos_embed  # (1, 1 + N, D)
         cos, sin = self.rotary(self.positions[None])  # (1, 1, 1 + N, D / H / 2)

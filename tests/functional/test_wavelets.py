@@ -14,6 +14,7 @@ from sktsmae.functional.wavelets import (
     cwt_of_views,
     differences,
     kernel_length,
+    peak_frequency,
     ricker,
     scale_grid,
     standardize,
@@ -311,3 +312,14 @@ def test_reflected_transform_forgets_an_offset():
 def test_unknown_padding_is_refused():
     with pytest.raises(ValueError, match="padding='wrap': choose"):
         cwt(torch.randn(2, 9), scale_grid(2), "wrap")
+
+
+@pytest.mark.parametrize("scale", [2.0, 5.0, 20.0])
+def test_wavelet_answers_most_to_its_peak_frequency(scale):
+    rate, n_fft = 50.0, 2**16
+    psi = ricker(torch.tensor([scale], dtype=torch.float64), 2 * math.ceil(10 * scale) + 1)
+    found = torch.fft.rfft(psi, n_fft).abs().argmax() * rate / n_fft
+    expected = peak_frequency(torch.tensor([scale]), rate)[0].item()
+    # The spectrum is searched at steps of rate / n_fft; its flat top costs as much again.
+    assert found.item() == pytest.approx(expected, abs=2 * rate / n_fft)
+    assert expected == pytest.approx(math.sqrt(2) * rate / (2 * math.pi * scale))

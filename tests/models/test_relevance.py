@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+from torch.testing import assert_close
+
+from sktsmae.models import (
+    Encoder,
+    LatentReasoningHead,
+    MultichannelHead,
+    Scalogram,
+    SignalClassifier,
+    TF_MAE_Classifier,
+    relevance_map,
+)
+
+CLASSES = torch.tensor([0, 1, 2, 1])
+
+
+@pytest.fixture
+def model(small_encoder):
+    return TF_MAE_Classifier(None, num_classes=3, **small_encoder).eval()
+
+
+def channels_model(num_channels, small_encoder):
+    plain = TF_MAE_Classifier(None, num_classes=3, **small_encoder)
+    return SignalClassifier(plain.scalogram, plain.encoder, MultichannelHead(plain.head, num_channels, 16)).eval()
+
+
+def test_map_has_the_size_of_the_image_and_shares_out_one(model):
+    image = relevance_map(model, torch.randn(4, 130), CLASSES)
+    assert image.shape == (4, 1, 10, 130)  # both ends ragged: the patches cover 12 x 140
+    assert image.dtype == torch.float32
+    assert (image >= 0).all()
+    assert_close(image.sum((1, 2, 3)), torch.ones(4))
+
+
+def test_places_of_a_patch_are_alike(model):
+    image = relevance_map(model, torch.randn(4, 130), CLASSES)
+    patch = image[:, 0, 4:8, 40:60]
+    assert torch.equal(patch, patch[:, :1, :1].expand_as(patch))
+
+
+def test_relevance_is_what_an_embedding_gains_for_the_class(model):
+    """By small steps along each patch's difference from the mean of its row, in double precision."""
+    model = model.double()
+    model.scalogram.forward = lambda x, own=model.scalogram.forward: own(x).double()
+    x = torch.randn(1, 130)
+    patches = model.encoder.patchify(model.scalogram(x))
+    embedded = model.encoder.patch_embed(patches)  # (1, 21, D)
+    rows = embedded.unflatten(1, (3, 7))
+    excess = (rows - rows.mean(2, keepdim=True)).flatten(1, 2)
+
+    def margin(change):
+        model.encoder.patch_embed.forward = lambda _: embedded + change
+        logits = model.head(model.encoder(patches)[:, 1:])[0]
+        del model.encoder.patch_embed.forward
+        return (logits[2] - logits.mean()).item()
+
+    step = 1e-5
+    gains = []
+    for patch in range(21):
+        change = torch.zeros_like(embedded)
+        change[:, patch] = step * excess[:, patch]
+        gains.append((margin(change) - margin(-change)) / (2 * step))
+    expected = torch.tensor(gains).clamp(min=0)
+    found = relevance_map(model, x, torch.tensor([2]))[0, 0, ::4, ::20].flatten()
+    assert_close(found / found.sum(), (expected / expected.sum()).float(), atol=1e-5, rtol=1e-3)  # the map is float32
+
+
+def test_a_map_does_not_depend_on_its_batch(model):
+    x = torch.randn(4, 130)
+    assert_close(relevance_map(model, x, CLASSES)[2:3], relevance_map(model, x[2:3], CLASSES[2:3]))
+
+
+def test_classes_have_maps_of_their_own(model):
+    x = torch.randn(1, 130)
+    one, other = (relevance_map(model, x, torch.tensor([label])) for label in (0, 1))
+    assert not torch.allclose(one, other, rtol=0.1)
+
+
+@pytest.mark.parametrize("num_channels", [2, 3])
+def test_a_channel_that_the_head_ignores_has_no_relevance(small_encoder, num_channels):
+    model = channels_model(num_channels, small_encoder)
+    with torch.no_grad():
+        model.head.weight[1] = 0
+    image = relevance_map(model, torch.randn(4, num_channels, 130), CLASSES)
+    assert image.shape == (4, num_channels, 10, 130)
+    assert not image[:, 1].any()
+    assert_close(image.sum((1, 2, 3)), torch.ones(4))
+
+
+def test_spectrogram_has_the_map_of_its_signal(model):
+    x = torch.randn(4, 2, 130)
+    spectrogram = model.scalogram.transform(x).flatten(1, 2)
+    # Both are standardised, the signal in a power of two of its units.
+    expected = relevance_map(model, x, CLASSES)
+    assert_close(relevance_map(model, spectrogram, CLASSES), expected, atol=1e-5, rtol=1e-2)
+
+
+def test_constant_signal_has_an_even_map(small_encoder):
+    scalogram = Scalogram(small_encoder["cwt_scales"], padding="reflect")  # zeros outside would make its ends differ
+    encoder = Encoder((3, 10, 140), (4, 20), embed_dim=16, depth=1, num_heads=2)
+    model = SignalClassifier(scalogram, encoder, LatentReasoningHead(16, 3, num_heads=2)).eval()
+    image = relevance_map(model, torch.ones(4, 140), CLASSES)
+    assert_close(image, torch.full_like(image, 1 / 1400))
+
+
+def test_inference_mode_and_frozen_weights_are_no_hindrance(model):
+    x = torch.randn(4, 130)
+    expected = relevance_map(model, x, CLASSES)
+    with torch.inference_mode():
+        assert_close(relevance_map(model, x.clone(), CLASSES.clone()), expected)
+    assert_close(relevance_map(model.requires_grad_(False), x, CLASSES), expected)
+
+
+def test_weights_keep_no_gradient(model):
+    relevance_map(model, torch.randn(4, 130), CLASSES)
+    assert [name for name, p in nn.Module.named_parameters(model) if p.grad is not None] == []
