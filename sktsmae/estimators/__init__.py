@@ -1,4 +1,4 @@
-"""The scikit-learn face: `CWTTransformer`, `MAEPretrainer`, `MAEClassifier`.
+"""The scikit-learn face: `CWTTransformer`, `MAEPretrainer`, `MAEClassifier`, `MAERegressor`.
 
 May import `models`, scikit-learn and numpy; `_nets`, `_callbacks` and `_training` alone import skorch.
 """
@@ -6,5 +6,6 @@ May import `models`, scikit-learn and numpy; `_nets`, `_callbacks` and `_trainin
 from .classifier import MAEClassifier
 from .cwt import CWTTransformer
 from .pretrainer import MAEPretrainer
+from .regressor import MAERegressor
 
-__all__ = ["CWTTransformer", "MAEClassifier", "MAEPretrainer"]
+__all__ = ["CWTTransformer", "MAEClassifier", "MAEPretrainer", "MAERegressor"]

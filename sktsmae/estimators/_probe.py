@@ -1,4 +1,4 @@
-"""Linear classifiers on frozen features, fitted in closed form and calibrated by leaving each sample out."""
+"""Linear models on frozen features, fitted in closed form and calibrated by leaving each sample out."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from scipy.special import log_softmax, softmax
 from sklearn.linear_model import RidgeCV
 from sklearn.preprocessing import StandardScaler
 
-from ..models import Probe
+from ..models import LinearProbe, Probe
 
 ALPHAS = np.logspace(-1, 5, 13)
 # Leaving samples out takes a matrix of samples by samples, and features in double precision: more would take minutes.
@@ -43,6 +43,27 @@ def fit_probe(probe: Probe, features: np.ndarray, codes: np.ndarray, weights: np
     each = zip(probe.linear, probe.widths, strict=True)
     left_out = [softmax(_fit_linear(linear, features[:, :width], codes, weights), axis=1) for linear, width in each]
     probe.sharpness.fill_(_sharpness(np.log(np.mean(left_out, axis=0) + 1e-30), codes, weights))
+
+
+def fit_linear_probe(probe: LinearProbe, features: np.ndarray, targets: np.ndarray, weights: np.ndarray) -> None:
+    """Fit the linear models of a probe by ridge regression.
+
+    Parameters
+    ----------
+    probe : LinearProbe
+        Gets its weights.
+    features : ndarray of shape (n, F), float32
+        All kinds of features of each sample, side by side.
+    targets : ndarray of shape (n,)
+        What they are to say.
+    weights : ndarray of shape (n,)
+        Weights of the samples.
+    """
+    for linear, width in zip(probe.linear, probe.widths, strict=True):
+        scaler = StandardScaler().fit(features[:, :width], sample_weight=weights)
+        ridge = RidgeCV(ALPHAS).fit(scaler.transform(features[:, :width]), targets, sample_weight=weights)
+        weight = ridge.coef_ / scaler.scale_
+        _set_linear(linear, weight, ridge.intercept_ - weight @ scaler.mean_)
 
 
 def choose_samples(codes: np.ndarray, num_features: int, seed: int) -> np.ndarray:
@@ -92,11 +113,14 @@ def _fit_linear(linear: Any, features: np.ndarray, codes: np.ndarray, weights: n
     left_out = ridge.cv_results_[..., list(ALPHAS).index(ridge.alpha_)]
     sharpness = _sharpness(left_out, codes, weights)
     weight = sharpness * ridge.coef_ / scaler.scale_
-    bias = sharpness * ridge.intercept_ - weight @ scaler.mean_
-    with torch.no_grad():
-        linear.weight.copy_(torch.from_numpy(weight))
-        linear.bias.copy_(torch.from_numpy(bias))
+    _set_linear(linear, weight, sharpness * ridge.intercept_ - weight @ scaler.mean_)
     return sharpness * left_out
+
+
+def _set_linear(linear: Any, weight: np.ndarray, bias: Any) -> None:
+    with torch.no_grad():
+        linear.weight.copy_(torch.from_numpy(np.atleast_2d(weight)))
+        linear.bias.copy_(torch.from_numpy(np.atleast_1d(bias)))
 
 
 def _sharpness(scores: np.ndarray, codes: np.ndarray, weights: np.ndarray) -> float:

@@ -9,7 +9,7 @@ from .decoder import Decoder
 from .encoder import Encoder
 from .heads import LatentReasoningHead, MultichannelHead, ResidualMLPHead
 from .mae import CWT_MAE_RoPE, Reconstruction, load_mae, load_reference_mae, save_mae
-from .probe import Probe
+from .probe import LinearProbe, Probe
 from .readout import Readout
 from .relevance import relevance_map
 from .scalogram import Scalogram
@@ -20,6 +20,7 @@ __all__ = [
     "Decoder",
     "Encoder",
     "LatentReasoningHead",
+    "LinearProbe",
     "MultichannelHead",
     "Probe",
     "Readout",
