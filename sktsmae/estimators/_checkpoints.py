@@ -21,7 +21,7 @@ from ._batches import SignalDataset, load_batch, spread_rows
 # The one before the newest stays, in case that the newest cannot be read.
 KEPT = 2
 # Parameters that may change between a training and its going on: they have no part in its result.
-_FREE = {"checkpoint_dir", "device", "verbose", "callbacks"}
+_FREE = {"checkpoint_dir", "device", "verbose", "callbacks", "sampling_rate"}
 
 
 def checkpoint_folder(estimator: BaseEstimator) -> Path | None:

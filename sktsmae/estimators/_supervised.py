@@ -43,7 +43,15 @@ from ._probe import choose_samples
 from ._seeds import draw_seed, seeded
 from ._statistics import apply_statistics, learn_thresholds, most_signals
 from ._training import TRAINING_CONSTRAINTS, hold_out, train
-from ._validation import NON_NEGATIVE_INT, POSITIVE_INT, SHARE, check_signals, resolve_device, unchanged_on_error
+from ._validation import (
+    NON_NEGATIVE_INT,
+    POSITIVE_INT,
+    SAMPLING_RATE,
+    SHARE,
+    check_signals,
+    resolve_device,
+    unchanged_on_error,
+)
 from .pretrainer import MAEPretrainer
 
 _HEAD_PARAMETERS = ("head", "num_reasoning_tokens", "num_res_blocks", "hidden_dim", "dropout")
@@ -77,6 +85,7 @@ class MAESupervised(
         "dropout": [SHARE],
         "layer_decay": [Interval(Real, 0, 1, closed="right")],
         "unlabeled": [object],
+        "sampling_rate": SAMPLING_RATE,
         **TRAINING_CONSTRAINTS,
     }
 

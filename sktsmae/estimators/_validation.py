@@ -26,6 +26,7 @@ NON_NEGATIVE_REAL = Interval(Real, 0, None, closed="left")
 OPEN_SHARE = Interval(Real, 0, 1, closed="neither")
 SHARE = Interval(Real, 0, 1, closed="left")
 SCALES = [POSITIVE_INT, "array-like"]
+SAMPLING_RATE = [POSITIVE_REAL, None]
 DEVICE = [str, torch.device]
 # Leaves room in float32 for the gain of the wavelets and for the sum of squares over an image.
 LARGEST = 1e15

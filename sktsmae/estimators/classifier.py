@@ -96,6 +96,8 @@ class MAEClassifier(ClassifierMixin, MAESupervised):
         Weights of the classes.
     unlabeled : object, default=None
         The value of `y` that marks unlabelled rows, such as -1; they serve pre-training alone. None: all have labels.
+    sampling_rate : float or None, default=None
+        Samples a second; then figures are in Hz and seconds.
     max_epochs : int, default=60
         Passes over the labelled data.
     batch_size : int, default=32
@@ -196,6 +198,7 @@ class MAEClassifier(ClassifierMixin, MAESupervised):
         label_smoothing: float = 0.1,
         class_weight: Any = None,
         unlabeled: Any = None,
+        sampling_rate: float | None = None,
         max_epochs: int = 60,
         batch_size: int = 32,
         lr: float = 1e-3,
@@ -224,6 +227,7 @@ class MAEClassifier(ClassifierMixin, MAESupervised):
         self.label_smoothing = label_smoothing
         self.class_weight = class_weight
         self.unlabeled = unlabeled
+        self.sampling_rate = sampling_rate
         self.max_epochs = max_epochs
         self.batch_size = batch_size
         self.lr = lr

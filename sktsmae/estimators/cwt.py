@@ -14,13 +14,13 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
-from ..functional.wavelets import PADDINGS
+from ..functional.wavelets import PADDINGS, peak_frequency
 from ..models import Scalogram, WaveletStatistics
 from ._batches import map_batches
 from ._networks import resolve_scales
 from ._persistence import NetworkMixin
 from ._statistics import apply_statistics, learn_thresholds
-from ._validation import DEVICE, POSITIVE_INT, SCALES, check_signals, resolve_device, unchanged_on_error
+from ._validation import DEVICE, POSITIVE_INT, SAMPLING_RATE, SCALES, check_signals, resolve_device, unchanged_on_error
 
 
 def _is_tabular(estimator: CWTTransformer) -> bool:
@@ -54,6 +54,8 @@ class CWTTransformer(NetworkMixin, TransformerMixin, BaseEstimator):
         of each channel, of each of its views and scales, and of K <= 2 V S sums of three of these: the share of the
         time above four thresholds, in the whole signal and in each quarter, and the longest run above and below each.
         The thresholds are quantiles over the signals seen in `fit`.
+    sampling_rate : float or None, default=None
+        Samples a second; then columns are named by frequencies in Hz, and figures are in Hz and seconds.
     batch_size : int, default=256
         Signals that are made images of at a time; statistics choose for themselves.
     device : str or torch.device, default="auto"
@@ -107,6 +109,7 @@ class CWTTransformer(NetworkMixin, TransformerMixin, BaseEstimator):
         "standardize": ["boolean", StrOptions({"row"})],
         "padding": [StrOptions(set(PADDINGS))],
         "output": [StrOptions({"image", "flat", "statistics"})],
+        "sampling_rate": SAMPLING_RATE,
         "batch_size": [POSITIVE_INT],
         "device": DEVICE,
     }
@@ -119,6 +122,7 @@ class CWTTransformer(NetworkMixin, TransformerMixin, BaseEstimator):
         standardize: bool | str = True,
         padding: str = "zeros",
         output: str = "image",
+        sampling_rate: float | None = None,
         batch_size: int = 256,
         device: str | torch.device = "auto",
     ) -> None:
@@ -127,6 +131,7 @@ class CWTTransformer(NetworkMixin, TransformerMixin, BaseEstimator):
         self.standardize = standardize
         self.padding = padding
         self.output = output
+        self.sampling_rate = sampling_rate
         self.batch_size = batch_size
         self.device = device
 
@@ -204,16 +209,34 @@ class CWTTransformer(NetworkMixin, TransformerMixin, BaseEstimator):
         ndarray of str
             Such as ``ch0_d1_s4.1_share_above_q18_part2``: channel 0, first difference, scale 4.1 samples, share of the
             second quarter in which it is above the threshold that is the 18 % quantile in `fit`;
-            ``ch0_d0_s1.1-d2_s7.1+d1_s3.1_...``: the same of a sum; or ``ch0_d1_s4.1_t12``: sample 12.
+            ``ch0_d0_s1.1-d2_s7.1+d1_s3.1_...``: the same of a sum; or ``ch0_d1_s4.1_t12``: sample 12. With a
+            `sampling_rate`, ``2.7Hz`` in place of ``s4.1``.
         """
         check_is_fitted(self)
         features = self._features
         if isinstance(features, WaveletStatistics):
-            names = features.names()
+            names = features.names(self._scale_names())
         else:
-            rows = [f"d{order}_s{scale:g}" for order in features.diff_orders for scale in self.scales_]
+            rows = [f"d{order}_{scale}" for order in features.diff_orders for scale in self._scale_names()]
             names = [f"{row}_t{time}" for row in rows for time in range(self.n_timepoints_)]
         return np.array([f"ch{channel}_{name}" for channel in range(self.n_channels_) for name in names], dtype=object)
+
+    @property
+    def frequencies_(self) -> np.ndarray:
+        """The frequencies that the scales answer to most.
+
+        Returns
+        -------
+        ndarray of shape (S,)
+            In Hz; without a `sampling_rate` in cycles a sample.
+        """
+        check_is_fitted(self)
+        return peak_frequency(self._features.scales, self.sampling_rate or 1.0).numpy()
+
+    def _scale_names(self) -> list[str]:
+        if self.sampling_rate is None:
+            return [f"s{scale:g}" for scale in self.scales_]
+        return [f"{frequency:.4g}Hz" for frequency in self.frequencies_]
 
     @property
     def _forgets_level(self) -> bool:

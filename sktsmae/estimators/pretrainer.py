@@ -35,6 +35,7 @@ from ._validation import (
     OPEN_SHARE,
     POSITIVE_INT,
     POSITIVE_REAL,
+    SAMPLING_RATE,
     SCALES,
     check_signals,
     resolve_device,
@@ -116,6 +117,8 @@ class MAEPretrainer(
         features), or of each row of patches, a frequency band, the mean, maximum, minimum and standard deviation, the
         mean and maximum of each quarter, and the shares of time above eight thresholds, quantiles over the signals
         seen in `fit` (20 * rows * `embed_dim` features).
+    sampling_rate : float or None, default=None
+        Samples a second; then figures are in Hz and seconds.
     max_epochs : int, default=120
         Passes over the data; 0 leaves the encoder untrained.
     batch_size : int, default=64
@@ -220,6 +223,7 @@ class MAEPretrainer(
         "decode_ratio": [Interval(Real, 0, 1, closed="right")],
         "readout_layers": ["array-like", None],
         "pooling": [StrOptions(set(POOLINGS))],
+        "sampling_rate": SAMPLING_RATE,
         "warm_start": ["boolean"],
         **TRAINING_CONSTRAINTS,
     }
@@ -247,6 +251,7 @@ class MAEPretrainer(
         decode_ratio: float = 1.0,
         readout_layers: Sequence[int] | None = None,
         pooling: str = "bands",
+        sampling_rate: float | None = None,
         max_epochs: int = 120,
         batch_size: int = 64,
         lr: float = 1e-3,
@@ -284,6 +289,7 @@ class MAEPretrainer(
         self.decode_ratio = decode_ratio
         self.readout_layers = readout_layers
         self.pooling = pooling
+        self.sampling_rate = sampling_rate
         self.max_epochs = max_epochs
         self.batch_size = batch_size
         self.lr = lr

@@ -73,6 +73,8 @@ class MAERegressor(RegressorMixin, MAESupervised):
     unlabeled : object, default=None
         The value of `y` that marks rows without a target, such as NaN; they serve pre-training alone. None: all have
         one.
+    sampling_rate : float or None, default=None
+        Samples a second; then figures are in Hz and seconds.
     max_epochs : int, default=60
         Passes over the labelled data.
     batch_size : int, default=32
@@ -171,6 +173,7 @@ class MAERegressor(RegressorMixin, MAESupervised):
         dropout: float = 0.1,
         layer_decay: float = 0.75,
         unlabeled: Any = None,
+        sampling_rate: float | None = None,
         max_epochs: int = 60,
         batch_size: int = 32,
         lr: float = 1e-3,
@@ -197,6 +200,7 @@ class MAERegressor(RegressorMixin, MAESupervised):
         self.dropout = dropout
         self.layer_decay = layer_decay
         self.unlabeled = unlabeled
+        self.sampling_rate = sampling_rate
         self.max_epochs = max_epochs
         self.batch_size = batch_size
         self.lr = lr

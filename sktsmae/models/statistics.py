@@ -190,8 +190,13 @@ class WaveletStatistics(nn.Module):
         each = zip(self.summands, self.signs[..., None], strict=True)
         return torch.cat((rows, sum(image[..., summand, :] * sign for summand, sign in each)), dim=-2)
 
-    def names(self) -> list[str]:
+    def names(self, scale_names: Sequence[str] | None = None) -> list[str]:
         """Name the statistics of a channel.
+
+        Parameters
+        ----------
+        scale_names : sequence of str, default=None
+            A name for each scale; None for such as ``s2.5``, in samples.
 
         Returns
         -------
@@ -199,7 +204,8 @@ class WaveletStatistics(nn.Module):
             Such as ``signal_share_above_q18``, ``d0_s2.5_longest_below_q97``, ``d1_s10_share_above_q3_part2`` or
             ``d0_s1.1-d2_s7.1+d1_s3.1_share_above_q38``.
         """
-        image = [f"d{order}_s{scale:g}" for order in self.diff_orders for scale in self.scales.tolist()]
+        scale_names = scale_names or [f"s{scale:g}" for scale in self.scales.tolist()]
+        image = [f"d{order}_{scale}" for order in self.diff_orders for scale in scale_names]
         signed = zip(self.summands.T.tolist(), self.signs.T.tolist(), strict=True)
         sums = [
             "".join(f"{'+' if sign > 0 else '-'}{image[row]}" for row, sign in zip(*each, strict=True))[1:]

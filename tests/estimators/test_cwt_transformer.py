@@ -204,3 +204,16 @@ def test_images_have_no_columns_to_name(X):
     with pytest.raises(AttributeError, match="get_feature_names_out") as caught:
         transformer.get_feature_names_out()
     assert "choose output='flat' or output='statistics'" in str(caught.value.__cause__)
+
+
+@pytest.mark.parametrize("output", ["statistics", "flat"])
+def test_with_a_sampling_rate_columns_are_named_by_frequencies(X_channels, output):
+    samples = CWTTransformer(output=output).fit(X_channels)
+    hertz = CWTTransformer(output=output, sampling_rate=50).fit(X_channels)
+    assert_allclose(hertz.frequencies_, 50 * samples.frequencies_)
+    # A wavelet of scale s answers most to sqrt(2) / (2 pi s) cycles a sample.
+    assert_allclose(samples.frequencies_ * samples.scales_, 2**0.5 / (2 * np.pi))
+    names = hertz.get_feature_names_out()
+    assert len(set(names)) == len(samples.get_feature_names_out())
+    assert any(f"_{hertz.frequencies_[3]:.4g}Hz_" in name for name in names)
+    assert_array_equal(hertz.transform(X_channels), samples.transform(X_channels))
