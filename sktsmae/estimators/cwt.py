@@ -234,9 +234,12 @@ class CWTTransformer(NetworkMixin, TransformerMixin, BaseEstimator):
         return peak_frequency(self._features.scales, self.sampling_rate or 1.0).numpy()
 
     def _scale_names(self) -> list[str]:
+        names = [f"s{scale:g}" for scale in self.scales_]
         if self.sampling_rate is None:
-            return [f"s{scale:g}" for scale in self.scales_]
-        return [f"{frequency:.4g}Hz" for frequency in self.frequencies_]
+            return names
+        # So narrow a wavelet that it is one sample answers to all frequencies alike.
+        each = zip(names, self.frequencies_, strict=True)
+        return [name if frequency > self.sampling_rate / 2 else f"{frequency:.4g}Hz" for name, frequency in each]
 
     @property
     def _forgets_level(self) -> bool:
