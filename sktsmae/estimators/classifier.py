@@ -377,6 +377,8 @@ class MAEClassifier(ClassifierMixin, MAESupervised):
         The file's properties hold, each as JSON, what `save` writes beside the weights. The k-th probability is that of
         the k-th label: ``json.loads(session.get_modelmeta().custom_metadata_map["classes"])["values"][k]``.
 
+        Gaps are not filled there, and signals have the length that they had in `fit`.
+
         The wavelet transform is a convolution there, and Fourier transforms here. A fine-tuned network gives the same
         to 1e-4. The probe counts how long values are above thresholds; where one is within rounding, the count differs
         by a sample, and probabilities by 1e-4 and, rarely, 2e-3: as much as `predict_proba` differs if X is rounded.
