@@ -42,12 +42,11 @@ PUBLISHED = {
 
 
 def load(folder: Path, name: str) -> tuple[np.ndarray, ...]:
-    """Read one data set, a single channel without an axis of its own, cut to the length that all signals have."""
+    """Read one data set, a single channel without an axis of its own; shorter signals are padded with NaN."""
     archive = np.load(folder / f"{name}.npz")
     arrays = {key: archive[key] for key in archive.files}
-    lengths = [np.isfinite(arrays[part]).all(1).sum(-1).min() for part in ("X_train", "X_test")]
     for part in ("X_train", "X_test"):
-        X = arrays[part][..., : min(lengths)]
+        X = arrays[part]
         arrays[part] = X[:, 0] if X.shape[1] == 1 else X
     return arrays["X_train"], arrays["y_train"], arrays["X_test"], arrays["y_test"]
 
