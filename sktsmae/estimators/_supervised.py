@@ -344,7 +344,7 @@ class MAESupervised(
         elif given == "scratch":
             pretrainer = MAEPretrainer(max_epochs=0, **common)
         else:
-            if not os.path.isfile(given):
+            if not os.path.exists(given):
                 raise FileNotFoundError(
                     f"pretrainer={given!r}: no such file; give the path of a file by MAEPretrainer.save, or 'scratch'."
                 )

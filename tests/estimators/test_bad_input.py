@@ -223,6 +223,7 @@ CLASSES = ["ABD", "ER", "FEL", "IR", "PEN", "ROW", "TRAP"]
 SCALES = [0, -3, 16.0, "many", None, [], [3, 2, 1], [1, 1], [0, 1], [-1, 2], [np.nan], [np.inf], ["a"], [[1, 2]]]
 ORDERS = [(), (3,), (0, 0), 5, "012", (0.5,), [[0, 1]]]
 TRAINING = {
+    "sampling_rate": [0, -50, "fast"],
     "max_epochs": [-1, 1.5, None],
     "batch_size": [0, -4, 1.5],
     "lr": [0, -1e-3, np.inf, "fast"],
@@ -246,6 +247,7 @@ IMPOSSIBLE = {
         "standardize": ["yes", None, "column"],
         "padding": ["wrap", None],
         "output": ["picture", None],
+        "sampling_rate": [0, -50, "fast"],
         "batch_size": [0, -1, 2.5],
         "device": ["nonsense", "cuda:99", 3],
     },
