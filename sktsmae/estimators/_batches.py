@@ -233,15 +233,13 @@ class SignalDataset(Dataset):
         """
         # Files are read fastest in their own order; which sample of a batch comes first makes no difference.
         positions = sorted(positions, key=self.index.__getitem__)
-        if self.processes.count == 1:
-            return load_batch(self.X, self.index[positions]), tuple(target[positions] for target in self.targets)
         own = self.processes.part(len(positions))
-        weight = len(own) / len(positions)
         start = min(own.start, len(positions) - 1)
-        positions_here = positions[start : max(own.stop, start + 1)]
-        part = load_batch(self.X, self.index[positions_here])
-        targets = tuple(target[positions_here] for target in self.targets)
-        return PartOfBatch(part, start, len(positions), weight), targets
+        here = positions[start : max(own.stop, start + 1)]
+        samples, targets = load_batch(self.X, self.index[here]), tuple(target[here] for target in self.targets)
+        if self.processes.count == 1:
+            return samples, targets
+        return PartOfBatch(samples, start, len(positions), len(own) / len(positions)), targets
 
 
 def as_fetched(batch: Any) -> Any:

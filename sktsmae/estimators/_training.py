@@ -190,8 +190,8 @@ def train_on(
     schedule = LRScheduler(LambdaLR, lr_lambda=lambda step: min(1.0, (step + 1) / rising), step_every="batch")
     net = _build_net(estimator, module, criterion, dataset, device, 1.0, [("_schedule", schedule)], train_split=None)
     known = net.optimizer_.state
-    for name, weights in module.named_parameters():
-        if moments is not None:
+    if moments is not None:
+        for name, weights in module.named_parameters():
             known[weights] = {key: value.to(device, copy=True) for key, value in moments[name].items()}
     net.notify("on_train_begin", X=dataset, y=None)
     with reused_memory(device):

@@ -10,6 +10,7 @@ import time
 from contextlib import contextmanager
 from pathlib import Path
 
+import distributed
 import joblib
 import numpy as np
 import pytest
@@ -189,7 +190,6 @@ def test_processes_without_a_seed_agree_on_one_and_their_workers_train_alone(tmp
 
 @pytest.mark.slow
 def test_a_search_on_a_cluster_finds_what_one_process_does(new_classifier, new_pretrainer, X, y):
-    distributed = pytest.importorskip("distributed")
     search = GridSearchCV(
         new_classifier(pretrainer=new_pretrainer(max_epochs=1), max_epochs=1), {"finetune": ["full", "head"]}, cv=2
     )
