@@ -9,9 +9,9 @@ import warnings
 from typing import Any
 
 from . import __version__
-from .commands import demo, embed, fit, predict, pretrain
+from .commands import demo, embed, export, fit, predict, pretrain
 
-COMMANDS = {"demo": demo, "pretrain": pretrain, "fit": fit, "predict": predict, "embed": embed}
+COMMANDS = {"demo": demo, "pretrain": pretrain, "fit": fit, "predict": predict, "embed": embed, "export": export}
 # 128 and the number of the signal that Ctrl-C sends, as shells have it.
 INTERRUPTED = 130
 
@@ -51,7 +51,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     except argparse.ArgumentTypeError as error:  # arguments that do not go together
         parser.error(f"{options.command}: {error}")
-    except (ValueError, OSError, FloatingPointError, MemoryError) as error:
+    except (ValueError, OSError, FloatingPointError, MemoryError, ImportError) as error:
         say(error)
         return 1
     return 0
