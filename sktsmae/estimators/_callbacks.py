@@ -48,19 +48,22 @@ except ImportError:  # scikit-learn before 1.9 has no callbacks
 
 
 class Progress(Callback):
-    """A bar with an epoch's losses and the time left.
+    """A bar with the epoch, its losses and the time left, which moves with each batch.
 
     Parameters
     ----------
     description : str
         What stands in front of the bar.
-    total : int
+    epochs : int
         Epochs to come.
+    batches : int
+        Batches in each.
     """
 
-    def __init__(self, description: str, total: int) -> None:
+    def __init__(self, description: str, epochs: int, batches: int) -> None:
         self.description = description
-        self.total = total
+        self.epochs = epochs
+        self.batches = batches
 
     def on_train_begin(self, net: NeuralNet, X: Any = None, y: Any = None, **kwargs: Any) -> None:
         """Show the bar.
@@ -74,11 +77,45 @@ class Progress(Callback):
         **kwargs
             Unused.
         """
-        self.bar_ = tqdm(total=self.total, desc=self.description, unit="epoch")
-        self.shown_ = 0
+        self.bar_ = tqdm(total=self.epochs * self.batches, desc=self.description, unit="batch")
+
+    def on_epoch_begin(
+        self, net: NeuralNet, dataset_train: Any = None, dataset_valid: Any = None, **kwargs: Any
+    ) -> None:
+        """Say which epoch it is.
+
+        Parameters
+        ----------
+        net : NeuralNet
+            The net.
+        dataset_train, dataset_valid : object
+            Unused.
+        **kwargs
+            Unused.
+        """
+        epoch = len(net.history)
+        self.bar_.set_description(f"{self.description}, epoch {epoch}/{self.epochs}", refresh=False)
+        self.bar_.update((epoch - 1) * self.batches - self.bar_.n)  # an interrupted training goes on with many at once
+
+    def on_batch_end(self, net: NeuralNet, batch: Any = None, training: bool | None = None, **kwargs: Any) -> None:
+        """Move the bar.
+
+        Parameters
+        ----------
+        net : NeuralNet
+            The net.
+        batch : object
+            Unused.
+        training : bool
+            Whether it is no batch of validation.
+        **kwargs
+            Unused.
+        """
+        if training:
+            self.bar_.update()
 
     def on_epoch_end(self, net: NeuralNet, dataset_train: Any = None, dataset_valid: Any = None, **kwargs: Any) -> None:
-        """Move the bar.
+        """Show the losses.
 
         Parameters
         ----------
@@ -91,8 +128,6 @@ class Progress(Callback):
         """
         last = net.history[-1]
         self.bar_.set_postfix({key: f"{last[key]:.4f}" for key in ("train_loss", "valid_loss") if key in last})
-        self.bar_.update(len(net.history) - self.shown_)  # an interrupted training goes on with many at once
-        self.shown_ = len(net.history)
 
     def close(self) -> None:
         """Leave the bar as it stands."""

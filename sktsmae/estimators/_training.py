@@ -98,9 +98,10 @@ def train(
     FloatingPointError
         If training diverges in its first epoch.
     """
-    steps = estimator.max_epochs * math.ceil(len(dataset) / estimator.batch_size)
+    batches = math.ceil(len(dataset) / estimator.batch_size)
+    steps = estimator.max_epochs * batches
     schedule = partial(warmup_cosine, total=steps, warmup=max(1, round(estimator.warmup_fraction * steps)))
-    progress = Progress(type(estimator).__name__, estimator.max_epochs)
+    progress = Progress(type(estimator).__name__, estimator.max_epochs, batches)
     callbacks: list[Any] = [("_schedule", LRScheduler(LambdaLR, lr_lambda=schedule, step_every="batch"))]
     if len(validation):
         callbacks.append(("_stop", EarlyStopping(patience=estimator.n_iter_no_change, load_best=True)))
