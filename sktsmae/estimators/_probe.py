@@ -41,8 +41,11 @@ def fit_probe(probe: Probe, features: np.ndarray, codes: np.ndarray, weights: np
     kept = weights > 0
     features, codes, weights = features[kept], codes[kept], (weights / class_weights[codes])[kept]
     each = zip(probe.linear, probe.widths, strict=True)
-    left_out = [softmax(_fit_linear(linear, features[:, :width], codes, weights), axis=1) for linear, width in each]
-    probe.sharpness.fill_(_sharpness(np.log(np.mean(left_out, axis=0) + 1e-30), codes, weights))
+    scores = [_fit_classes(linear, features[:, :width], codes, weights) for linear, width in each]
+    left_out = softmax(scores, axis=2) + 1e-30  # (K, n, C)
+    shares = _likeliest_shares(left_out[:, np.arange(len(codes)), codes], weights)
+    probe.shares.copy_(torch.from_numpy(shares))
+    probe.sharpness.fill_(_sharpness(np.log(np.tensordot(shares, left_out, 1)), codes, weights))
 
 
 def fit_linear_probe(probe: LinearProbe, features: np.ndarray, targets: np.ndarray, weights: np.ndarray) -> None:
@@ -59,11 +62,12 @@ def fit_linear_probe(probe: LinearProbe, features: np.ndarray, targets: np.ndarr
     weights : ndarray of shape (n,)
         Weights of the samples.
     """
+    left_out = []
     for linear, width in zip(probe.linear, probe.widths, strict=True):
-        scaler = StandardScaler().fit(features[:, :width], sample_weight=weights)
-        ridge = RidgeCV(ALPHAS).fit(scaler.transform(features[:, :width]), targets, sample_weight=weights)
-        weight = ridge.coef_ / scaler.scale_
-        _set_linear(linear, weight, ridge.intercept_ - weight @ scaler.mean_)
+        weight, bias, predicted = _fit_ridge(features[:, :width], targets, weights)
+        _set_linear(linear, weight, bias)
+        left_out.append(predicted)
+    probe.shares.copy_(torch.from_numpy(_closest_shares(np.stack(left_out), targets, weights)))
 
 
 def choose_samples(codes: np.ndarray, num_features: int, seed: int) -> np.ndarray:
@@ -104,23 +108,57 @@ def choose_samples(codes: np.ndarray, num_features: int, seed: int) -> np.ndarra
     return np.sort(by_class[share.argsort(kind="stable")[:count]])
 
 
-def _fit_linear(linear: Any, features: np.ndarray, codes: np.ndarray, weights: np.ndarray) -> np.ndarray:
+def _fit_classes(linear: Any, features: np.ndarray, codes: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Fit a layer by ridge regression on the classes; return the logits of each sample, itself left out."""
-    scaler = StandardScaler().fit(features, sample_weight=weights)
     targets = np.where(codes[:, None] == np.arange(len(linear.bias)), 1.0, -1.0)
+    weight, bias, left_out = _fit_ridge(features, targets, weights)
+    sharpness = _sharpness(left_out, codes, weights)
+    _set_linear(linear, sharpness * weight, sharpness * bias)
+    return sharpness * left_out
+
+
+def _fit_ridge(features: np.ndarray, targets: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, Any, np.ndarray]:
+    """Fit a ridge regression; return coefficients, intercept, and predictions of each sample, itself left out."""
+    scaler = StandardScaler().fit(features, sample_weight=weights)
     ridge = RidgeCV(ALPHAS, scoring="neg_mean_squared_error", store_cv_results=True)
     ridge.fit(scaler.transform(features), targets, sample_weight=weights)
+    weight = ridge.coef_ / scaler.scale_
     left_out = ridge.cv_results_[..., list(ALPHAS).index(ridge.alpha_)]
-    sharpness = _sharpness(left_out, codes, weights)
-    weight = sharpness * ridge.coef_ / scaler.scale_
-    _set_linear(linear, weight, sharpness * ridge.intercept_ - weight @ scaler.mean_)
-    return sharpness * left_out
+    return weight, ridge.intercept_ - weight @ scaler.mean_, left_out
 
 
 def _set_linear(linear: Any, weight: np.ndarray, bias: Any) -> None:
     with torch.no_grad():
         linear.weight.copy_(torch.from_numpy(np.atleast_2d(weight)))
         linear.bias.copy_(torch.from_numpy(np.atleast_1d(bias)))
+
+
+def _likeliest_shares(probabilities: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return the shares of classifiers by which samples left out are most probable, given probabilities (K, n).
+
+    By expectation-maximisation. One sample that speaks for the others is added: without need the first has no share.
+    """
+    first, others = probabilities[0], probabilities[1:].mean(0) if len(probabilities) > 1 else 0.0
+    share, known = 0.5, len(weights) / (len(weights) + 1)
+    for _ in range(100):
+        share = known * np.average(share * first / (share * first + (1 - share) * others), weights=weights)
+    return _first_against_others(share, len(probabilities))
+
+
+def _closest_shares(predicted: np.ndarray, targets: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return the shares of models by which predictions (K, n) of samples left out come closest to the targets."""
+    first, others = predicted[0], predicted[1:].mean(0) if len(predicted) > 1 else targets
+    step = first - others
+    share = weights @ (step * (targets - others)) / max(weights @ step**2, 1e-30)
+    return _first_against_others(float(np.clip(share, 0, 1)), len(predicted))
+
+
+def _first_against_others(share: float, count: int) -> np.ndarray:
+    """Return the shares of models of which the first has one of its own, and the others have the rest evenly.
+
+    The others build on each other, and which of them is better is within the noise of leaving samples out.
+    """
+    return np.array([share, *[(1 - share) / (count - 1)] * (count - 1)]) if count > 1 else np.ones(1)
 
 
 def _sharpness(scores: np.ndarray, codes: np.ndarray, weights: np.ndarray) -> float:

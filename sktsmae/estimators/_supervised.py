@@ -29,12 +29,13 @@ from ..models import (
     ResidualMLPHead,
     Scalogram,
     SignalClassifier,
+    SignalSummary,
     WaveletStatistics,
 )
 from ..models.checkpoints import plain, read_safetensors, restore, write_safetensors
 from ..models.classifier import encoder_settings, load_encoder
 from ..models.encoder import build_encoder
-from ._batches import SignalDataset
+from ._batches import SignalDataset, map_batches
 from ._callbacks import CallbackSupportMixin, history_rows, tasks_of_fit
 from ._checkpoints import checkpoint_folder
 from ._networks import map_sequences, num_channels, require_views
@@ -393,6 +394,8 @@ class MAESupervised(
             if isinstance(features, WaveletStatistics):
                 learn_thresholds(features, X, device)
                 parts.append(apply_statistics(features, X, device, rows[chosen]))
+            elif isinstance(features, SignalSummary):
+                parts.append(map_batches(features, X, self.batch_size, device, rows[chosen]))
             else:
                 parts.append(map_sequences(features, self._frozen[1], X, self.batch_size, device, rows[chosen]))
         self._fit_linear(np.concatenate(parts, axis=1), targets[chosen], weights[chosen])
@@ -403,9 +406,9 @@ class MAESupervised(
         features: dict[str, nn.Module] = {"embedding": readout}
         sizes = {"embedding": channels * readout.out_features}
         if len(self.input_shape_) < 3:  # a spectrogram's rows may be standardised already
-            statistics = WaveletStatistics(channels, self.input_shape_[-1])
-            features = {"statistics": statistics, **features}
-            sizes["statistics"] = statistics.out_features
+            summary, statistics = SignalSummary(channels), WaveletStatistics(channels, self.input_shape_[-1])
+            features = {"summary": summary, "statistics": statistics, **features}
+            sizes |= {"summary": summary.out_features, "statistics": statistics.out_features}
         return self._probe_of(features, sizes, self._num_outputs)
 
     def _fine_tune(

@@ -72,9 +72,10 @@ class MAEClassifier(ClassifierMixin, MAESupervised):
         file by `MAEPretrainer.save`. ``"scratch"`` takes ``MAEPretrainer()`` untrained.
     probe : bool, default=True
         Whether linear classifiers on frozen features decide, together with the network if one is fine-tuned: ridge
-        regressions on the wavelet statistics of `CWTTransformer` and on these and the encoder's embeddings, the mean of
-        their probabilities calibrated by leaving each sample out. They are fitted on at most 4,000 samples, 3,700 / M
-        of M channels, with a warning; the same share of each class is drawn.
+        regressions on levels and amplitudes (`models.SignalSummary`), on these and the wavelet statistics of
+        `CWTTransformer`, and on these and the encoder's embeddings. Leaving each sample out says how much the first
+        counts beside the two others, and how sure the mixture of their probabilities may be. They are fitted on at most
+        4,000 samples, 3,700 / M of M channels, with a warning; the same share of each class is drawn.
     finetune : {"none", "full", "head", "lora"} or int, default="none"
         Whether a network is fine-tuned, and what of it: encoder and head; only the head, on tokens that are computed
         once and held in memory (4 * M * N * embed_dim bytes a sample); head and updates of rank 8 of the matrices in

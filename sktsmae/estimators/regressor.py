@@ -52,9 +52,10 @@ class MAERegressor(RegressorMixin, MAESupervised):
         keeps them through `clone` and GridSearchCV; with ``finetune="head"`` the two share one encoder. A path names a
         file by `MAEPretrainer.save`. ``"scratch"`` takes ``MAEPretrainer()`` untrained.
     probe : bool, default=True
-        Whether linear models on frozen features decide, together with the network if one is fine-tuned: the mean of two
-        ridge regressions, on the wavelet statistics of `CWTTransformer` and on these and the encoder's embeddings. They
-        are fitted on at most 4,000 samples, 3,700 / M of M channels, with a warning.
+        Whether linear models on frozen features decide, together with the network if one is fine-tuned: ridge
+        regressions on levels and amplitudes (`models.SignalSummary`), on these and the wavelet statistics of
+        `CWTTransformer`, and on these and the encoder's embeddings. Leaving each sample out says how much the first
+        counts beside the two others. They are fitted on at most 4,000 samples, 3,700 / M of M channels, with a warning.
     finetune : {"none", "full", "head", "lora"} or int, default="none"
         Whether a network is fine-tuned, and what of it: encoder and head; only the head, on tokens that are computed
         once and held in memory (4 * M * N * embed_dim bytes a sample); head and updates of rank 8 of the matrices in

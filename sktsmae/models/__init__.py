@@ -14,6 +14,7 @@ from .readout import Readout
 from .relevance import relevance_map
 from .scalogram import Scalogram
 from .statistics import WaveletStatistics
+from .summary import SignalSummary
 
 __all__ = [
     "CWT_MAE_RoPE",
@@ -28,6 +29,7 @@ __all__ = [
     "ResidualMLPHead",
     "Scalogram",
     "SignalClassifier",
+    "SignalSummary",
     "TF_MAE_Classifier",
     "WaveletStatistics",
     "load_mae",

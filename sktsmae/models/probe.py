@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 
 class LinearProbe(nn.Module):
-    """Linear models on frozen features, whose outputs are averaged.
+    """Linear models on frozen features, whose outputs are mixed.
 
     The first takes the first kind of features, the second the first two kinds side by side, and so on.
 
@@ -37,12 +37,15 @@ class LinearProbe(nn.Module):
     """
 
     widths: list[int]
+    shares: Tensor
 
     def __init__(self, features: Mapping[str, nn.Module], sizes: Mapping[str, int], num_outputs: int) -> None:
         super().__init__()
         self.features = nn.ModuleDict(features)
         self.widths = list(accumulate(sizes[name] for name in features))
         self.linear = nn.ModuleList(nn.Linear(width, num_outputs) for width in self.widths)
+        # What each model counts for; of sum 1.
+        self.register_buffer("shares", torch.full((len(self.widths),), 1 / len(self.widths)))
 
     @property
     def num_features(self) -> int:
@@ -66,9 +69,9 @@ class LinearProbe(nn.Module):
         Returns
         -------
         Tensor of shape (B, C)
-            The mean of the models' outputs.
+            The sum of the models' outputs, each by its share.
         """
-        return self.outputs(x).mean(0)
+        return (self.outputs(x) * self.shares[:, None, None]).sum(0)
 
     def outputs(self, x: Tensor) -> Tensor:
         """Apply each of the models.
@@ -89,7 +92,7 @@ class LinearProbe(nn.Module):
 
 
 class Probe(LinearProbe):
-    """Linear classifiers on frozen features, whose probabilities are averaged.
+    """Linear classifiers on frozen features, whose probabilities are mixed.
 
     Parameters
     ----------
@@ -114,7 +117,7 @@ class Probe(LinearProbe):
 
     def __init__(self, features: Mapping[str, nn.Module], sizes: Mapping[str, int], num_classes: int) -> None:
         super().__init__(features, sizes, num_classes)
-        # The mean's probabilities are raised to this power, and sum to 1 again: as sure as it has been right.
+        # The mixture's probabilities are raised to this power, and sum to 1 again: as sure as it has been right.
         self.register_buffer("sharpness", torch.ones(()))
         # Logarithms of what the classes weigh.
         self.register_buffer("class_offset", torch.zeros(num_classes))
@@ -132,5 +135,5 @@ class Probe(LinearProbe):
         Tensor of shape (B, C)
             Logarithms of probabilities.
         """
-        log_mean = self.outputs(x).log_softmax(-1).logsumexp(0)
-        return (self.sharpness * log_mean + self.class_offset).log_softmax(-1)
+        log_mixture = (self.outputs(x).log_softmax(-1) + self.shares.log()[:, None, None]).logsumexp(0)
+        return (self.sharpness * log_mixture + self.class_offset).log_softmax(-1)
