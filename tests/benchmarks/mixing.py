@@ -1,8 +1,9 @@
 """What the classifier on levels and amplitudes adds to the default `MAEClassifier`.
 
-``python tests/benchmarks/mixing.py DATA``: DATA as for ``accuracy.py``. Accuracy of two stratified folds of the training
-split of the development sets, and of five sets where levels or lengths may count; no test split is touched. One fit, and
-four ways to mix its three linear classifiers. Prints a Markdown table; its last result is in ``mixing.md`` beside it.
+``python tests/benchmarks/mixing.py DATA``: DATA as for ``accuracy.py``. Accuracy of two stratified folds of the
+training split of the development sets, and of five sets where levels or lengths may count; no test split is touched.
+One fit, and four ways to mix its three linear classifiers. Prints a Markdown table; its last result is in ``mixing.md``
+beside it.
 """
 
 from __future__ import annotations
