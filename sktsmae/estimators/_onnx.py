@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -89,7 +92,7 @@ def write_onnx(
         import onnxscript  # noqa: F401 - PyTorch's exporter needs it, and it brings onnx
     except ImportError as error:
         raise ImportError("export_onnx needs onnxscript; install it by: pip install 'sktsmae[onnx]'.") from error
-    with one_step(path) as temporary, torch.no_grad():
+    with one_step(path) as temporary, torch.no_grad(), _quiet():
         program = torch.onnx.export(
             network.eval(),
             (torch.zeros(2, *shape, dtype=network.dtype),),  # two, for one would be taken for a constant
@@ -105,3 +108,18 @@ def write_onnx(
                 node.attributes.pop("scan_output_directions")
         program.model.metadata_props.update({name: json.dumps(value) for name, value in metadata.items()})
         program.save(temporary, external_data=False)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep to itself what the exporter says of its own inside, and of packages that are not needed."""
+    loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnx_ir", "onnxscript")]
+    levels = [logger.level for logger in loggers]
+    try:
+        for logger in loggers:
+            logger.setLevel(logging.ERROR)
+        with warnings.catch_warnings(action="ignore", category=FutureWarning):
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

@@ -24,13 +24,15 @@ def tuned(data, tmp_path_factory):
 
 @pytest.mark.skipif(parse_version(torch.__version__) < parse_version("2.9"), reason="older exporters know no loops")
 @pytest.mark.parametrize("output", [None, "other.onnx"])
-def test_the_file_gives_what_the_classifier_gives(tuned, data, output, tmp_path, capsys):
+def test_the_file_gives_what_the_classifier_gives(tuned, data, output, tmp_path, capsys, caplog):
     onnxruntime = pytest.importorskip("onnxruntime")
     model = tmp_path / "model.safetensors"
     model.write_bytes(tuned.read_bytes())
     written = tmp_path / (output or "model.onnx")
     assert main(["export", str(model), *(["--output", str(written)] if output else [])]) == 0
     printed = capsys.readouterr()
+    assert printed.err == ""
+    assert caplog.records == []  # what the exporter says of itself
     assert printed.out.startswith(f"{written}: ")
     assert "signals (n, 100) in, probabilities of 3 classes out" in printed.out
     session = onnxruntime.InferenceSession(written, providers=["CPUExecutionProvider"])
