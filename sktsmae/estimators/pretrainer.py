@@ -456,6 +456,14 @@ class MAEPretrainer(
             ``image`` (n, M, V, S, T), the standardised images; ``mask`` (n, M, S, T), bool, what was hidden;
             ``image_pred`` (n, M, V, S, T), what was made of the rest, meaningful where hidden; ``signal`` and
             ``signal_pred`` (n, M, T), the standardised signal and what was made of it.
+
+        Examples
+        --------
+        >>> from sktsmae import MAEPretrainer
+        >>> from sktsmae.datasets import load_sparwatch
+        >>> X = load_sparwatch().data[:20, 0]
+        >>> MAEPretrainer(max_epochs=1, random_state=0).fit(X).reconstruct(X[:2]).image_pred.shape
+        (2, 1, 3, 32, 200)
         """
         X, device = self._ready(X)
         model = self.model_
@@ -502,6 +510,12 @@ class MAEPretrainer(
         ----------
         path : str or path-like
             The file, replaced if it is there. Parameters that are objects (`callbacks`, a RandomState) are left out.
+
+        Examples
+        --------
+        >>> import tempfile, pathlib
+        >>> from sktsmae import MAEPretrainer
+        >>> MAEPretrainer.from_pretrained().save(pathlib.Path(tempfile.mkdtemp()) / "encoder.safetensors")
         """
         check_is_fitted(self)
         metadata = {"kind": "mae", "settings": self.model_.settings, "estimator": dump_estimator(self)}
@@ -530,6 +544,16 @@ class MAEPretrainer(
             If there is no such file.
         ValueError
             If the file is truncated or not one of these.
+
+        Examples
+        --------
+        >>> import tempfile, pathlib
+        >>> from sktsmae import MAEPretrainer
+        >>> from sktsmae.datasets import load_sparwatch
+        >>> path = pathlib.Path(tempfile.mkdtemp()) / "encoder.safetensors"
+        >>> MAEPretrainer.from_pretrained().save(path)
+        >>> MAEPretrainer.load(path).transform(load_sparwatch().data[:5, 0]).shape
+        (5, 20480)
         """
         state, metadata = read_safetensors(path, kind="mae")
         thresholds = state.pop("thresholds", None)

@@ -245,6 +245,16 @@ def load_reference_classifier(path: str | os.PathLike[str], **settings: Any) -> 
         If there is no such file.
     ValueError
         If the file cannot be read without running code, or a tensor does not fit the settings; it is named.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib, torch
+    >>> from sktsmae.models import TF_MAE_Classifier, load_reference_classifier
+    >>> settings = {"num_classes": 3, "signal_len": 100, "embed_dim": 32, "depth": 1, "num_heads": 4}
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "classifier.pth"
+    >>> torch.save(TF_MAE_Classifier(None, **settings).state_dict(), path)
+    >>> load_reference_classifier(path, **settings)(torch.randn(5, 100)).shape
+    torch.Size([5, 3])
     """
     state, from_reference = read_reference(path)
     if from_reference:

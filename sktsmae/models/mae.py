@@ -37,6 +37,15 @@ class Reconstruction(NamedTuple):
         Predicted waveform, standardised; or its columns.
     columns : Tensor of shape (B, C), int64, or None
         Which columns of patches are decoded, N = rows * C patches; None if all are.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sktsmae.models import CWT_MAE_RoPE
+    >>> model = CWT_MAE_RoPE(signal_len=100, embed_dim=32, depth=1, num_heads=4,
+    ...                      decoder_embed_dim=16, decoder_depth=1, decoder_num_heads=2)
+    >>> model.reconstruct(model.scalogram(torch.randn(3, 100))).pred_time.shape
+    torch.Size([3, 100])
     """
 
     image: Tensor
@@ -358,6 +367,14 @@ def save_mae(model: CWT_MAE_RoPE, path: str | os.PathLike[str]) -> None:
         The model.
     path : str or path-like
         The file, replaced if it is there.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib
+    >>> from sktsmae.models import CWT_MAE_RoPE, save_mae
+    >>> model = CWT_MAE_RoPE(signal_len=100, embed_dim=32, depth=1, num_heads=4,
+    ...                      decoder_embed_dim=16, decoder_depth=1, decoder_num_heads=2)
+    >>> save_mae(model, pathlib.Path(tempfile.mkdtemp()) / "mae.safetensors")
     """
     write_safetensors(path, model.state_dict(), {"kind": "mae", "settings": model.settings})
 
@@ -421,6 +438,17 @@ def load_reference_mae(path: str | os.PathLike[str], **settings: Any) -> CWT_MAE
         If there is no such file.
     ValueError
         If the file cannot be read without running code, or a tensor does not fit the settings; it is named.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib, torch
+    >>> from sktsmae.models import CWT_MAE_RoPE, load_reference_mae
+    >>> settings = {"signal_len": 100, "embed_dim": 32, "depth": 1, "num_heads": 4, "decoder_embed_dim": 16,
+    ...             "decoder_depth": 1, "decoder_num_heads": 2}
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "mae.pth"
+    >>> torch.save({"model": CWT_MAE_RoPE(**settings).state_dict()}, path)
+    >>> load_reference_mae(path, **settings).encoder.embed_dim
+    32
     """
     state, from_reference = read_reference(path)
     if from_reference:
