@@ -136,7 +136,7 @@ class Progress(Callback):
 
 
 class Tasks(Callback):
-    """Tell scikit-learn's callbacks of each epoch, and stop where one of them says so.
+    """Tell scikit-learn's callbacks of each epoch.
 
     Parameters
     ----------
@@ -170,15 +170,39 @@ class Tasks(Callback):
             The net; the metadata are its losses.
         **kwargs
             Unused.
+        """
+        (metadata,) = history_rows(net)[-1:]
+        self.stopped = bool(self.task_.call_on_fit_task_end(estimator=self.estimator, metadata=metadata))
+
+
+class StopWhereTold(Callback):
+    """Stop where one of scikit-learn's callbacks says so, once the epoch has been kept.
+
+    Parameters
+    ----------
+    tasks : Tasks
+        Knows what they say.
+    """
+
+    def __init__(self, tasks: Tasks) -> None:
+        self.tasks = tasks
+
+    def on_epoch_end(self, net: NeuralNet, **kwargs: Any) -> None:
+        """Stop, perhaps.
+
+        Parameters
+        ----------
+        net : NeuralNet
+            The net.
+        **kwargs
+            Unused.
 
         Raises
         ------
         KeyboardInterrupt
             If training is to stop, as skorch's callbacks say it.
         """
-        (metadata,) = history_rows(net)[-1:]
-        self.stopped = bool(self.task_.call_on_fit_task_end(estimator=self.estimator, metadata=metadata))
-        if self.stopped:
+        if self.tasks.stopped:
             raise KeyboardInterrupt
 
 

@@ -61,12 +61,17 @@ def as_array(X: Any, at_least: int = 0) -> Any:
         if isinstance(X, np.ndarray) and X.dtype == object and any(isinstance(value, str) for value in X.flat):
             raise ValueError("X holds text; give numbers.")
         return X
-    if isinstance(X, (list, tuple, np.ndarray)) and len(X) and all(np.ndim(signal) for signal in X):
-        return _stack([signal.to_numpy().T if _is_frame(signal) else signal for signal in X], at_least)
     try:
+        if isinstance(X, (list, tuple, np.ndarray)) and len(X) and all(np.ndim(signal) for signal in X):
+            return _stack([_time_last(signal) for signal in X], at_least)
         return np.asarray(X)
     except ValueError as error:
         raise ValueError(RAGGED) from error
+
+
+def _time_last(signal: Any) -> Any:
+    """Return a signal of sktime's, a frame (time, channels), as (channels, time); another as it is."""
+    return signal.to_numpy().T if hasattr(signal, "columns") and hasattr(signal, "to_numpy") else signal
 
 
 def _is_frame(X: Any) -> bool:
@@ -96,7 +101,7 @@ def _stack(signals: Sequence[Any], at_least: int = 0) -> np.ndarray:
         arrays = [to_numpy(signal) if isinstance(signal, torch.Tensor) else np.asarray(signal) for signal in signals]
     except ValueError as error:
         raise ValueError(RAGGED) from error
-    if len({array.shape for array in arrays}) == 1:
+    if len({array.shape for array in arrays}) == 1 and arrays[0].shape[-1] >= at_least:
         return np.stack(arrays)
     if len({(array.ndim, array.shape[:-1]) for array in arrays}) > 1:
         raise ValueError(RAGGED)

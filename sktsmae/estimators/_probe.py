@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
+from sklearn import config_context
 from sklearn.linear_model import RidgeCV
 from sklearn.preprocessing import StandardScaler
 
@@ -96,7 +97,7 @@ def choose_samples(codes: np.ndarray, num_features: int, seed: int) -> np.ndarra
     count = max(2 * len(classes), min(MAX_SAMPLES, MAX_VALUES // num_features))
     if count < len(codes):
         warnings.warn(
-            f"the linear classifiers are fitted on {count} of {len(codes)} samples, of {num_features} features "
+            f"the linear models are fitted on {count} of {len(codes)} samples, of {num_features} features "
             "each: time and memory. For all samples, put CWTTransformer(output='statistics') before another model.",
             UserWarning,
             stacklevel=4,
@@ -121,7 +122,8 @@ def _fit_ridge(features: np.ndarray, targets: np.ndarray, weights: np.ndarray) -
     """Fit a ridge regression; return coefficients, intercept, and predictions of each sample, itself left out."""
     scaler = StandardScaler().fit(features, sample_weight=weights)
     ridge = RidgeCV(ALPHAS, scoring="neg_mean_squared_error", store_cv_results=True)
-    ridge.fit(scaler.transform(features), targets, sample_weight=weights)
+    with config_context(enable_metadata_routing=False):  # it would ask whether the weights are meant for the score
+        ridge.fit(scaler.transform(features), targets, sample_weight=weights)
     weight = ridge.coef_ / scaler.scale_
     left_out = ridge.cv_results_[..., list(ALPHAS).index(ridge.alpha_)]
     return weight, ridge.intercept_ - weight @ scaler.mean_, left_out
@@ -136,18 +138,24 @@ def _set_linear(linear: Any, weight: np.ndarray, bias: Any) -> None:
 def _likeliest_shares(probabilities: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Return the shares of classifiers by which samples left out are most probable, given probabilities (K, n).
 
-    By expectation-maximisation. One sample that speaks for the others is added: without need the first has no share.
+    One sample that speaks for the others is added: without need the first has no share.
     """
-    first, others = probabilities[0], probabilities[1:].mean(0) if len(probabilities) > 1 else 0.0
-    share, known = 0.5, len(weights) / (len(weights) + 1)
-    for _ in range(100):
-        share = known * np.average(share * first / (share * first + (1 - share) * others), weights=weights)
-    return _first_against_others(share, len(probabilities))
+    if len(probabilities) == 1:
+        return np.ones(1)
+    first, others = probabilities[0], probabilities[1:].mean(0)
+    weights = weights / weights.mean()
+
+    def surprise(share: float) -> float:
+        return -float(weights @ np.log(share * first + (1 - share) * others) + np.log(1 - share))
+
+    return _first_against_others(minimize_scalar(surprise, bounds=(0, 1), method="bounded").x, len(probabilities))
 
 
 def _closest_shares(predicted: np.ndarray, targets: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Return the shares of models by which predictions (K, n) of samples left out come closest to the targets."""
-    first, others = predicted[0], predicted[1:].mean(0) if len(predicted) > 1 else targets
+    if len(predicted) == 1:
+        return np.ones(1)
+    first, others = predicted[0], predicted[1:].mean(0)
     step = first - others
     share = weights @ (step * (targets - others)) / max(weights @ step**2, 1e-30)
     return _first_against_others(float(np.clip(share, 0, 1)), len(predicted))
@@ -158,7 +166,7 @@ def _first_against_others(share: float, count: int) -> np.ndarray:
 
     The others build on each other, and which of them is better is within the noise of leaving samples out.
     """
-    return np.array([share, *[(1 - share) / (count - 1)] * (count - 1)]) if count > 1 else np.ones(1)
+    return np.array([share, *[(1 - share) / (count - 1)] * (count - 1)])
 
 
 def _sharpness(scores: np.ndarray, codes: np.ndarray, weights: np.ndarray) -> float:

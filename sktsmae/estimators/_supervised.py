@@ -239,6 +239,10 @@ class MAESupervised(
             seed = draw_seed(self.random_state)
             if not self.probe and self.finetune == "none":
                 raise ValueError("probe=False and finetune='none' leave nothing to decide by; choose one of them.")
+            if isinstance(self.finetune, bool):
+                raise ValueError(f"finetune={self.finetune}: give 'none', 'full', 'head', 'lora' or how many blocks.")
+            if isinstance(self.pretrainer, MAEPretrainer):  # before hours of pre-training
+                _require_blocks(self.finetune, self.pretrainer.depth)
             self.pretrainer_ = self._fit_pretrainer(X, seed)
             for name in ("probe_", "model_", "net_"):  # of an earlier fit
                 self.__dict__.pop(name, None)
@@ -423,7 +427,7 @@ class MAESupervised(
         self._head = {name: getattr(self, name) for name in _HEAD_PARAMETERS}
         scalogram, encoder = self._frozen
         if self.finetune != "head":
-            encoder = copy.deepcopy(encoder)
+            encoder = copy.deepcopy(encoder).requires_grad_(True)  # the pretrainer's may be frozen
         self.model_ = SignalClassifier(scalogram, encoder, self._build_head(encoder, self._head))
         module: nn.Module = self.model_
         if self.finetune == "head":
@@ -448,7 +452,8 @@ class MAESupervised(
             layer_decay=self.layer_decay,
             **settings,
         )
-        merge_updates(self.model_)
+        if self.finetune != "head":
+            merge_updates(encoder)
         return diverged
 
     def _build_head(self, encoder: Encoder, settings: dict[str, Any]) -> nn.Module:
@@ -477,13 +482,15 @@ class MAESupervised(
 
 def _freeze_below(encoder: Encoder, count: int) -> None:
     """Leave only the encoder's last blocks and what is above them trainable."""
-    if count > len(encoder.blocks):
-        raise ValueError(
-            f"finetune={count}, but the encoder has {len(encoder.blocks)} blocks; give so many at most, or 'full'."
-        )
+    _require_blocks(count, len(encoder.blocks))
     encoder.requires_grad_(False)
     for part in (*encoder.blocks[-count:], encoder.norm):
         part.requires_grad_(True)
+
+
+def _require_blocks(finetune: Any, depth: int) -> None:
+    if not isinstance(finetune, str) and finetune > depth:
+        raise ValueError(f"finetune={finetune}, but the encoder has {depth} blocks; give so many at most, or 'full'.")
 
 
 def _read_labels(y: Any, mark: Any) -> tuple[np.ndarray, np.ndarray]:

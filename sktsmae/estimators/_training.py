@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
 
 from ._batches import SignalDataset, as_fetched
-from ._callbacks import Checkpoints, Progress, Tasks
+from ._callbacks import Checkpoints, Progress, StopWhereTold, Tasks
 from ._checkpoints import checkpoint_folder, describe_training
 from ._memory import reused_memory
 from ._nets import Net, SharingNet
@@ -103,17 +103,21 @@ def train(
     schedule = partial(warmup_cosine, total=steps, warmup=max(1, round(estimator.warmup_fraction * steps)))
     progress = Progress(type(estimator).__name__, estimator.max_epochs, batches)
     callbacks: list[Any] = [("_schedule", LRScheduler(LambdaLR, lr_lambda=schedule, step_every="batch"))]
-    if len(validation):
-        callbacks.append(("_stop", EarlyStopping(patience=estimator.n_iter_no_change, load_best=True)))
+    # Whoever stops the training comes after those who tell of the epoch.
     if estimator.verbose and launched_processes().rank == 0:
         callbacks.append(("_progress", progress))
+    tasks = Tasks(estimator) if hasattr(estimator, "_skl_callbacks") else None
+    if tasks is not None:
+        callbacks.append(("_tasks", tasks))
+    if len(validation):
+        callbacks.append(("_stop", EarlyStopping(patience=estimator.n_iter_no_change, load_best=True)))
     checkpoints = None
     folder = checkpoint_folder(estimator)
     if folder is not None:
         checkpoints = Checkpoints(folder, describe_training(estimator, dataset), dataset.processes)
         callbacks.append(("_checkpoints", checkpoints))
-    if hasattr(estimator, "_skl_callbacks"):
-        callbacks.append(("_tasks", Tasks(estimator)))
+    if tasks is not None:
+        callbacks.append(("_end", StopWhereTold(tasks)))
     net = _build_net(
         estimator,
         module,
@@ -128,9 +132,9 @@ def train(
     diverged = None
     if estimator.max_epochs:
         net.notify("on_train_begin", X=dataset, y=None)
-        if checkpoints is not None:
-            checkpoints.restore(net)
         try:
+            if checkpoints is not None:
+                checkpoints.restore(net)
             with reused_memory(device):
                 net.fit_loop(dataset, epochs=estimator.max_epochs - len(net.history))
         except KeyboardInterrupt:

@@ -252,7 +252,9 @@ class MAEClassifier(ClassifierMixin, MAESupervised):
         Parameters
         ----------
         X : array-like of shape (n, T), (n, M, T) or (n, M * V, S, T)
-            Signals of one channel or of M, or spectrograms by `CWTTransformer`.
+            Signals of one channel or of M, or spectrograms by `CWTTransformer`. NaN within a signal is interpolated;
+            NaN at its ends, or a shorter signal of a list, is padding that nothing sees. To validate on parts of a
+            list, pad all of it once: a part may lack the longest signal.
         y : array-like of shape (n,)
             Labels of any type; `unlabeled` marks rows without one.
         sample_weight : array-like of shape (n,), default=None
@@ -317,7 +319,8 @@ class MAEClassifier(ClassifierMixin, MAESupervised):
         -------
         ndarray of shape (n, M, S, T), float32
             Relevance of each place of the image of each channel, not negative, of sum 1 a sample, as
-            `models.relevance_map` finds it. The rows are the scales of ``model_.scalogram``.
+            `models.relevance_map` finds it; 0 where a shorter signal is padded. The rows are the scales of
+            ``model_.scalogram``.
 
         Raises
         ------
@@ -343,7 +346,7 @@ class MAEClassifier(ClassifierMixin, MAESupervised):
         if self._head is None:
             raise ValueError(
                 "explain needs a fine-tuned network, and this classifier was fitted with finetune='none'; fit it with "
-                "finetune='full' or 'head', and head='reasoning'."
+                "finetune='full', 'lora', 'head' or a number of blocks, and head='reasoning'."
             )
         if self._head["head"] != "reasoning":
             raise ValueError(

@@ -140,8 +140,9 @@ class CWTTransformer(NetworkMixin, TransformerMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : array-like of shape (n, T) or (n, M, T)
-            Signals.
+        X : array-like of shape (n, T) or (n, M, T), or list of arrays of shape (T_i,) or (M, T_i)
+            Signals. NaN within one is interpolated; NaN at its ends, or a shorter one of a list, is padding that
+            nothing sees: for images such a signal is stretched to T, and its scales are those of the stretched one.
         y : None
             Ignored.
 
@@ -239,7 +240,8 @@ class CWTTransformer(NetworkMixin, TransformerMixin, BaseEstimator):
             return names
         # So narrow a wavelet that it is one sample answers to all frequencies alike.
         each = zip(names, self.frequencies_, strict=True)
-        return [name if frequency > self.sampling_rate / 2 else f"{frequency:.4g}Hz" for name, frequency in each]
+        in_hz = [name if frequency > self.sampling_rate / 2 else f"{frequency:.4g}Hz" for name, frequency in each]
+        return in_hz if len(set(in_hz)) == len(in_hz) else names  # scales so close that they share four digits
 
     @property
     def _forgets_level(self) -> bool:

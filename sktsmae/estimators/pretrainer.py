@@ -314,7 +314,9 @@ class MAEPretrainer(
         Parameters
         ----------
         X : array-like of shape (n, T), (n, M, T) or (n, M * V, S, T)
-            Signals of one channel or of M, or spectrograms by `CWTTransformer`.
+            Signals of one channel or of M, or spectrograms by `CWTTransformer`. NaN within a signal is interpolated;
+            NaN at its ends, or a shorter signal of a list, is padding that nothing sees. To validate on parts of a
+            list, pad all of it once: a part may lack the longest signal.
         y : None
             Ignored.
 
@@ -455,7 +457,8 @@ class MAEPretrainer(
         Bunch
             ``image`` (n, M, V, S, T), the standardised images; ``mask`` (n, M, S, T), bool, what was hidden;
             ``image_pred`` (n, M, V, S, T), what was made of the rest, meaningful where hidden; ``signal`` and
-            ``signal_pred`` (n, M, T), the standardised signal and what was made of it.
+            ``signal_pred`` (n, M, T), the standardised signal and what was made of it. All of them show a shorter
+            signal stretched to T.
 
         Examples
         --------

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from sklearn.base import RegressorMixin
 from sklearn.frozen import FrozenEstimator
+from sklearn.utils.validation import assert_all_finite
 from torch import Tensor, nn
 
 from ..models import LinearProbe
@@ -225,7 +226,9 @@ class MAERegressor(RegressorMixin, MAESupervised):
         Parameters
         ----------
         X : array-like of shape (n, T), (n, M, T) or (n, M * V, S, T)
-            Signals of one channel or of M, or spectrograms by `CWTTransformer`.
+            Signals of one channel or of M, or spectrograms by `CWTTransformer`. NaN within a signal is interpolated;
+            NaN at its ends, or a shorter signal of a list, is padding that nothing sees. To validate on parts of a
+            list, pad all of it once: a part may lack the longest signal.
         y : array-like of shape (n,)
             Numbers; `unlabeled` marks rows without one.
         sample_weight : array-like of shape (n,), default=None
@@ -270,9 +273,20 @@ class MAERegressor(RegressorMixin, MAESupervised):
             values = values.astype(np.float64)
         except (TypeError, ValueError) as error:
             raise ValueError(f"y holds what is no number ({error}); give numbers, or take MAEClassifier.") from error
-        self.target_mean_ = float(np.average(values, weights=weights))
-        deviation = float(np.sqrt(np.average((values - self.target_mean_) ** 2, weights=weights)))
-        self.target_scale_ = deviation or 1.0
+        assert_all_finite(values, input_name="y")
+        if len(values) < 2:
+            raise ValueError(
+                f"one row of y has both a target (unlabeled={self.unlabeled!r}) and a positive sample_weight; give two "
+                "or more."
+            )
+        with np.errstate(over="ignore", invalid="ignore"):
+            self.target_mean_ = float(np.average(values, weights=weights))
+            distances = np.abs(values - self.target_mean_)
+            largest = float(distances.max()) or 1.0  # the square of what is tiny would be zero
+            deviation = largest * float(np.sqrt(np.average((distances / largest) ** 2, weights=weights)))
+            self.target_scale_ = deviation or 1.0
+        if not np.isfinite([self.target_mean_, self.target_scale_]).all():
+            raise ValueError(f"y holds values as large as {np.abs(values).max():g}, whose mean is not finite; scale y.")
         standardized = (values - self.target_mean_) / self.target_scale_
         return rows, standardized.astype(np.float32), (weights / weights.mean()).astype(np.float32)
 

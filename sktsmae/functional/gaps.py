@@ -41,7 +41,7 @@ def fill_gaps(x: Tensor) -> Tensor:
     values = x.nan_to_num()
     share = (time - before) / (after - before).clamp(min=1)
     filled = torch.lerp(values.gather(-1, before), values.gather(-1, after), share.clamp(0, 1).to(x.dtype))
-    start, stop = _ends(x)
+    start, stop = ends(x)
     inside = (time >= start[:, None]) & (time < stop[:, None])  # (B, T)
     return torch.where(inside if x.ndim == 2 else inside[:, None], filled, torch.nan)
 
@@ -70,14 +70,32 @@ def map_whole(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     """
     if torch.onnx.is_in_onnx_export() or not bool(x.isnan().any()):  # a file takes whole signals
         return function(x)
-    ends, place = torch.stack(_ends(x), dim=1).unique(dim=0, return_inverse=True)
-    groups = [torch.nonzero(place == number)[:, 0] for number in range(len(ends))]
-    parts = [function(x[rows, ..., start:stop]) for rows, (start, stop) in zip(groups, ends.tolist(), strict=True)]
+    extents, place = torch.stack(ends(x), dim=1).unique(dim=0, return_inverse=True)
+    groups = [torch.nonzero(place == number)[:, 0] for number in range(len(extents))]
+    parts = [function(x[rows, ..., start:stop]) for rows, (start, stop) in zip(groups, extents.tolist(), strict=True)]
     return torch.cat(parts)[torch.cat(groups).argsort()]
 
 
-def _ends(x: Tensor) -> tuple[Tensor, Tensor]:
-    """Return where the signals (B, ..., T) start and stop, (B,) each."""
+def ends(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Say where signals begin and end: what is missing before and behind is padding.
+
+    Parameters
+    ----------
+    x : Tensor of shape (B, T) or (B, M, T)
+        Signals, NaN where a value is missing.
+
+    Returns
+    -------
+    start, stop : Tensor of shape (B,), int64
+        The first sample that is known in a channel, and the one after the last.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sktsmae.functional.gaps import ends
+    >>> ends(torch.tensor([[float("nan"), 1.0, float("nan"), 2.0, float("nan")]]))
+    (tensor([1]), tensor([4]))
+    """
     known = ~x.isnan()
     known = known if x.ndim == 2 else known.any(1)  # (B, T)
     return known.int().argmax(-1), known.shape[-1] - known.flip(-1).int().argmax(-1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ..functional.gaps import ends
 from ..functional.patches import unpatchify
 from .classifier import SignalClassifier
 
@@ -28,7 +29,8 @@ def relevance_map(model: SignalClassifier, x: Tensor, classes: Tensor) -> Tensor
     -------
     Tensor of shape (B, M, S, T), float32
         Relevance of each place of the image of each channel, not negative, of sum 1 a sample. All places of a patch
-        have the same. Where the scalogram resamples, each sample of `x` has the relevance of the nearest of the image.
+        have the same. Where the scalogram resamples, each sample of `x` has the relevance of the nearest of the image,
+        and none where a shorter signal is padded.
         Where nothing in a signal speaks for its class, as in a constant one, all places have the same.
 
     Notes
@@ -70,9 +72,19 @@ def relevance_map(model: SignalClassifier, x: Tensor, classes: Tensor) -> Tensor
     places = relevance.expand(-1, -1, height * width)
     image = unpatchify(places, encoder.image_size[1:], encoder.patch_size)[:, 0]  # (B * M, S, T)
     image = image.unflatten(0, (len(x), -1))  # (B, M, S, T)
-    if image.shape[-1] != x.shape[-1]:
-        nearest = torch.linspace(0, image.shape[-1] - 1, x.shape[-1], device=image.device).round().long()
-        image = image[..., nearest]
+    if x.ndim < 4:
+        image = _at_samples(image, x)
     total = image.sum((1, 2, 3), keepdim=True)
-    even = torch.full_like(image, 1 / image[0].numel())
-    return torch.where(total > 0, image / total.clamp(min=torch.finfo(image.dtype).tiny), even)
+    even = _at_samples(torch.ones_like(image), x) if x.ndim < 4 else torch.ones_like(image)
+    relevance = torch.where(total > 0, image, even)
+    return relevance / relevance.sum((1, 2, 3), keepdim=True)
+
+
+def _at_samples(image: Tensor, x: Tensor) -> Tensor:
+    """Return what images (B, M, S, T') of signals (B, ..., T) hold at their samples, (B, M, S, T); 0 outside ends."""
+    start, stop = ends(x)
+    time = torch.arange(x.shape[-1], device=x.device)  # (T,)
+    share = (time - start[:, None]) / (stop - start - 1).clamp(min=1)[:, None]  # (B, T)
+    nearest = (share.clamp(0, 1) * (image.shape[-1] - 1)).round().long()[:, None, None]
+    inside = (time >= start[:, None]) & (time < stop[:, None])
+    return image.gather(-1, nearest.expand(-1, *image.shape[1:3], -1)) * inside[:, None, None]

@@ -98,15 +98,32 @@ def pick_channel(x: np.ndarray, channel: int) -> np.ndarray:
     return signal
 
 
-def original_scales(scalogram: Any, x: np.ndarray, columns: int) -> tuple[np.ndarray, float]:
+def without_padding(x: np.ndarray) -> np.ndarray:
+    """Return what lies between a signal's ends.
+
+    Parameters
+    ----------
+    x : ndarray of shape (..., T)
+        A signal, NaN where it is padded, or a spectrogram.
+
+    Returns
+    -------
+    ndarray of shape (..., T')
+        From the first to the last sample that is known in a channel.
+    """
+    known = np.flatnonzero((x == x).reshape(-1, x.shape[-1]).any(0))
+    return x[..., known[0] : known[-1] + 1] if len(known) else x
+
+
+def original_scales(scales: np.ndarray, x: np.ndarray, columns: int) -> tuple[np.ndarray, float]:
     """Return the scales, and the time from one column of an image to the next, in samples of the signal itself.
 
     Parameters
     ----------
-    scalogram : Scalogram
-        What made the image, perhaps of a resampled signal.
+    scales : ndarray of shape (S,)
+        Scales in columns.
     x : ndarray of shape (..., T)
-        The signal itself.
+        The signal itself, of which the image shows what lies between its ends.
     columns : int
         Columns of the image.
 
@@ -115,8 +132,9 @@ def original_scales(scalogram: Any, x: np.ndarray, columns: int) -> tuple[np.nda
     tuple of ndarray of shape (S,) and float
         The scales and the time.
     """
-    step = (x.shape[-1] - 1) / max(1, columns - 1) if x.shape[-1] > 1 else 1.0
-    return scalogram.scales.cpu().numpy() * step, step
+    length = without_padding(x).shape[-1]
+    step = (length - 1) / max(1, columns - 1) if length > 1 else 1.0
+    return scales * step, step
 
 
 def axes_of(ax: Any, count: int, size: tuple[float, float]) -> np.ndarray:

@@ -111,7 +111,7 @@ class AttentionDisplay:
         if len(maps) > 1:
             title += f"\nchannel {channel}: {maps[channel].sum():.0%} of the relevance of all {len(maps)}"
         scalogram = classifier.model_.scalogram
-        scales, _ = original_scales(scalogram, x, scalogram.resample_to or x.shape[-1])
+        scales, _ = original_scales(scalogram.scales.cpu().numpy(), x, scalogram.resample_to or x.shape[-1])
         display = cls(
             signal,
             maps[channel],

@@ -107,7 +107,7 @@ class ReconstructionDisplay:
         pick_channel(out.signal[0], channel)
         first_view = (0, channel, 0)
         image = out.image[first_view]
-        scales, time_step = original_scales(estimator.model_.scalogram, x, image.shape[-1])
+        scales, time_step = original_scales(estimator.model_.scalogram.scales.cpu().numpy(), x, image.shape[-1])
         display = cls(
             out.signal[0, channel],
             out.signal_pred[0, channel],

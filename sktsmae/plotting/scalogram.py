@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..estimators import CWTTransformer
-from ._drawing import TimeAxis, axes_of, draw_image, pick_channel, rate_of
+from ._drawing import TimeAxis, axes_of, draw_image, original_scales, pick_channel, rate_of, without_padding
 
 _VIEW_NAMES = {0: "signal", 1: "first difference", 2: "second difference"}
 
@@ -107,13 +107,15 @@ class ScalogramDisplay:
         if estimator.output != "image":
             raise ValueError(f"output={estimator.output!r} makes no images; give a CWTTransformer(output='image').")
         x = np.asarray(x)
-        signal = pick_channel(x, channel)
+        signal = pick_channel(without_padding(x), channel)
         num_views = len(estimator.diff_orders)
-        image = estimator.transform(x[None])[0].reshape(-1, num_views, len(estimator.scales_), x.shape[-1])
+        images = estimator.transform(x[None])[0].reshape(-1, num_views, len(estimator.scales_), x.shape[-1])
+        scales, _ = original_scales(estimator.scales_, x, x.shape[-1])
+        columns = np.linspace(0, x.shape[-1] - 1, len(signal)).round().astype(int)  # a shorter signal was stretched
         display = cls(
             signal,
-            image[channel],
-            estimator.scales_,
+            images[channel][..., columns],
+            scales,
             estimator.diff_orders,
             sampling_rate=rate_of(estimator, sampling_rate),
             standardize=estimator.standardize,

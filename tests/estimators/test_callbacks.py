@@ -46,6 +46,16 @@ def test_callbacks_are_told_of_each_epoch(new, X, y, same_weights):
     assert same_weights(estimator.model_, new(max_epochs=2).fit(X, y).model_)
 
 
+def test_callbacks_hear_the_end_of_the_epoch_in_which_a_training_stops_early(new, X, y):
+    recorder = Recorder()
+    stopping = {"early_stopping": True, "validation_fraction": 0.3, "n_iter_no_change": 1, "lr": 1.0}
+    estimator = new(max_epochs=30, **stopping).set_callbacks(recorder).fit(X, y)
+    assert estimator.n_iter_ < 30
+    ended = [told for told in recorder.told if told[:2] == ("end", "epoch")]
+    assert len(ended) == estimator.n_iter_
+    assert "valid_loss" in ended[-1][3]
+
+
 def test_a_callback_may_stop_a_training(new, X, y):
     estimator = new(max_epochs=5).set_callbacks(Recorder(stop_after=2)).fit(X, y)
     assert estimator.n_iter_ == 2

@@ -92,6 +92,32 @@ def test_more_blocks_than_there_are_cannot_be_tuned(new_classifier, deep, X, y, 
         classifier.fit(X, y)
 
 
+def test_blocks_are_counted_before_pre_training(new_classifier, new_pretrainer, X, y, refused):
+    class Never(Callback):
+        def on_train_begin(self, net, **kwargs):
+            raise AssertionError
+
+    classifier = new_classifier(pretrainer=new_pretrainer(depth=2, callbacks=[Never()]), finetune=3)
+    with refused(classifier, "finetune=3, but the encoder has 2 blocks"):
+        classifier.fit(X, y)
+
+
+def test_true_is_no_number_of_blocks(new_classifier, X, y, refused):
+    classifier = new_classifier(finetune=True)
+    with refused(classifier, "finetune=True: give 'none', 'full'"):
+        classifier.fit(X, y)
+
+
+@pytest.mark.parametrize("finetune", ["full", "head"])
+def test_a_pretrainer_that_is_frozen_stays_so_and_its_copy_is_tuned(new_classifier, new_pretrainer, X, y, finetune):
+    pretrainer = new_pretrainer(max_epochs=0).fit(X)
+    pretrainer.model_.requires_grad_(False)
+    own = FrozenEstimator(pretrainer)
+    classifier = new_classifier(pretrainer=own, finetune=finetune).fit(X, y)
+    assert not any(weights.requires_grad for weights in pretrainer.model_.parameters())
+    assert bool(moved(classifier, own)) == (finetune == "full")
+
+
 def test_low_rank_updates_become_part_of_the_matrices_of_the_blocks(new_classifier, deep, X, y, same_weights):
     classifier = new_classifier(pretrainer=deep, finetune="lora").fit(X, y)
     source = deep.estimator.encoder_

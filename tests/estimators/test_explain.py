@@ -90,6 +90,20 @@ def test_map_of_a_network_that_resamples_is_as_long_as_the_signal(new_classifier
     assert set((np.diff(maps) != 0).nonzero()[3] + 1) == {62, 125, 188}
 
 
+@pytest.mark.parametrize("signal_len", [None, 80])
+def test_maps_of_shorter_signals_lie_where_the_signals_are(new_classifier, new_pretrainer, X, y, signal_len):
+    padded = X.astype(np.float64).copy()
+    padded[::2, 120:] = padded[::2, :10] = np.nan
+    pretrainer = new_pretrainer(signal_len=signal_len, max_epochs=0)
+    classifier = new_classifier(pretrainer=pretrainer, max_epochs=1).fit(padded, y)
+    maps = classifier.explain(padded[:4])
+    assert_allclose(maps.sum((1, 2, 3)), 1, rtol=1e-4)
+    courses = maps.sum((1, 2))
+    assert (courses[np.isnan(padded[:4])] == 0).all()
+    # Each of the encoder's columns of patches is stretched over a share of the known part alone.
+    assert (courses[0, 10:120].reshape(2, -1).sum(1) > 0).all()
+
+
 def test_spectrograms_are_explained(new_classifier, new_pretrainer, X, y):
     images = CWTTransformer(cwt_scales=16).fit_transform(X)
     pretrainer = new_pretrainer(max_epochs=0)
@@ -103,7 +117,7 @@ def test_loaded_classifier_gives_the_same_map(fitted_classifier, X, tmp_path):
 
 
 def test_no_network_to_explain_is_refused(X, y):
-    with pytest.raises(ValueError, match=r"finetune='none'; fit it with finetune='full' or 'head', and head='reason"):
+    with pytest.raises(ValueError, match=r"finetune='none'; fit it with finetune='full', .* and head='reasoning'"):
         MAEClassifier(random_state=0).fit(X, y).explain(X)
 
 

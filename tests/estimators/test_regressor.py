@@ -77,6 +77,9 @@ BAD_Y = {
     "nan": (lambda y: np.where(y > 0.19, np.nan, y), "y contains NaN"),
     "shorter": (lambda y: y[:-1], "inconsistent numbers of samples"),
     "none": (lambda y: None, "requires y to be passed"),
+    "nan among objects": (lambda y: np.array([None, *y[1:]], dtype=object), "y contains NaN"),
+    "infinite": (lambda y: np.where(y > 0.19, np.inf, y).tolist(), "y contains infinity"),
+    "too large": (lambda y: np.sign(y - 0.1) * 1.7e308, "y holds values as large as 1.7e"),
 }
 
 
@@ -86,6 +89,31 @@ def test_targets_that_are_refused(new, refused, make, match):
     regressor = new()
     with refused(regressor, match):
         regressor.fit(X, make(y))
+
+
+@pytest.mark.parametrize("unit", [1e200, 1e-200])
+@pytest.mark.parametrize("settings", [{}, {"probe": False, "finetune": "head", "max_epochs": 1}])
+def test_units_whose_square_is_no_number_make_no_difference(new, unit, settings):
+    X, y = bursts(20, seed=0)
+    expected = new(**settings).fit(X, y).predict(X)
+    assert_allclose(new(**settings).fit(X, unit * y).predict(X), unit * expected, rtol=1e-6)
+
+
+def test_one_row_with_a_target_is_refused(new, refused):
+    X, y = bursts(20, seed=0)
+    y[1:] = np.nan
+    regressor = new(unlabeled=np.nan)
+    with refused(regressor, r"one row of y has both a target \(unlabeled=nan\) and a positive sample_weight"):
+        regressor.fit(X, y)
+
+
+def test_levels_are_found_among_thousands_of_features_of_shapes(new):
+    """White noise about a level: what wavelets see says nothing of it."""
+    rng = np.random.default_rng(0)
+    y = rng.normal(size=60)
+    X = y[:, None] + rng.normal(size=(60, 200))
+    # The mean of 200 values is off by 0.07 of a deviation of the levels, which leaves 0.995.
+    assert new().fit(X[:40], y[:40]).score(X[40:], y[40:]) > 0.97
 
 
 def test_a_constant_target_is_predicted(new):

@@ -65,6 +65,25 @@ def test_shorter_signals_are_padded_to_the_length_of_fit(ragged):
     expected = transformer.fit_transform(ragged)
     for container in (CONTAINERS["list"], nested, with_index):
         assert_array_equal(transformer.transform(container(ragged[1:3])), expected[1:3])
+        assert_array_equal(transformer.transform(container(ragged[1:2])), expected[1:2])  # one, of one length
+
+
+def test_arrays_of_another_length_are_no_lists_of_shorter_signals(X, refused):
+    transformer = CWTTransformer(device="cpu").fit(X)
+    with refused(transformer, "100 features.*200 features"):
+        transformer.transform(X[:, :100])
+
+
+def test_lists_of_frames_of_polars_have_time_first_as_those_of_pandas(X_channels):
+    transformer = CWTTransformer(output="statistics", cwt_scales=4, device="cpu")
+    expected = transformer.fit_transform(X_channels)
+    assert_array_equal(transformer.fit_transform([polars.DataFrame(signal.T) for signal in X_channels]), expected)
+
+
+def test_signals_whose_channels_differ_in_length_are_refused(refused):
+    transformer = CWTTransformer(device="cpu")
+    with refused(transformer, "X is ragged"):
+        transformer.fit([[[1.0, 2.0, 3.0], [1.0, 2.0]], [[1.0, 2.0, 3.0], [1.0, 2.0, 3.0]]])
 
 
 def test_frames_of_polars_are_read(X):

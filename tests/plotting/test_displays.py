@@ -223,6 +223,22 @@ def test_attention_display_shows_the_scales_of_the_signal_itself(X, y):
     assert "channel" not in display.axes_[0].get_title()
 
 
+def test_displays_of_a_shorter_signal_show_its_own_time_and_frequencies():
+    time = np.arange(200)
+    X = np.tile(np.sin(2 * np.pi * 0.05 * time), (4, 1)) + 0.01 * np.random.default_rng(0).normal(size=(4, 200))
+    X[1:, 100:] = np.nan
+    transformer = CWTTransformer(cwt_scales=np.geomspace(1, 20, 40)).fit(X)
+    peaks = []
+    for x in X[:2]:
+        display = ScalogramDisplay.from_estimator(transformer, x)
+        assert len(display.signal) == display.image.shape[-1] == np.isfinite(x).sum()
+        peaks.append(display.scales[np.abs(display.image[0]).mean(-1).argmax()])
+    # Neighbouring scales are 8 % apart; by the scales of the stretched signal they would differ by a factor of two.
+    np.testing.assert_allclose(peaks[1], peaks[0], rtol=0.09)
+    classifier = MAEClassifier(probe=False, finetune="head", max_epochs=1, random_state=0).fit(X, [0, 1, 0, 1])
+    np.testing.assert_allclose(AttentionDisplay.from_estimator(classifier, X[1]).scales[0], 0.7 * 99 / 511)
+
+
 def test_attention_display_refuses_what_is_no_signal(X, classifier):
     with pytest.raises(ValueError, match=r"x has shape \(3, 32, 200\), and has to be one signal"):
         AttentionDisplay.from_estimator(classifier, np.zeros((3, 32, 200)))
