@@ -104,6 +104,20 @@ def test_a_wrong_file_gives_one_line(make, match, tmp_path, capsys):
     assert "\n" not in printed
 
 
+def test_names_that_would_replace_other_files_are_refused_before_training(tmp_path, capsys):
+    (tmp_path / "a.safetensors.md").mkdir()
+    for output, match in {"README": "must end in .safetensors", "a.safetensors": "a.safetensors.md: a folder"}.items():
+        assert main(["pretrain", "--synthetic", "8", "--output", str(tmp_path / output)]) == 1
+        assert match in capsys.readouterr().err
+
+
+def test_synthetic_signals_have_no_columns(capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(["pretrain", "--synthetic", "8", "--label", "a"])
+    assert stopped.value.code == 2
+    assert "--synthetic reads none" in capsys.readouterr().err
+
+
 def test_a_missing_output_folder_is_refused_before_training(tmp_path, capsys):
     assert main(["pretrain", "--synthetic", "9", "--output", str(tmp_path / "no" / "encoder.safetensors")]) == 1
     assert "there is no folder" in capsys.readouterr().err

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -53,26 +53,44 @@ def apply_in_parts(apply: Callable[[np.ndarray], np.ndarray], X: np.ndarray, des
     """
     with tqdm(total=len(X), desc=description, unit="signal", disable=len(X) <= PART) as bar:
         for start in range(0, len(X), PART):
-            rows = apply(X[start : start + PART])
+            try:
+                rows = apply(X[start : start + PART])
+            except ValueError as error:  # which counts from there
+                raise ValueError(f"of the signals from {start} on: {error}" if start else str(error)) from error
             yield rows
             bar.update(len(rows))
 
 
-def share_right(predicted: np.ndarray, y: np.ndarray) -> float:
-    """Return the share of labels that were predicted; those that are empty are not counted.
+def describe_accuracy(predicted: np.ndarray, y: np.ndarray, classes: np.ndarray) -> str:
+    """Say what share of labels was predicted; those that are empty are not counted.
 
     Parameters
     ----------
     predicted : ndarray of shape (n,)
         What a classifier says.
     y : ndarray of shape (n,)
-        The labels. Compared as text, since one of the two may be from a text file.
+        The labels. Compared as numbers where all are, and else as text, since one of the two may be from a text file.
+    classes : ndarray of shape (C,)
+        The labels that the classifier knows.
 
     Returns
     -------
-    float
-        The accuracy, NaN if all are empty.
+    str
+        Such as ``accuracy 0.912 on 34 signals``.
+
+    Warns
+    -----
+    UserWarning
+        If it knows none of the labels.
     """
-    predicted, y = predicted.astype(str), y.astype(str)
-    known = y != ""
-    return float((predicted == y)[known].mean()) if known.any() else math.nan
+    text = np.array([str(label) for label in y.tolist()])
+    known = ~np.isin(text, ["", "nan", "None"])
+    try:
+        predicted, text, classes = predicted.astype(float), text[known].astype(float), classes.astype(float)
+    except ValueError:
+        predicted, text, classes = predicted.astype(str), text[known], classes.astype(str)
+    if not len(text):
+        return "no label to compare with"
+    if not np.isin(text, classes).any():
+        warnings.warn(f"no label is one that the classifier knows: {y[known][0]!s} is not among them.", stacklevel=2)
+    return f"accuracy {np.mean(predicted[known] == text):.3f} on {len(text)} signals"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import chain
@@ -11,7 +12,7 @@ from typing import TextIO
 
 import numpy as np
 
-MISSING = {"", "?", "NA", "NaN", "nan"}
+MISSING = {"", "?", "-", "NA", "N/A", "#N/A", "NaN", "nan", "NULL", "null", "None"}
 LONGEST_LABEL = 1000  # an array of text gives every label the room of the longest
 # Values that padding may make of those in the file: without a limit, one long signal among many short ones is enough
 # to ask for the square of the file's size.
@@ -41,9 +42,10 @@ def read_csv(path: Path, label: str | None = None) -> tuple[np.ndarray, np.ndarr
         If it is no such file; the message names the line.
     """
     signals, labels = [], []
-    with _open_table(path) as lines:
+    with _open_table(path) as all_lines:
+        lines = ((number, cells) for number, cells in all_lines if cells)
         number, first = next(lines, (0, []))
-        header = first if label is not None or _is_header(first) else None
+        header = first if label is not None or _is_header(first, f"{path}, line {number}") else None
         names = header or [str(place) for place in range(1, len(first) + 1)]
         place = None if label is None else _label_place(path, names, label)
         if place is not None:
@@ -81,7 +83,7 @@ def read_label_column(path: Path, count: int) -> np.ndarray:
     Returns
     -------
     ndarray of shape (count,), str
-        The labels.
+        The labels, ``""`` for an empty line.
 
     Raises
     ------
@@ -93,9 +95,16 @@ def read_label_column(path: Path, count: int) -> np.ndarray:
         for number, cells in lines:
             if len(cells) > 1:
                 raise ValueError(f"{path}, line {number}: {len(cells)} columns; give the labels alone, one a line.")
-            labels.append(_checked_label(cells[0], f"{path}, line {number}"))
+            labels.append(_checked_label("".join(cells), f"{path}, line {number}"))
+    while len(labels) > count + 1 and not labels[-1]:
+        labels.pop()
     if len(labels) not in (count, count + 1):
         raise ValueError(f"{path}: {len(labels)} labels for {count} signals; give one for each.")
+    if len(labels) > count and not labels[-1]:
+        raise ValueError(
+            f"{path}: {count} lines and an empty one for {count} signals: is the first a name, or the last too much? "
+            "Leave out one of the two."
+        )
     return np.array(labels[-count:])
 
 
@@ -148,13 +157,13 @@ def _read_ts_header(path: Path, lines: Iterator[tuple[int, str]]) -> bool:
     """Read all up to @data, and tell whether there are class labels."""
     header: dict[str, str] = {}
     for number, line in lines:
-        name, _, value = line.partition(" ")
+        name, *value = line.split(None, 1)
         name = name.lower()
         if not name.startswith("@"):
             raise ValueError(f"{path}, line {number}: {line[:30]!r} before @data; a .ts file begins with lines of @.")
         if name == "@data":
             break
-        header[name] = value.strip().lower()
+        header[name] = "".join(value).lower()
     else:
         raise ValueError(f"{path}: has no line @data; give a .ts file of the time series archive.")
     for name, what in {"@timestamps": "time stamps", "@targetlabel": "numbers to predict"}.items():
@@ -191,7 +200,7 @@ def _open_text(path: Path) -> Iterator[TextIO]:
 
 @contextmanager
 def _open_table(path: Path) -> Iterator[Iterator[tuple[int, list[str]]]]:
-    """Yield the number and the cells of each line that is not empty."""
+    """Yield the number and the cells of each line; an empty one has none."""
     with _open_text(path) as file:
         first = next((line for line in file if line.strip()), "")
         file.seek(0)
@@ -199,19 +208,26 @@ def _open_table(path: Path) -> Iterator[Iterator[tuple[int, list[str]]]]:
         delimiter = next((mark for mark in "\t;" if mark in first), ",")
         reader = csv.reader(file, delimiter=delimiter, strict=True)
         try:
-            yield ((reader.line_num, cells) for cells in reader if cells)
+            yield ((reader.line_num, cells) for cells in reader)
         except csv.Error as error:
             raise ValueError(f"{path}, line {reader.line_num}: not a line of a .csv file ({error}).") from error
 
 
-def _is_header(cells: list[str]) -> bool:
+def _is_header(cells: list[str], where: str) -> bool:
     """Tell names from numbers; consecutive ones from 0 or 1 are the names that pandas gives."""
     values = [cell.strip() for cell in cells]
-    counted = values[1:] if values[:1] == [""] else values  # the index of the rows has no name
-    for start in (0, 1):
-        if len(counted) > 2 and counted == [str(number) for number in range(start, start + len(counted))]:
-            return True
-    return not all(value in MISSING or _is_number(value) for value in values)
+    numbers = [value for value in values if _is_number(value)]
+    names = [value for value in values if value not in MISSING and not _is_number(value)]
+    if any(numbers == [str(number) for number in range(start, start + len(numbers))] for start in (0, 1)):
+        if len(numbers) > 2 and not names:
+            warnings.warn(f"{where}: {values[0]}, {values[1]} ... are taken for the names of columns.", stacklevel=2)
+        return len(numbers) > 2 or bool(names)
+    if numbers and names:
+        raise ValueError(
+            f"{where}: is {names[0][:30]!r} the name of a column or a value? Give names to all columns, to that of "
+            "labels by --label; or leave other text out."
+        )
+    return bool(names)
 
 
 def _is_number(text: str) -> bool:

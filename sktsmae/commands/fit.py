@@ -12,7 +12,7 @@ from sklearn.frozen import FrozenEstimator
 from ..estimators import MAEClassifier, MAEPretrainer
 from ..estimators._validation import resolve_device
 from ._arguments import add_device_argument, add_signal_arguments, positive_int
-from ._estimating import naming, share_right
+from ._estimating import describe_accuracy, naming
 from ._output import check_output
 from ._signals import read_labels, read_signals
 
@@ -43,9 +43,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--finetune",
-        choices=("none", "full", "head"),
+        type=_finetune,
+        metavar="{none,full,head,lora,N}",
         default="none",
-        help="whether a network is fine-tuned too: all of it, or its head; takes minutes to hours (default: none)",
+        help="whether a network is fine-tuned too: all of it, its head, its head and low-rank updates, or its head and "
+        "N last blocks; takes minutes to hours (default: none)",
     )
     parser.add_argument("--epochs", type=positive_int, help="passes of fine-tuning over the signals (default: 60)")
     parser.add_argument("--seed", type=int, default=0, help="of all that is random (default: 0)")
@@ -70,7 +72,7 @@ def run(options: argparse.Namespace) -> None:
     check_output(options.output, inputs=(options.signals, options.labels, options.test, options.pretrainer))
     resolve_device(options.device)
     if options.epochs is not None and options.finetune == "none":
-        raise argparse.ArgumentTypeError(f"--epochs {options.epochs} needs --finetune full or --finetune head")
+        raise argparse.ArgumentTypeError(f"--epochs {options.epochs} needs --finetune full, head, lora or N")
     pretrainer = options.pretrainer and FrozenEstimator(MAEPretrainer.load(options.pretrainer))
     X, y = read_labelled(options)
     test = read_test(options)
@@ -99,7 +101,7 @@ def run(options: argparse.Namespace) -> None:
         X, y = test
         with naming(options.test):
             predicted = classifier.predict(X)
-        print(f"{options.test}: accuracy {share_right(predicted, y):.3f} on {len(X)} signals")
+        print(f"{options.test}: {describe_accuracy(predicted, y, classifier.classes_)}")
 
 
 def read_labelled(options: argparse.Namespace) -> tuple[np.ndarray, np.ndarray]:
@@ -122,7 +124,9 @@ def read_labelled(options: argparse.Namespace) -> tuple[np.ndarray, np.ndarray]:
     ValueError
         If there are no labels, or there is a choice of them.
     """
-    X, y = read_signals(options.signals, label=options.label, split=options.split)
+    # A name of a column may be meant for the signals of the test alone.
+    elsewhere = options.test is not None and options.test.suffix.lower() == ".csv" and _is_no_table(options.signals)
+    X, y = read_signals(options.signals, label=None if elsewhere else options.label, split=options.split)
     if options.labels is not None:
         if y is not None:
             raise ValueError(f"--labels {options.labels}: {options.signals} has labels too; give one or the other.")
@@ -153,8 +157,22 @@ def read_test(options: argparse.Namespace) -> tuple[np.ndarray, np.ndarray] | No
     """
     if options.test is None:
         return None
-    label = options.label if options.test.suffix.lower() == ".csv" else None
+    label = None if _is_no_table(options.test) else options.label
     X, y = read_signals(options.test, label=label, split="test")
     if y is None:
         raise ValueError(f"{options.test}: holds no labels to compare with; give a file that does.")
     return X, y
+
+
+def _is_no_table(path: Path) -> bool:
+    return path.suffix.lower() != ".csv"
+
+
+def _finetune(text: str) -> str | int:
+    """Read what is fine-tuned."""
+    if text in ("none", "full", "head", "lora"):
+        return text
+    try:
+        return positive_int(text)
+    except argparse.ArgumentTypeError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is none of none, full, head, lora and numbers from 1") from error

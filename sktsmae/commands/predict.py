@@ -13,7 +13,7 @@ import numpy as np
 from ..estimators import MAEClassifier
 from ..estimators._validation import resolve_device
 from ._arguments import add_device_argument, add_signal_arguments
-from ._estimating import apply_in_parts, naming, share_right
+from ._estimating import apply_in_parts, describe_accuracy, naming
 from ._output import check_output, replacing
 from ._signals import Signals, read_signals
 
@@ -59,8 +59,8 @@ def run(options: argparse.Namespace) -> None:
         with replacing(options.output) as path, open(path, "w", encoding="utf-8", newline="") as file:
             predicted = write_predictions(file, classifier, signals, options.signals)
     if signals.y is not None:
-        share = share_right(predicted, signals.y)
-        print(f"{options.signals}: accuracy {share:.3f} on {len(signals.X)} signals", file=sys.stderr)
+        said = describe_accuracy(predicted, signals.y, classifier.classes_)
+        print(f"{options.signals}: {said}", file=sys.stderr)
 
 
 def write_predictions(file: TextIO, classifier: MAEClassifier, signals: Signals, source: Path) -> np.ndarray:

@@ -72,8 +72,15 @@ def run(options: argparse.Namespace) -> None:
     ------
     ValueError, OSError
         If the signals or the checkpoints cannot be used.
+    ArgumentTypeError
+        If arguments do not go together.
     """
-    check_output(options.output, inputs=(options.signals,))
+    # The description's name is this one's with .md behind it.
+    check_output(options.output, (".safetensors",), inputs=(options.signals,))
+    description = options.output.with_name(options.output.name + ".md")
+    check_output(description, inputs=(options.signals,))
+    if options.synthetic is not None and options.label is not None:
+        raise argparse.ArgumentTypeError("--label names a column of a file; --synthetic reads none")
     resolve_device(options.device)
     if options.synthetic is not None:
         X = make_signals(options.synthetic, SIGNAL_LEN, random_state=options.seed)
@@ -94,8 +101,8 @@ def run(options: argparse.Namespace) -> None:
     if launched_processes().rank:
         return  # of several processes the first one writes
     pretrainer.set_params(checkpoint_dir=None, verbose=0, device="auto").save(options.output)
-    with replacing(options.output.with_name(options.output.name + ".md")) as description:
-        description.write_text(report(options, pretrainer, X, time.perf_counter() - start))
+    with replacing(description) as path:
+        path.write_text(report(options, pretrainer, X, time.perf_counter() - start))
 
 
 def report(options: argparse.Namespace, pretrainer: MAEPretrainer, X: np.ndarray, seconds: float) -> str:
@@ -118,6 +125,8 @@ def report(options: argparse.Namespace, pretrainer: MAEPretrainer, X: np.ndarray
         The command, its duration and the loss of each epoch.
     """
     source = f"--synthetic {options.synthetic}" if options.signals is None else str(options.signals)
+    source += "" if options.label is None else f" --label {options.label}"
+    source += "" if options.split == "train" else f" --split {options.split}"
     losses = [f"|{row['epoch']}|{row['train_loss']:.4f}|{row['dur']:.0f}|" for row in pretrainer.history_]
     return "\n".join(
         [

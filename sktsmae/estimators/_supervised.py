@@ -36,7 +36,7 @@ from ..models.checkpoints import plain, read_safetensors, restore, write_safeten
 from ..models.classifier import encoder_settings, load_encoder
 from ..models.encoder import build_encoder
 from ._batches import SignalDataset, map_batches
-from ._callbacks import CallbackSupportMixin, history_rows, tasks_of_fit
+from ._callbacks import CallbackSupportMixin, history_rows, tasks_of_fit, tqdm
 from ._checkpoints import checkpoint_folder
 from ._networks import map_sequences, num_channels, require_views
 from ._persistence import NetworkMixin, damaged_description, dump_estimator, params_of, restore_fitted
@@ -394,15 +394,19 @@ class MAESupervised(
         self.probe_ = self._build_probe(self._readout, self.pretrainer_.thresholds_).to(device)
         chosen = choose_samples(self._groups(targets), self.probe_.num_features, seed)
         parts = []
-        for features in self.probe_.features.values():
-            if isinstance(features, WaveletStatistics):
-                learn_thresholds(features, X, device)
-                parts.append(apply_statistics(features, X, device, rows[chosen]))
-            elif isinstance(features, SignalSummary):
-                parts.append(map_batches(features, X, self.batch_size, device, rows[chosen]))
-            else:
-                parts.append(map_sequences(features, self._frozen[1], X, self.batch_size, device, rows[chosen]))
-        self._fit_linear(np.concatenate(parts, axis=1), targets[chosen], weights[chosen])
+        title = f"{type(self).__name__}, linear models"
+        with tqdm(total=1 + len(self.probe_.features), desc=title, unit="step", disable=not self.verbose) as bar:
+            for features in self.probe_.features.values():
+                if isinstance(features, WaveletStatistics):
+                    learn_thresholds(features, X, device)
+                    parts.append(apply_statistics(features, X, device, rows[chosen]))
+                elif isinstance(features, SignalSummary):
+                    parts.append(map_batches(features, X, self.batch_size, device, rows[chosen]))
+                else:
+                    parts.append(map_sequences(features, self._frozen[1], X, self.batch_size, device, rows[chosen]))
+                bar.update()
+            self._fit_linear(np.concatenate(parts, axis=1), targets[chosen], weights[chosen])
+            bar.update()
 
     def _build_probe(self, settings: dict[str, Any], thresholds: Tensor | None = None) -> LinearProbe:
         readout = Readout(*self._frozen, **settings, thresholds=thresholds)

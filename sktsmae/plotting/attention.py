@@ -79,7 +79,7 @@ class AttentionDisplay:
         Parameters
         ----------
         classifier : MAEClassifier
-            Fitted on signals, with ``finetune="full"`` or ``"head"`` and ``head="reasoning"``.
+            Fitted on signals, with ``head="reasoning"`` and any `finetune` but "none".
         x : ndarray of shape (T,) or (M, T)
             One signal.
         channel : int, default=0
@@ -100,6 +100,8 @@ class AttentionDisplay:
             If the classifier has no fine-tuned network with reasoning tokens, `x` is no signal, or there is no such
             channel.
         """
+        if not isinstance(classifier, MAEClassifier):
+            raise ValueError(f"a {type(classifier).__name__} explains no decision; give a MAEClassifier.")
         x = np.asarray(x)
         if x.ndim > 2:
             raise ValueError(f"x has shape {x.shape}, and has to be one signal, (T,) or (M, T).")

@@ -69,10 +69,12 @@ class HistoryDisplay:
             If it was fitted without epochs.
         """
         check_is_fitted(estimator)
+        if not hasattr(estimator, "history_"):
+            raise ValueError(f"a {type(estimator).__name__} is not trained; give a MAEPretrainer or a MAEClassifier.")
         if not estimator.history_:
             name = type(estimator).__name__
             untuned = getattr(estimator, "finetune", None) == "none"
-            remedy = "finetune='none'; fit it with finetune='full' or 'head'" if untuned else "max_epochs=0; raise it"
+            remedy = "finetune='none'; fit it with another finetune" if untuned else "max_epochs=0; raise it"
             raise ValueError(f"this {name} was fitted without epochs: {remedy}.")
         return cls(estimator.history_).plot(ax=ax)
 

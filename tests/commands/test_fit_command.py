@@ -58,6 +58,24 @@ def test_rows_without_a_label_are_not_a_class(data, write_table, tmp_path):
     assert "" not in MAEClassifier.load(tmp_path / "a.safetensors").classes_
 
 
+def test_signals_of_an_archive_are_tested_on_a_table(data, write_table, tmp_path, capsys):
+    np.savez(tmp_path / "train.npz", X=data.X, y=data.y)
+    test = write_table(tmp_path / "test.csv", data.X_test, data.y_test)
+    output = tmp_path / "a.safetensors"
+    assert run(tmp_path / "train.npz", "--test", test, "--label", "exercise", "--output", output) == 0
+    assert "test.csv: accuracy" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("finetune", ["lora", "1"])
+def test_part_of_the_encoder_is_fine_tuned(data, tmp_path, finetune):
+    np.savez(tmp_path / "train.npz", X=data.X, y=data.y)
+    own, output = tmp_path / "own.safetensors", tmp_path / "a.safetensors"
+    MAEPretrainer(**NETWORK, random_state=0).fit(data.X).save(own)
+    arguments = ["--pretrainer", own, "--finetune", finetune, "--epochs", 1, "--output", output]
+    assert run(tmp_path / "train.npz", *arguments) == 0
+    assert MAEClassifier.load(output).finetune == (finetune if finetune == "lora" else 1)
+
+
 def test_an_encoder_of_ones_own_is_fine_tuned(data, tmp_path, capsys):
     encoder, output = tmp_path / "encoder.safetensors", tmp_path / "classifier.safetensors"
     MAEPretrainer(**NETWORK, random_state=0).fit(data.X).save(encoder)

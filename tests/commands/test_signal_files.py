@@ -83,6 +83,28 @@ def test_tables(content, label, X, y, tmp_path):
     assert signals.y is None if y is None else signals.y.tolist() == y
 
 
+def test_a_first_line_of_names_that_could_be_values_is_told(tmp_path):
+    (tmp_path / "a.csv").write_text("0,1,2\n4,5,7\n")
+    with pytest.warns(UserWarning, match=r"a.csv, line 1: 0, 1 ... are taken for the names of columns"):
+        assert read_signals(tmp_path / "a.csv").X.tolist() == [[4, 5, 7]]
+
+
+@pytest.mark.parametrize("missing", ["null", "N/A", "None", "-"])
+def test_words_for_missing_values_are_no_names(missing, tmp_path):
+    (tmp_path / "a.csv").write_text(f"1.5,{missing},2\n{missing},5,7\n")
+    np.testing.assert_array_equal(read_signals(tmp_path / "a.csv").X, [[1.5, np.nan, 2], [np.nan, 5, 7]])
+
+
+def test_an_empty_line_is_a_missing_label(tmp_path):
+    for content in ("a\n\nb\n", "label\na\n\nb\n", "label\na\n\nb\n\n\n"):
+        (tmp_path / "y.csv").write_text(content)
+        assert read_labels(tmp_path / "y.csv", 3).tolist() == ["a", "", "b"]
+    (tmp_path / "y.csv").write_text("a\nb\nc\n\n")
+    with pytest.raises(ValueError, match="3 lines and an empty one for 3 signals: is the first a name, or the last"):
+        read_labels(tmp_path / "y.csv", 3)
+
+
+@pytest.mark.filterwarnings("ignore:.*are taken for the names")
 def test_tables_as_pandas_writes_them(tmp_path):
     X = np.arange(12.0).reshape(2, 6)
     for settings in ({"index": False}, {"index": False, "header": False}):

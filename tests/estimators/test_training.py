@@ -187,6 +187,11 @@ def test_asked_for_it_a_bar_shows_on_stderr(new, X, y, capfd):
     assert f"train_loss={losses(estimator)[-1]:.4f}" in err
 
 
+def test_linear_models_have_a_bar_too(new_classifier, X, y, capfd):
+    new_classifier(finetune="none", probe=True, verbose=1).fit(X, y)
+    assert "MAEClassifier, linear models: 100%" in capfd.readouterr().err
+
+
 def test_callbacks_are_cloned_and_left_unused(new, X, y):
     callback = EarlyStopping(monitor="train_loss", patience=7)
     before = dict(vars(callback))

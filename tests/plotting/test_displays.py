@@ -193,11 +193,13 @@ def test_history_without_a_hold_out_has_one_line(pretrainer):
 
 
 def test_history_of_no_epoch_is_refused_with_what_to_do(X, y):
-    with pytest.raises(ValueError, match=r"finetune='none'; fit it with finetune='full' or 'head'"):
+    with pytest.raises(ValueError, match=r"finetune='none'; fit it with another finetune"):
         HistoryDisplay.from_estimator(MAEClassifier(random_state=0).fit(X[:, 0], y))
     untrained = MAEPretrainer(embed_dim=32, depth=1, max_epochs=0, random_state=0).fit(X)
     with pytest.raises(ValueError, match=r"this MAEPretrainer was fitted without epochs: max_epochs=0; raise it"):
         HistoryDisplay.from_estimator(untrained)
+    with pytest.raises(ValueError, match="a CWTTransformer is not trained"):
+        HistoryDisplay.from_estimator(CWTTransformer().fit(X))
     with pytest.raises(ValueError, match=r"history=\[\] has no epoch"):
         HistoryDisplay([])
 
