@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import nbformat
@@ -26,7 +27,9 @@ def test_notebook_is_kept_without_output(path):
 def test_notebook_runs(path, tmp_path):
     notebook = nbformat.read(path, as_version=4)
     resources = {"metadata": {"path": str(tmp_path)}}
+    start = time.monotonic()
     NotebookClient(notebook, timeout=SECONDS, kernel_name="python3", resources=resources).execute()
+    assert time.monotonic() - start < SECONDS
     warned = [
         output.text for cell in notebook.cells for output in cell.get("outputs", []) if output.get("name") == "stderr"
     ]
