@@ -39,8 +39,8 @@ class CWTTransformer(NetworkMixin, TransformerMixin, BaseEstimator):
     cwt_scales : "auto", int or array-like of float, default="auto"
         "auto" takes for images 32 scales in equal ratios, from 0.7 samples to a fifth of the signal; for statistics 24:
         0.1, 1.1, ..., 15.1 and eight from there to a tenth of it (of a signal of T < 256 samples, these times T / 256).
-        A number n stands for the published grid 0.1, 1.1, ..., n - 0.9. Or the scales, in samples, increasing. A wavelet of scale s answers most to periods of about 4 s
-        samples.
+        A number n stands for the published grid 0.1, 1.1, ..., n - 0.9. Or the scales, in samples, increasing. A
+        wavelet of scale s answers most to periods of about 4 s samples.
     diff_orders : tuple of {0, 1, 2}, default=(0, 1, 2)
         The views of a signal: itself (0), its first (1) and its second (2) difference.
     standardize : bool or "row", default=True

@@ -42,8 +42,7 @@ class WaveletStatistics(nn.Module):
         Length T of a signal.
     cwt_scales : int, sequence of float or None, default=None
         Scales in samples, as in `Scalogram`; None for 24, of a signal resampled to 256 samples at least: 0.1, 1.1, ...,
-        15.1, where shapes are told apart, and eight
-        in equal ratios from there to a tenth of the signal.
+        15.1, where shapes are told apart, and eight in equal ratios from there to a tenth of the signal.
     diff_orders : sequence of {0, 1, 2}, default=(0, 1, 2)
         Orders of difference of the views.
 
