@@ -101,7 +101,9 @@ def _stack(signals: Sequence[Any], at_least: int = 0) -> np.ndarray:
         arrays = [to_numpy(signal) if isinstance(signal, torch.Tensor) else np.asarray(signal) for signal in signals]
     except ValueError as error:
         raise ValueError(RAGGED) from error
-    if len({array.shape for array in arrays}) == 1 and arrays[0].shape[-1] >= at_least:
+    # Arrays of one length may be some of many lengths; rows of numbers are a table, which has to have its width.
+    whole = arrays[0].shape[-1] >= at_least or not all(hasattr(signal, "shape") for signal in signals)
+    if len({array.shape for array in arrays}) == 1 and whole:
         return np.stack(arrays)
     if len({(array.ndim, array.shape[:-1]) for array in arrays}) > 1:
         raise ValueError(RAGGED)
