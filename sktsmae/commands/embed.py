@@ -31,7 +31,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """
     add_signal_arguments(parser, split="train")
     parser.add_argument(
-        "--model", type=Path, metavar="FILE", help="an encoder by `pretrain`, or a classifier (default: the package's)"
+        "--model",
+        type=Path,
+        metavar="FILE",
+        help="an encoder by `pretrain`, or a classifier, of whose tokens the mean is taken (default: the package's)",
     )
     parser.add_argument(
         "--output",

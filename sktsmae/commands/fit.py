@@ -69,18 +69,21 @@ def run(options: argparse.Namespace) -> None:
     ArgumentTypeError
         If arguments do not go together.
     """
-    check_output(options.output, inputs=(options.signals, options.labels, options.test, options.pretrainer))
+    check_output(
+        options.output, (".safetensors",), inputs=(options.signals, options.labels, options.test, options.pretrainer)
+    )
     resolve_device(options.device)
     if options.epochs is not None and options.finetune == "none":
         raise argparse.ArgumentTypeError(f"--epochs {options.epochs} needs --finetune full, head, lora or N")
     pretrainer = options.pretrainer and FrozenEstimator(MAEPretrainer.load(options.pretrainer))
     X, y = read_labelled(options)
     test = read_test(options)
+    count = int((y == "").sum()) if y.dtype.kind == "U" else 0  # empty cells of a column of labels
+    unlabelled = f"{count} of them without a label, " if count else ""
     classifier = MAEClassifier(
         pretrainer=pretrainer,
         finetune=options.finetune,
-        # Empty cells of a label column.
-        unlabeled="" if y.dtype.kind == "U" and (y == "").any() else None,
+        unlabeled="" if count else None,
         device=options.device,
         random_state=options.seed,
         verbose=1,
@@ -93,8 +96,8 @@ def run(options: argparse.Namespace) -> None:
     seconds = time.perf_counter() - start
     classifier.set_params(device="auto", verbose=0).save(options.output)  # for other machines too
     print(
-        f"{options.output}: {len(X)} signals of shape {X.shape[1:]}, {len(classifier.classes_)} classes, "
-        f"{seconds:.1f} seconds",
+        f"{options.output}: {len(X)} signals of shape {X.shape[1:]}, {unlabelled}"
+        f"{len(classifier.classes_)} classes, {seconds:.1f} seconds",
         flush=True,
     )
     if test is not None:

@@ -58,6 +58,7 @@ def run(options: argparse.Namespace) -> None:
     else:
         with replacing(options.output) as path, open(path, "w", encoding="utf-8", newline="") as file:
             predicted = write_predictions(file, classifier, signals, options.signals)
+        print(f"{options.output}: {len(predicted)} predictions")
     if signals.y is not None:
         said = describe_accuracy(predicted, signals.y, classifier.classes_)
         print(f"{options.signals}: {said}", file=sys.stderr)

@@ -14,7 +14,7 @@ from ._batches import CentredSignals, StoredSignals, to_numpy
 
 RAGGED = (
     "X is ragged: its signals differ in the number of channels, or in length where that cannot be padded. Give signals "
-    "(time,) or (channels, time), of one number of channels."
+    "(time,) or (channels, time), of one number of channels; transpose those of (time, channels)."
 )
 
 
@@ -62,11 +62,11 @@ def as_array(X: Any, at_least: int = 0) -> Any:
             raise ValueError("X holds text; give numbers.")
         return X
     try:
-        if isinstance(X, (list, tuple, np.ndarray)) and len(X) and all(np.ndim(signal) for signal in X):
-            return _stack([_time_last(signal) for signal in X], at_least)
-        return np.asarray(X)
+        if not (isinstance(X, (list, tuple, np.ndarray)) and len(X) and all(np.ndim(signal) for signal in X)):
+            return np.asarray(X)
     except ValueError as error:
         raise ValueError(RAGGED) from error
+    return _stack([_time_last(signal) for signal in X], at_least)
 
 
 def _time_last(signal: Any) -> Any:

@@ -32,6 +32,10 @@ DEVICE = [str, torch.device]
 LARGEST = 1e15
 # Levels in terms of what a signal varies by: beyond, float32 and the wavelets' arithmetic keep three digits or fewer.
 MOST_LEVEL = 1000
+_OTHER_LENGTHS = (
+    "Shorter signals may be padded with NaN, or come as a list of arrays; where longer ones will come, pad X to their "
+    "length before fit."
+)
 
 
 def check_signals(
@@ -89,9 +93,14 @@ def check_signals(
     elif X.ndim == 2 and not any_size:
         if not reset and len(getattr(estimator, "input_shape_", (0,))) > 1:
             raise ValueError(_size_message(name, estimator.input_shape_, X.shape[1:]))
-        checked = validate_data(
-            estimator, X, reset=reset, ensure_min_samples=min_samples, ensure_all_finite="allow-nan"
-        )
+        try:
+            checked = validate_data(
+                estimator, X, reset=reset, ensure_min_samples=min_samples, ensure_all_finite="allow-nan"
+            )
+        except ValueError as error:
+            if "is expecting" not in str(error):
+                raise
+            raise ValueError(f"{error} A feature is a sample of a signal. {_OTHER_LENGTHS}") from error
     else:
         checked = check_array(
             X,
@@ -258,5 +267,5 @@ def unchanged_on_error(estimator: BaseEstimator) -> Iterator[None]:
 def _size_message(name: str, fitted: tuple[int, ...], given: tuple[int, ...]) -> str:
     return (
         f"X has samples of shape {given}, but {name} was fitted on samples of shape {fitted}; give X that shape. "
-        "Shorter signals may be padded with NaN."
+        f"{_OTHER_LENGTHS}"
     )

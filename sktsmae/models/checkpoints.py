@@ -192,8 +192,8 @@ def read_safetensors(path: str | os.PathLike[str], kind: str) -> tuple[dict[str,
         )
     if metadata.get("kind") != kind:
         raise ValueError(
-            f"{path}: holds a {metadata.get('kind')!r}, and a {kind!r} is needed here; "
-            "MAEPretrainer.load reads the kind 'mae', MAEClassifier.load the kind 'classifier'."
+            f"{path}: holds a {metadata.get('kind')!r}, and a {kind!r} is needed here. MAEPretrainer writes the kind "
+            "'mae', MAEClassifier 'classifier' and MAERegressor 'regressor', and each reads its own."
         )
     if not isinstance(metadata.get("settings"), dict):
         raise ValueError(f"{path}: its settings are missing; the file is damaged.")

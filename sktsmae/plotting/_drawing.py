@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from sklearn.utils.validation import check_is_fitted
 
 from ..functional.wavelets import peak_frequency
 
@@ -96,6 +97,29 @@ def pick_channel(x: np.ndarray, channel: int) -> np.ndarray:
         raise ValueError(f"channel={channel}: the signal has {len(channels)} channel(s), from 0 on.")
     signal: np.ndarray = channels[channel]
     return signal
+
+
+def at_fitted_length(estimator: Any, x: Any) -> np.ndarray:
+    """Pad a signal that is shorter than those that an estimator was fitted on.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Of this package, fitted.
+    x : array-like of shape (..., T)
+        A signal.
+
+    Returns
+    -------
+    ndarray of shape (..., T')
+        NaN behind it, as in a list of signals.
+    """
+    check_is_fitted(estimator)
+    x = np.asarray(x)
+    missing = estimator.input_shape_[-1] - x.shape[-1]
+    if missing <= 0 or x.ndim > 2 or getattr(estimator, "signal_len", None) is not None:
+        return x
+    return np.pad(x.astype(float), [*[(0, 0)] * (x.ndim - 1), (0, missing)], constant_values=np.nan)
 
 
 def without_padding(x: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..estimators import MAEClassifier
-from ._drawing import TimeAxis, axes_of, draw_map, original_scales, pick_channel, rate_of
+from ._drawing import TimeAxis, at_fitted_length, axes_of, draw_map, original_scales, pick_channel, rate_of
 
 
 class AttentionDisplay:
@@ -102,7 +102,7 @@ class AttentionDisplay:
         """
         if not isinstance(classifier, MAEClassifier):
             raise ValueError(f"a {type(classifier).__name__} explains no decision; give a MAEClassifier.")
-        x = np.asarray(x)
+        x = at_fitted_length(classifier, x)
         if x.ndim > 2:
             raise ValueError(f"x has shape {x.shape}, and has to be one signal, (T,) or (M, T).")
         signal = pick_channel(x, channel)

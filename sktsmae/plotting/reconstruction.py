@@ -7,7 +7,16 @@ from typing import Any
 import numpy as np
 
 from ..estimators import MAEPretrainer
-from ._drawing import TimeAxis, axes_of, colour_limit, draw_image, original_scales, pick_channel, rate_of
+from ._drawing import (
+    TimeAxis,
+    at_fitted_length,
+    axes_of,
+    colour_limit,
+    draw_image,
+    original_scales,
+    pick_channel,
+    rate_of,
+)
 
 
 class ReconstructionDisplay:
@@ -102,7 +111,9 @@ class ReconstructionDisplay:
         ValueError
             If there is no such channel.
         """
-        x = np.asarray(x)
+        if not isinstance(estimator, MAEPretrainer):
+            raise ValueError(f"a {type(estimator).__name__} rebuilds nothing; give a fitted MAEPretrainer.")
+        x = at_fitted_length(estimator, x)
         out = estimator.reconstruct(x[None])
         pick_channel(out.signal[0], channel)
         first_view = (0, channel, 0)

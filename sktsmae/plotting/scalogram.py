@@ -8,7 +8,16 @@ from typing import Any
 import numpy as np
 
 from ..estimators import CWTTransformer
-from ._drawing import TimeAxis, axes_of, draw_image, original_scales, pick_channel, rate_of, without_padding
+from ._drawing import (
+    TimeAxis,
+    at_fitted_length,
+    axes_of,
+    draw_image,
+    original_scales,
+    pick_channel,
+    rate_of,
+    without_padding,
+)
 
 _VIEW_NAMES = {0: "signal", 1: "first difference", 2: "second difference"}
 
@@ -104,9 +113,11 @@ class ScalogramDisplay:
         ValueError
             If the estimator makes no images, or there is no such channel.
         """
+        if not isinstance(estimator, CWTTransformer):
+            raise ValueError(f"a {type(estimator).__name__} shows no images; give a fitted CWTTransformer().")
         if estimator.output != "image":
             raise ValueError(f"output={estimator.output!r} makes no images; give a CWTTransformer(output='image').")
-        x = np.asarray(x)
+        x = at_fitted_length(estimator, x)
         signal = pick_channel(without_padding(x), channel)
         num_views = len(estimator.diff_orders)
         images = estimator.transform(x[None])[0].reshape(-1, num_views, len(estimator.scales_), x.shape[-1])

@@ -51,11 +51,12 @@ def test_other_kinds_of_files_give_the_same(fitted, data, tmp_path, capsys):
         assert test_line == f"{arguments[-1]}: accuracy {accuracy:.3f} on 24 signals"
 
 
-def test_rows_without_a_label_are_not_a_class(data, write_table, tmp_path):
+def test_rows_without_a_label_are_not_a_class(data, write_table, tmp_path, capsys):
     y = np.where(np.arange(40) % 4, data.y, "")
     path = write_table(tmp_path / "train.csv", data.X, y)
     assert run(path, "--label", "exercise", "--output", tmp_path / "a.safetensors") == 0
     assert "" not in MAEClassifier.load(tmp_path / "a.safetensors").classes_
+    assert "40 signals of shape (100,), 10 of them without a label, 3 classes" in capsys.readouterr().out
 
 
 def test_signals_of_an_archive_are_tested_on_a_table(data, write_table, tmp_path, capsys):
@@ -114,8 +115,8 @@ WRONG = {
     f"{GOOD} --pretrainer nothing": "nothing: ",
     f"{GOOD} --device nonsense": "device='nonsense' is not available",
     f"{GOOD} --output no/a.safetensors": "--output no/a.safetensors: there is no folder no; make it first",
-    f"{GOOD} --output .": "--output .: a folder; give the name of a file",
-    f"{GOOD} --output good.csv": "--output good.csv: is read by this command",
+    f"{GOOD} --output .": "--output .: the name must end in .safetensors",
+    f"{GOOD} --output good.csv": "--output good.csv: the name must end in .safetensors",
     f"{GOOD} --test X.npy": "X.npy: holds no labels to compare with",
     f"{GOOD} --test nothing.npz": "nothing.npz: there is no such file",
 }

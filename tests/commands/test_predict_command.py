@@ -33,7 +33,7 @@ def test_predictions_become_a_table(fitted, data, tmp_path, capsys, monkeypatch)
     np.save(tmp_path / "X.npy", data.X_test)
     assert run(fitted, tmp_path / "X.npy", "--output", tmp_path / "a.csv") == 0
     printed = capsys.readouterr()
-    assert printed.out == ""
+    assert printed.out == f"{tmp_path / 'a.csv'}: 24 predictions\n"
     assert "24/24" in printed.err  # the progress bar
     check_table((tmp_path / "a.csv").read_text(), classifier, data.X_test)
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []

@@ -130,7 +130,7 @@ def test_foreign_bytes_are_refused(tmp_path, read, name, suffix):
         ),
         (
             {"sktsmae": json.dumps({"version": 1, "kind": "classifier"})},
-            "a 'mae' is needed here; MAEPretrainer.load reads",
+            "a 'mae' is needed here. MAEPretrainer writes the kind 'mae'",
         ),
         ({"sktsmae": json.dumps({"version": 1})}, "a 'mae' is needed"),
     ],

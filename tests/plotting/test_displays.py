@@ -239,6 +239,17 @@ def test_displays_of_a_shorter_signal_show_its_own_time_and_frequencies():
     np.testing.assert_allclose(peaks[1], peaks[0], rtol=0.09)
     classifier = MAEClassifier(probe=False, finetune="head", max_epochs=1, random_state=0).fit(X, [0, 1, 0, 1])
     np.testing.assert_allclose(AttentionDisplay.from_estimator(classifier, X[1]).scales[0], 0.7 * 99 / 511)
+    cut = AttentionDisplay.from_estimator(classifier, X[1, :100])  # the padding is not asked of anyone
+    np.testing.assert_array_equal(cut.relevance, AttentionDisplay.from_estimator(classifier, X[1]).relevance)
+
+
+def test_other_estimators_are_refused_by_name(X, pretrainer, classifier):
+    with pytest.raises(ValueError, match="a MAEClassifier shows no images; give a fitted CWTTransformer"):
+        ScalogramDisplay.from_estimator(classifier, X[0])
+    with pytest.raises(ValueError, match="a MAEClassifier rebuilds nothing; give a fitted MAEPretrainer"):
+        ReconstructionDisplay.from_estimator(classifier, X[0])
+    with pytest.raises(ValueError, match="a MAEPretrainer explains no decision; give a MAEClassifier"):
+        AttentionDisplay.from_estimator(pretrainer, X[0])
 
 
 def test_attention_display_refuses_what_is_no_signal(X, classifier):
