@@ -36,8 +36,8 @@ def from_file(path: Path) -> Predict:
 def to_int8(path: Path, small: Path) -> None:
     """Write a file with matrices in int8.
 
-    The last layers (Gemm) are left out, for features of all scales meet in them: with them probabilities move by up to
-    0.5, without them by 0.01. So are convolutions, the wavelet transform's among them.
+    The last layers (Gemm) are left out, for features of all scales meet in them: with them probabilities move by more
+    than 0.5, without them by 0.05 at most. So are convolutions, the wavelet transform's among them.
     """
     last = [f"{node.name}_MatMul" for node in onnx.load(path).graph.node if node.op_type == "Gemm"]  # its name there
     quantize_dynamic(
