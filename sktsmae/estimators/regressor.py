@@ -57,6 +57,7 @@ class MAERegressor(RegressorMixin, MAESupervised):
         regressions on levels and amplitudes (`models.SignalSummary`), on these and the wavelet statistics of
         `CWTTransformer`, and on these and the encoder's embeddings. Leaving each sample out says how much the first
         counts beside the two others. They are fitted on at most 4,000 samples, 3,700 / M of M channels, with a warning.
+        A network counts as much as all of them: after few epochs it pulls predictions towards the mean of the targets.
     finetune : {"none", "full", "head", "lora"} or int, default="none"
         Whether a network is fine-tuned, and what of it: encoder and head; only the head, on tokens that are computed
         once and held in memory (4 * M * N * embed_dim bytes a sample); head and updates of rank 8 of the matrices in
