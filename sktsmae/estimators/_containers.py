@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,6 +11,8 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
+from ..functional.gaps import ends, fill_gaps
+from ..functional.resampling import resample
 from ._batches import CentredSignals, StoredSignals, to_numpy
 
 RAGGED = (
@@ -18,7 +21,7 @@ RAGGED = (
 )
 
 
-def as_array(X: Any, at_least: int = 0) -> Any:
+def as_array(X: Any, length: int = 0) -> Any:
     """Return signals as something with axes.
 
     Parameters
@@ -27,8 +30,9 @@ def as_array(X: Any, at_least: int = 0) -> Any:
         An array of numpy, torch, zarr, h5py or dask; a torch data set; a DataFrame with a row a signal; a list of
         signals (time,), of aeon's (channels, time) or of sktime's DataFrames (time, channels), of any lengths; sktime's
         nested DataFrame, or its DataFrame with an index of instance and time.
-    at_least : int, default=0
-        Length that signals of unequal lengths are padded to, if all are shorter.
+    length : int, default=0
+        Length that the signals of a list get, as in `fit`: shorter ones are padded, longer ones resampled. 0: that of
+        the longest.
 
     Returns
     -------
@@ -66,7 +70,7 @@ def as_array(X: Any, at_least: int = 0) -> Any:
             return np.asarray(X)
     except ValueError as error:
         raise ValueError(RAGGED) from error
-    return _stack([_time_last(signal) for signal in X], at_least)
+    return _stack([_time_last(signal) for signal in X], length)
 
 
 def _time_last(signal: Any) -> Any:
@@ -95,22 +99,41 @@ def _signals_of_frame(X: Any) -> Any:
     return X
 
 
-def _stack(signals: Sequence[Any], at_least: int = 0) -> np.ndarray:
-    """Put signals into one array; where they differ in length, pad the shorter ones with NaN."""
+def _stack(signals: Sequence[Any], length: int = 0) -> np.ndarray:
+    """Put signals into one array, padded with NaN; where a length is given, resample those that are longer."""
     try:
         arrays = [to_numpy(signal) if isinstance(signal, torch.Tensor) else np.asarray(signal) for signal in signals]
     except ValueError as error:
         raise ValueError(RAGGED) from error
     # Arrays of one length may be some of many lengths; rows of numbers are a table, which has to have its width.
-    whole = arrays[0].shape[-1] >= at_least or not all(hasattr(signal, "shape") for signal in signals)
-    if len({array.shape for array in arrays}) == 1 and whole:
+    is_table = arrays[0].ndim > 2 or not all(hasattr(signal, "shape") for signal in signals)
+    if len({array.shape for array in arrays}) == 1 and (is_table or length in (0, arrays[0].shape[-1])):
         return np.stack(arrays)
-    if len({(array.ndim, array.shape[:-1]) for array in arrays}) > 1:
+    if len({(array.ndim, array.shape[:-1]) for array in arrays}) > 1 or arrays[0].ndim > 2:
         raise ValueError(RAGGED)
     if any(array.dtype.kind not in "biuf" for array in arrays):
         raise ValueError("X holds text or other objects; give numbers.")
-    length = max(at_least, *(array.shape[-1] for array in arrays))
+    longest = max(array.shape[-1] for array in arrays)
+    if 0 < length < longest:
+        warnings.warn(
+            f"X has signals of up to {longest} samples, where the longest in fit had {length}; they are resampled to "
+            "that.",
+            UserWarning,
+            stacklevel=2,
+        )
+        arrays = [array if array.shape[-1] <= length else _shortened(array, length) for array in arrays]
+    length = length or longest
     out = np.full((len(arrays), *arrays[0].shape[:-1], length), np.nan, np.result_type(np.float32, *arrays))
     for row, array in zip(out, arrays, strict=True):
         row[..., : array.shape[-1]] = array
     return out
+
+
+def _shortened(signal: np.ndarray, length: int) -> np.ndarray:
+    """Return a signal (..., T) without its padding, of at most so many samples."""
+    x = torch.from_numpy(signal.astype(np.float64))[None]
+    if x.isnan().flatten(1).all():
+        return signal[..., :length]
+    start, stop = ends(x)
+    x = fill_gaps(x)[..., start:stop]
+    return to_numpy(x if x.shape[-1] <= length else resample(x, length))[0]

@@ -32,10 +32,7 @@ DEVICE = [str, torch.device]
 LARGEST = 1e15
 # Levels in terms of what a signal varies by: beyond, float32 and the wavelets' arithmetic keep three digits or fewer.
 MOST_LEVEL = 1000
-_OTHER_LENGTHS = (
-    "Shorter signals may be padded with NaN, or come as a list of arrays; where longer ones will come, pad X to their "
-    "length before fit."
-)
+_OTHER_LENGTHS = "Signals of other lengths come as a list of arrays; or shorter ones padded with NaN."
 
 
 def check_signals(
@@ -72,12 +69,12 @@ def check_signals(
     ValueError, TypeError
         If X is no such array, or infinite, or of another size than in `fit`.
     """
-    X = as_array(X, at_least=0 if reset else getattr(estimator, "input_shape_", (0,))[-1])
+    # A network that resamples has been fitted on signals of all sizes.
+    any_size = not reset and getattr(estimator, "signal_len", None) is not None
+    X = as_array(X, length=0 if reset or any_size else getattr(estimator, "input_shape_", (0,))[-1])
     if processes.count > 1 and isinstance(X, np.memmap):
         X = StoredSignals(X)
     name = type(estimator).__name__
-    # A network that resamples has been fitted on signals of all sizes.
-    any_size = not reset and getattr(estimator, "signal_len", None) is not None
     if not 2 <= X.ndim <= 4:
         raise ValueError(
             f"Expected 2D array, got {X.ndim}D array instead: X must be (n_samples, length), (n_samples, channels, "

@@ -253,8 +253,8 @@ class MAEClassifier(ClassifierMixin, MAESupervised):
         ----------
         X : array-like of shape (n, T), (n, M, T) or (n, M * V, S, T)
             Signals of one channel or of M, or spectrograms by `CWTTransformer`. NaN within a signal is interpolated;
-            NaN at its ends, or a shorter signal of a list, is padding that nothing sees. To validate on parts of a
-            list, pad all of it once: a part may lack the longest signal.
+            NaN at its ends, or a shorter signal of a list, is padding that nothing sees. The longest sets the scales;
+            later, still longer signals of a list are resampled to its length, with a warning.
         y : array-like of shape (n,)
             Labels of any type; `unlabeled` marks rows without one.
         sample_weight : array-like of shape (n,), default=None

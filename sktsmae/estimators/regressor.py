@@ -228,8 +228,8 @@ class MAERegressor(RegressorMixin, MAESupervised):
         ----------
         X : array-like of shape (n, T), (n, M, T) or (n, M * V, S, T)
             Signals of one channel or of M, or spectrograms by `CWTTransformer`. NaN within a signal is interpolated;
-            NaN at its ends, or a shorter signal of a list, is padding that nothing sees. To validate on parts of a
-            list, pad all of it once: a part may lack the longest signal.
+            NaN at its ends, or a shorter signal of a list, is padding that nothing sees. The longest sets the scales;
+            later, still longer signals of a list are resampled to its length, with a warning.
         y : array-like of shape (n,)
             Numbers; `unlabeled` marks rows without one.
         sample_weight : array-like of shape (n,), default=None
