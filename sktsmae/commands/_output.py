@@ -1,11 +1,8 @@
-"""Files that commands write: asked about before the work, and written in one step after it."""
+"""Files that commands write, asked about before the work."""
 
 from __future__ import annotations
 
 import os
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -38,23 +35,3 @@ def check_output(path: Path, suffixes: tuple[str, ...] = (), *, inputs: tuple[Pa
     for other in inputs:
         if other is not None and path.exists() and other.exists() and path.samefile(other):
             raise ValueError(f"{where}: is read by this command; give another name.")
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Write a file in one step: an error or an interruption leaves the old one.
-
-    Parameters
-    ----------
-    path : Path
-        The file, replaced if it is there.
-
-    Yields
-    ------
-    Path
-        Where to write instead, beside it; it is moved at the end.
-    """
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
-        temporary = Path(folder) / path.name
-        yield temporary
-        os.replace(temporary, path)

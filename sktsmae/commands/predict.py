@@ -12,9 +12,10 @@ import numpy as np
 
 from ..estimators import MAEClassifier
 from ..estimators._validation import resolve_device
+from ..models.checkpoints import one_step
 from ._arguments import add_device_argument, add_signal_arguments
 from ._estimating import apply_in_parts, describe_accuracy, naming
-from ._output import check_output, replacing
+from ._output import check_output
 from ._signals import Signals, read_signals
 
 EXAMPLE = "predict classifier.safetensors signals.npy --output predictions.csv"
@@ -56,7 +57,7 @@ def run(options: argparse.Namespace) -> None:
         predicted = write_predictions(sys.stdout, classifier, signals, options.signals)
         sys.stdout.flush()
     else:
-        with replacing(options.output) as path, open(path, "w", encoding="utf-8", newline="") as file:
+        with one_step(options.output) as path, open(path, "w", encoding="utf-8", newline="") as file:
             predicted = write_predictions(file, classifier, signals, options.signals)
         print(f"{options.output}: {len(predicted)} predictions")
     if signals.y is not None:

@@ -13,9 +13,10 @@ from ..datasets import make_signals
 from ..estimators import MAEPretrainer
 from ..estimators._processes import launched_processes
 from ..estimators._validation import resolve_device
+from ..models.checkpoints import one_step
 from ._arguments import FORMATS, add_column_arguments, add_device_argument, positive_int
 from ._estimating import naming
-from ._output import check_output, replacing
+from ._output import check_output
 from ._signals import read_signals
 
 EXAMPLE = "pretrain signals.npy --output encoder.safetensors"
@@ -101,7 +102,7 @@ def run(options: argparse.Namespace) -> None:
     if launched_processes().rank:
         return  # of several processes the first one writes
     pretrainer.set_params(checkpoint_dir=None, verbose=0, device="auto").save(options.output)
-    with replacing(description) as path:
+    with one_step(description) as path:
         path.write_text(report(options, pretrainer, X, time.perf_counter() - start))
 
 
