@@ -32,7 +32,7 @@ def test_demo_prints_accuracies_and_saves_figures(tmp_path, capsys):
     assert str(tmp_path / "figures") in printed.out
     assert "epoch" in printed.err  # the progress bar
     pictures = sorted(path.name for path in (tmp_path / "figures").iterdir())
-    assert pictures == ["attention.png", "confusion_matrix.png", "history.png", "reconstruction.png", "views.png"]
+    assert pictures == ["relevance.png", "confusion_matrix.png", "history.png", "reconstruction.png", "views.png"]
 
 
 def test_version_is_printed(capsys):

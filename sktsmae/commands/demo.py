@@ -15,7 +15,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from ..datasets import load_sparwatch
 from ..estimators import CWTTransformer, MAEClassifier, MAEPretrainer
-from ..plotting import AttentionDisplay, HistoryDisplay, ReconstructionDisplay, ScalogramDisplay
+from ..plotting import HistoryDisplay, ReconstructionDisplay, RelevanceDisplay, ScalogramDisplay
 
 EXAMPLE = "demo --quick"
 LABELS_PER_CLASS = 10
@@ -96,7 +96,7 @@ def demo(folder: Path, quick: bool) -> None:
     share = 0.15 if quick else 1.0
     epochs = {"pretrain": round(PRETRAIN_EPOCHS * share), "few": round(FEW_EPOCHS * share)}
     epochs["all"] = max(2, round(ALL_EPOCHS * share))
-    own = MAEPretrainer(cwt_scales=32, padding="zeros", masking="patches", random_state=0)
+    own = MAEPretrainer(cwt_scales=32, boundary="zeros", masking="patches", random_state=0)
     pretrainer = clone(own).set_params(max_epochs=epochs["pretrain"], verbose=1).fit(X)
 
     network = {"probe": False, "finetune": "full", "verbose": 1}
@@ -126,7 +126,7 @@ def demo(folder: Path, quick: bool) -> None:
         "views.png": ScalogramDisplay.from_estimator(CWTTransformer().fit(X), X[0], channel=GYROSCOPE),
         "reconstruction.png": ReconstructionDisplay.from_estimator(pretrainer, X_test[0], channel=GYROSCOPE),
         "history.png": HistoryDisplay.from_estimator(pretrainer),
-        "attention.png": AttentionDisplay.from_estimator(fitted[FINE_TUNED], X_test[0], channel=GYROSCOPE),
+        "relevance.png": RelevanceDisplay.from_estimator(fitted[FINE_TUNED], X_test[0], channel=GYROSCOPE),
         "confusion_matrix.png": ConfusionMatrixDisplay.from_estimator(fitted[DEFAULT], X_test, y_test),
     }
     displays["confusion_matrix.png"].ax_.set_title(f"{DEFAULT}: people not seen in training")

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..estimators import MAEClassifier, MAEPretrainer
 from ..estimators._validation import resolve_device
-from ..models.checkpoints import one_step, stored_kind
+from ..models.checkpoints import atomic_write, stored_kind
 from ._arguments import add_device_argument, add_signal_arguments
 from ._estimating import apply_in_parts, naming
 from ._output import check_output
@@ -63,7 +63,7 @@ def run(options: argparse.Namespace) -> None:
     model = load_encoder(options.model).set_params(device=options.device)
     X = read_signals(options.signals, label=options.label, split=options.split).X
     write = write_csv if options.output.suffix.lower() == ".csv" else write_npy
-    with naming(options.signals), one_step(options.output) as path:
+    with naming(options.signals), atomic_write(options.output) as path:
         shape = write(path, len(X), apply_in_parts(model.transform, X, "embed"))
     print(f"{options.output}: {shape[0]} signals, {shape[1]} features of each")
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..estimators import MAEClassifier
 from ..estimators._validation import resolve_device
-from ..models.checkpoints import one_step
+from ..models.checkpoints import atomic_write
 from ._arguments import add_device_argument, add_signal_arguments
 from ._estimating import apply_in_parts, describe_accuracy, naming
 from ._output import check_output
@@ -57,7 +57,7 @@ def run(options: argparse.Namespace) -> None:
         predicted = write_predictions(sys.stdout, classifier, signals, options.signals)
         sys.stdout.flush()
     else:
-        with one_step(options.output) as path, open(path, "w", encoding="utf-8", newline="") as file:
+        with atomic_write(options.output) as path, open(path, "w", encoding="utf-8", newline="") as file:
             predicted = write_predictions(file, classifier, signals, options.signals)
         print(f"{options.output}: {len(predicted)} predictions")
     if signals.y is not None:

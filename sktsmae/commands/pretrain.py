@@ -13,7 +13,7 @@ from ..datasets import make_signals
 from ..estimators import MAEPretrainer
 from ..estimators._processes import launched_processes
 from ..estimators._validation import resolve_device
-from ..models.checkpoints import one_step
+from ..models.checkpoints import atomic_write
 from ._arguments import FORMATS, add_column_arguments, add_device_argument, positive_int
 from ._estimating import naming
 from ._output import check_output
@@ -24,7 +24,7 @@ SIGNAL_LEN = 512
 # The shipped encoder's; `tests/benchmarks/ablation.py` compares them with others.
 RECIPE: dict[str, Any] = {
     "signal_len": SIGNAL_LEN,
-    "standardize": "row",
+    "standardize": "per_scale",
     "patch_size": (8, 8),
     "embed_dim": 128,
     "depth": 4,
@@ -102,7 +102,7 @@ def run(options: argparse.Namespace) -> None:
     if launched_processes().rank:
         return  # of several processes the first one writes
     pretrainer.set_params(checkpoint_dir=None, verbose=0, device="auto").save(options.output)
-    with one_step(description) as path:
+    with atomic_write(description) as path:
         path.write_text(report(options, pretrainer, X, time.perf_counter() - start))
 
 

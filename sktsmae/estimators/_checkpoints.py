@@ -15,7 +15,7 @@ import torch
 from sklearn.base import BaseEstimator
 from torch import Tensor
 
-from ..models.checkpoints import plain
+from ..models.checkpoints import to_jsonable
 from ._batches import SignalDataset, load_batch, spread_rows
 
 # The one before the newest stays, in case that the newest cannot be read.
@@ -71,7 +71,7 @@ def describe_training(estimator: BaseEstimator, dataset: SignalDataset) -> dict[
         Names and values.
     """
     params = {
-        name: type(value).__name__ if isinstance(value, BaseEstimator) else repr(plain(value))  # described below
+        name: type(value).__name__ if isinstance(value, BaseEstimator) else repr(to_jsonable(value))  # described below
         for name, value in estimator.get_params().items()
         if name.split("__")[-1] not in _FREE
     }

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from ..functional.gaps import ends, fill_gaps
+from ..functional.gaps import fill_gaps, unpadded_extent
 from ..functional.resampling import resample
 from ._batches import CentredSignals, StoredSignals, to_numpy
 
@@ -134,6 +134,6 @@ def _shortened(signal: np.ndarray, length: int) -> np.ndarray:
     x = torch.from_numpy(signal.astype(np.float64))[None]
     if x.isnan().flatten(1).all():
         return signal[..., :length]
-    start, stop = ends(x)
+    start, stop = unpadded_extent(x)
     x = fill_gaps(x)[..., start:stop]
     return to_numpy(x if x.shape[-1] <= length else resample(x, length))[0]

@@ -69,7 +69,7 @@ def mae_settings(pretrainer: BaseEstimator, X: np.ndarray) -> dict[str, Any]:
         "decode_ratio": pretrainer.decode_ratio,
         "rope": pretrainer.rope,
         "standardize": pretrainer.standardize,
-        "padding": pretrainer.padding,
+        "boundary": pretrainer.boundary,
         "masking": pretrainer.masking,
         "instance_loss_weight": pretrainer.instance_loss_weight,
         "resample": pretrainer.signal_len is not None,

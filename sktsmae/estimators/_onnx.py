@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..models.checkpoints import one_step
+from ..models.checkpoints import atomic_write
 from ._networks import mean_probabilities
 
 
@@ -92,7 +92,7 @@ def write_onnx(
         import onnxscript  # noqa: F401 - PyTorch's exporter needs it, and it brings onnx
     except ImportError as error:
         raise ImportError("export_onnx needs onnxscript; install it by: pip install 'sktsmae[onnx]'.") from error
-    with one_step(path) as temporary, torch.no_grad(), _quiet():
+    with atomic_write(path) as temporary, torch.no_grad(), _quiet():
         program = torch.onnx.export(
             network.eval(),
             (torch.zeros(2, *shape, dtype=network.dtype),),  # two, for one would be taken for a constant

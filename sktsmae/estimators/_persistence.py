@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
-from ..models.checkpoints import plain
+from ..models.checkpoints import to_jsonable
 from ._validation import check_signals, resolve_device
 
 # Attributes that a file keeps beside the weights, where the estimator has them.
@@ -74,7 +74,7 @@ def dump_estimator(estimator: BaseEstimator) -> dict[str, Any]:
         Its parameters, those left out that are objects, and its fitted attributes.
     """
     params = {name: _encode(value) for name, value in estimator.get_params(deep=False).items()}
-    fitted = {name: plain(getattr(estimator, name)) for name in _KEPT if hasattr(estimator, name)}
+    fitted = {name: to_jsonable(getattr(estimator, name)) for name in _KEPT if hasattr(estimator, name)}
     if hasattr(estimator, "feature_names_in_"):
         fitted["feature_names_in_"] = estimator.feature_names_in_.tolist()
     return {"params": {name: value for name, value in params.items() if _is_json(value)}, "fitted": fitted}
@@ -122,8 +122,8 @@ def restore_fitted(estimator: BaseEstimator, description: dict[str, Any]) -> Non
 def _encode(value: Any) -> Any:
     """Return what JSON keeps as it is: a dict as its items, since its keys may be numbers."""
     if isinstance(value, dict):
-        return {"items": [[plain(key), plain(entry)] for key, entry in value.items()]}
-    return plain(value)
+        return {"items": [[to_jsonable(key), to_jsonable(entry)] for key, entry in value.items()]}
+    return to_jsonable(value)
 
 
 def _is_json(value: Any) -> bool:

@@ -19,7 +19,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_sample_weight, assert_all_finite, check_consistent_length, check_is_fitted
 from torch import Tensor, nn
 
-from ..layers.lora import add_updates, merge_updates
+from ..layers.lora import inject_lora, merge_lora
 from ..models import (
     Encoder,
     LatentReasoningHead,
@@ -32,7 +32,7 @@ from ..models import (
     SignalSummary,
     WaveletStatistics,
 )
-from ..models.checkpoints import plain, read_safetensors, restore, write_safetensors
+from ..models.checkpoints import read_safetensors, restore, to_jsonable, write_safetensors
 from ..models.classifier import encoder_settings, load_encoder
 from ..models.encoder import build_encoder
 from ._batches import SignalDataset, map_batches
@@ -51,7 +51,7 @@ from ._validation import (
     SHARE,
     check_signals,
     resolve_device,
-    unchanged_on_error,
+    rollback_on_error,
 )
 from .pretrainer import MAEPretrainer
 
@@ -232,7 +232,7 @@ class MAESupervised(
     def _fit(self, X: Any, y: Any, sample_weight: Any) -> None:
         """Pre-train where that is asked for, fine-tune where that is, and fit the probe."""
         self._validate_params()
-        with tasks_of_fit(self), unchanged_on_error(self):
+        with tasks_of_fit(self), rollback_on_error(self):
             device = resolve_device(self.device)
             X = check_signals(self, X, reset=True, min_samples=2)
             rows, targets, weights = self._check_targets(X, y, sample_weight)
@@ -390,7 +390,7 @@ class MAESupervised(
     ) -> None:
         """Fit the linear models on frozen features of the labelled rows."""
         self.pretrainer_._readout(self.pretrainer_.model_)  # refuses a network without thresholds
-        self._readout = {"pooling": self.pretrainer_.pooling, "layers": plain(self.pretrainer_.readout_layers)}
+        self._readout = {"pooling": self.pretrainer_.pooling, "layers": to_jsonable(self.pretrainer_.readout_layers)}
         self.probe_ = self._build_probe(self._readout, self.pretrainer_.thresholds_).to(device)
         chosen = choose_samples(self._groups(targets), self.probe_.num_features, seed)
         parts = []
@@ -439,7 +439,7 @@ class MAESupervised(
             rows = np.arange(len(rows))
         elif self.finetune == "lora":
             encoder.requires_grad_(False)
-            add_updates(encoder.blocks)
+            inject_lora(encoder.blocks)
         elif not isinstance(self.finetune, str):
             _freeze_below(encoder, self.finetune)
         train_set, valid_set = (
@@ -457,7 +457,7 @@ class MAESupervised(
             **settings,
         )
         if self.finetune != "head":
-            merge_updates(encoder)
+            merge_lora(encoder)
         return diverged
 
     def _build_head(self, encoder: Encoder, settings: dict[str, Any]) -> nn.Module:

@@ -244,7 +244,7 @@ def resolve_device(device: str | torch.device, fitted: bool = False) -> torch.de
 
 
 @contextmanager
-def unchanged_on_error(estimator: BaseEstimator) -> Iterator[None]:
+def rollback_on_error(estimator: BaseEstimator) -> Iterator[None]:
     """Give an estimator back the attributes that it had, if the block raises.
 
     Parameters

@@ -14,13 +14,13 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
-from ..functional.wavelets import PADDINGS, peak_frequency
+from ..functional.wavelets import BOUNDARIES, peak_frequency
 from ..models import Scalogram, WaveletStatistics
 from ._batches import map_batches
 from ._networks import resolve_scales
 from ._persistence import NetworkMixin
 from ._statistics import apply_statistics, learn_thresholds
-from ._validation import DEVICE, POSITIVE_INT, SAMPLING_RATE, SCALES, check_signals, resolve_device, unchanged_on_error
+from ._validation import DEVICE, POSITIVE_INT, SAMPLING_RATE, SCALES, check_signals, resolve_device, rollback_on_error
 
 
 def _is_tabular(estimator: CWTTransformer) -> bool:
@@ -43,10 +43,10 @@ class CWTTransformer(NetworkMixin, TransformerMixin, BaseEstimator):
         wavelet of scale s answers most to periods of about 4 s samples.
     diff_orders : tuple of {0, 1, 2}, default=(0, 1, 2)
         The views of a signal: itself (0), its first (1) and its second (2) difference.
-    standardize : bool or "row", default=True
-        Whether each view of each image is standardised over scales and time (the published design) or, by "row", each
-        scale over time. Statistics are of images as they are, so that they keep level and amplitude.
-    padding : {"zeros", "reflect"}, default="zeros"
+    standardize : bool or "per_scale", default=True
+        Whether each view of each image is standardised over scales and time (the published design); "per_scale"
+        standardises each scale over time. Statistics use unstandardised images, so that they keep level and amplitude.
+    boundary : {"zeros", "reflect"}, default="zeros"
         What lies outside a signal's ends in an image: zeros (the published design), or the signal mirrored. Statistics
         are always of mirrored signals.
     output : {"image", "flat", "statistics"}, default="image"
@@ -106,8 +106,8 @@ class CWTTransformer(NetworkMixin, TransformerMixin, BaseEstimator):
     _parameter_constraints: dict[str, list[Any]] = {  # noqa: RUF012 - scikit-learn's name and form
         "cwt_scales": [StrOptions({"auto"}), *SCALES],
         "diff_orders": ["array-like"],
-        "standardize": ["boolean", StrOptions({"row"})],
-        "padding": [StrOptions(set(PADDINGS))],
+        "standardize": ["boolean", StrOptions({"per_scale"})],
+        "boundary": [StrOptions(set(BOUNDARIES))],
         "output": [StrOptions({"image", "flat", "statistics"})],
         "sampling_rate": SAMPLING_RATE,
         "batch_size": [POSITIVE_INT],
@@ -120,7 +120,7 @@ class CWTTransformer(NetworkMixin, TransformerMixin, BaseEstimator):
         cwt_scales: int | Sequence[float] | str = "auto",
         diff_orders: Sequence[int] = (0, 1, 2),
         standardize: bool | str = True,
-        padding: str = "zeros",
+        boundary: str = "zeros",
         output: str = "image",
         sampling_rate: float | None = None,
         batch_size: int = 256,
@@ -129,7 +129,7 @@ class CWTTransformer(NetworkMixin, TransformerMixin, BaseEstimator):
         self.cwt_scales = cwt_scales
         self.diff_orders = diff_orders
         self.standardize = standardize
-        self.padding = padding
+        self.boundary = boundary
         self.output = output
         self.sampling_rate = sampling_rate
         self.batch_size = batch_size
@@ -156,7 +156,7 @@ class CWTTransformer(NetworkMixin, TransformerMixin, BaseEstimator):
         ValueError
             If a parameter or X is impossible; the message names it.
         """
-        with unchanged_on_error(self):
+        with rollback_on_error(self):
             self._validate_params()
             resolve_device(self.device)
             X = check_signals(self, X, reset=True)
@@ -170,7 +170,7 @@ class CWTTransformer(NetworkMixin, TransformerMixin, BaseEstimator):
                 self._features = self._learn_statistics(X)
             else:
                 scales = resolve_scales(self.cwt_scales, self.n_timepoints_)
-                self._features = Scalogram(scales, self.diff_orders, self.standardize, self.padding)
+                self._features = Scalogram(scales, self.diff_orders, self.standardize, self.boundary)
             self.scales_ = self._features.scales.numpy().copy()
         return self
 
@@ -245,7 +245,7 @@ class CWTTransformer(NetworkMixin, TransformerMixin, BaseEstimator):
 
     @property
     def _forgets_level(self) -> bool:
-        return self.padding == "reflect" and self.output != "statistics"
+        return self.boundary == "reflect" and self.output != "statistics"
 
     def _networks(self) -> list[nn.Module]:
         return [self._features] if hasattr(self, "_features") else []

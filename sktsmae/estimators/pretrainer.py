@@ -18,7 +18,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
 from ..functional.patches import unpatchify
-from ..functional.wavelets import PADDINGS, standardize
+from ..functional.wavelets import BOUNDARIES, standardize
 from ..models import CWT_MAE_RoPE, Encoder, Readout
 from ..models.checkpoints import load_matching, read_safetensors, restore, write_safetensors
 from ..models.readout import POOLINGS, THRESHOLD_SIGNALS, token_thresholds
@@ -39,7 +39,7 @@ from ._validation import (
     SCALES,
     check_signals,
     resolve_device,
-    unchanged_on_error,
+    rollback_on_error,
 )
 
 
@@ -76,10 +76,10 @@ class MAEPretrainer(
         published grid 0.1, 1.1, ..., n - 0.9. Or the scales, in samples, increasing. A spectrogram as X has its own.
     diff_orders : tuple of {0, 1, 2}, default=(0, 1, 2)
         The views of a signal: itself, its first and its second difference.
-    standardize : bool or "row", default=True
+    standardize : bool or "per_scale", default=True
         Whether each view of an image is standardised (the published design), or each scale of it, so that none
         outshines the others and how strong they are is forgotten.
-    padding : {"zeros", "reflect"}, default="reflect"
+    boundary : {"zeros", "reflect"}, default="reflect"
         What lies outside a signal's ends: zeros (the published design), or the signal mirrored; then an offset leaves
         no trace.
     signal_len : int or None, default=None
@@ -88,7 +88,7 @@ class MAEPretrainer(
         Scales and samples of a patch; "auto" makes a grid of about 4 x 16 patches, finer for long signals.
     embed_dim, depth, num_heads : int, default=64, 4 and 2
         Size of the encoder. The published size is one call:
-        ``MAEPretrainer(cwt_scales=64, padding="zeros", masking="patches", pooling="mean", patch_size=(4, 50),
+        ``MAEPretrainer(cwt_scales=64, boundary="zeros", masking="patches", pooling="mean", patch_size=(4, 50),
         embed_dim=768, depth=12, num_heads=12, decoder_embed_dim=512, decoder_depth=8)``.
     mlp_rank_ratio : float, default=0.5
         Rank of the encoder's MLP matrices over their smaller side.
@@ -176,7 +176,7 @@ class MAEPretrainer(
         Shape of one sample in `fit`.
     offset_ : ndarray of shape () or (M,), float64
         What is subtracted from each channel before it becomes float32: its level in `fit`, if that is over 1,000 times
-        what signals vary by; 0 otherwise. With ``padding="reflect"`` it is each signal's own mean, of which no trace
+        what signals vary by; 0 otherwise. With ``boundary="reflect"`` it is each signal's own mean, of which no trace
         would be left, and this is 0.
 
     See Also
@@ -205,8 +205,8 @@ class MAEPretrainer(
     _parameter_constraints: dict[str, list[Any]] = {  # noqa: RUF012 - scikit-learn's name and form
         "cwt_scales": [StrOptions({"auto"}), *SCALES],
         "diff_orders": ["array-like"],
-        "standardize": ["boolean", StrOptions({"row"})],
-        "padding": [StrOptions(set(PADDINGS))],
+        "standardize": ["boolean", StrOptions({"per_scale"})],
+        "boundary": [StrOptions(set(BOUNDARIES))],
         "signal_len": [POSITIVE_INT, None],
         "patch_size": [StrOptions({"auto"}), tuple, list],
         "embed_dim": [POSITIVE_INT],
@@ -234,7 +234,7 @@ class MAEPretrainer(
         cwt_scales: int | Sequence[float] | str = "auto",
         diff_orders: Sequence[int] = (0, 1, 2),
         standardize: bool | str = True,
-        padding: str = "reflect",
+        boundary: str = "reflect",
         signal_len: int | None = None,
         patch_size: str | tuple[int, int] = "auto",
         embed_dim: int = 64,
@@ -272,7 +272,7 @@ class MAEPretrainer(
         self.cwt_scales = cwt_scales
         self.diff_orders = diff_orders
         self.standardize = standardize
-        self.padding = padding
+        self.boundary = boundary
         self.signal_len = signal_len
         self.patch_size = patch_size
         self.embed_dim = embed_dim
@@ -340,7 +340,7 @@ class MAEPretrainer(
         be the same in all; memory-mapped, each reads its part of it and a few hundred signals that stand for all.
         """
         self._validate_params()
-        with tasks_of_fit(self), unchanged_on_error(self):
+        with tasks_of_fit(self), rollback_on_error(self):
             device = resolve_device(self.device)
             processes = join_processes(device)
             X = check_signals(self, X, reset=True, min_samples=2, processes=processes)
@@ -401,7 +401,7 @@ class MAEPretrainer(
         >>> pretrainer.n_iter_
         3
         """
-        with unchanged_on_error(self):
+        with rollback_on_error(self):
             self._validate_params()
             if launched_processes().count > 1:
                 raise ValueError("partial_fit trains in one process, and several were started together; use fit.")
@@ -619,7 +619,7 @@ class MAEPretrainer(
 
     @property
     def _forgets_level(self) -> bool:
-        return self.padding == "reflect"
+        return self.boundary == "reflect"
 
     @property
     def _n_features_out(self) -> int:

@@ -41,12 +41,12 @@ def fill_gaps(x: Tensor) -> Tensor:
     values = x.nan_to_num()
     share = (time - before) / (after - before).clamp(min=1)
     filled = torch.lerp(values.gather(-1, before), values.gather(-1, after), share.clamp(0, 1).to(x.dtype))
-    start, stop = ends(x)
+    start, stop = unpadded_extent(x)
     inside = (time >= start[:, None]) & (time < stop[:, None])  # (B, T)
     return torch.where(inside if x.ndim == 2 else inside[:, None], filled, torch.nan)
 
 
-def map_whole(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+def map_unpadded(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     """Apply a function to signals without what lies outside their ends.
 
     Parameters
@@ -64,19 +64,19 @@ def map_whole(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     Examples
     --------
     >>> import torch
-    >>> from sktsmae.functional.gaps import map_whole
-    >>> map_whole(lambda x: x.mean(-1), torch.tensor([[1.0, 3.0], [1.0, float("nan")]])).tolist()
+    >>> from sktsmae.functional.gaps import map_unpadded
+    >>> map_unpadded(lambda x: x.mean(-1), torch.tensor([[1.0, 3.0], [1.0, float("nan")]])).tolist()
     [2.0, 1.0]
     """
     if torch.onnx.is_in_onnx_export() or not bool(x.isnan().any()):  # a file takes whole signals
         return function(x)
-    extents, place = torch.stack(ends(x), dim=1).unique(dim=0, return_inverse=True)
+    extents, place = torch.stack(unpadded_extent(x), dim=1).unique(dim=0, return_inverse=True)
     groups = [torch.nonzero(place == number)[:, 0] for number in range(len(extents))]
     parts = [function(x[rows, ..., start:stop]) for rows, (start, stop) in zip(groups, extents.tolist(), strict=True)]
     return torch.cat(parts)[torch.cat(groups).argsort()]
 
 
-def ends(x: Tensor) -> tuple[Tensor, Tensor]:
+def unpadded_extent(x: Tensor) -> tuple[Tensor, Tensor]:
     """Say where signals begin and end: what is missing before and behind is padding.
 
     Parameters
@@ -92,8 +92,8 @@ def ends(x: Tensor) -> tuple[Tensor, Tensor]:
     Examples
     --------
     >>> import torch
-    >>> from sktsmae.functional.gaps import ends
-    >>> ends(torch.tensor([[float("nan"), 1.0, float("nan"), 2.0, float("nan")]]))
+    >>> from sktsmae.functional.gaps import unpadded_extent
+    >>> unpadded_extent(torch.tensor([[float("nan"), 1.0, float("nan"), 2.0, float("nan")]]))
     (tensor([1]), tensor([4]))
     """
     known = ~x.isnan()

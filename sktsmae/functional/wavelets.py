@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 DIFF_ORDERS = (0, 1, 2)
-PADDINGS = ("zeros", "reflect")
+BOUNDARIES = ("zeros", "reflect")
 STD_FLOOR = 1e-5
 # Bytes of one chunk's transforms: small enough to stay in the processor's cache.
 CHUNK_BYTES = 2 * 2**20
@@ -237,7 +237,7 @@ def differences(x: Tensor, diff_orders: Sequence[int] = DIFF_ORDERS) -> Tensor:
     return torch.stack([views[order] for order in diff_orders], dim=-2)
 
 
-def cwt(x: Tensor, scales: Tensor, padding: str = "zeros") -> Tensor:
+def cwt(x: Tensor, scales: Tensor, boundary: str = "zeros") -> Tensor:
     """Continuous wavelet transform with the Ricker wavelet.
 
     Parameters
@@ -246,7 +246,7 @@ def cwt(x: Tensor, scales: Tensor, padding: str = "zeros") -> Tensor:
         Signals.
     scales : Tensor of shape (S,)
         Scales in samples.
-    padding : {"zeros", "reflect"}, default="zeros"
+    boundary : {"zeros", "reflect"}, default="zeros"
         What lies outside a signal's ends, as in `cwt_of_views`.
 
     Returns
@@ -261,7 +261,7 @@ def cwt(x: Tensor, scales: Tensor, padding: str = "zeros") -> Tensor:
     >>> cwt(torch.randn(5, 3, 100), scale_grid(16)).shape
     torch.Size([5, 3, 16, 100])
     """
-    return cwt_of_views(x, scales, (0,), padding=padding).squeeze(-3)
+    return cwt_of_views(x, scales, (0,), boundary=boundary).squeeze(-3)
 
 
 def cwt_of_views(
@@ -269,7 +269,7 @@ def cwt_of_views(
     scales: Tensor,
     diff_orders: Sequence[int] = DIFF_ORDERS,
     finish: Callable[[Tensor], Tensor] | None = None,
-    padding: str = "zeros",
+    boundary: str = "zeros",
 ) -> Tensor:
     """Continuous wavelet transform of the views of a signal, by chunks of fast Fourier transforms.
 
@@ -284,7 +284,7 @@ def cwt_of_views(
     finish : callable, default=None
         Maps the transforms of one view of some signals (b, S, T) to tensors of that shape, signal by signal, while they
         are in the processor's cache.
-    padding : {"zeros", "reflect"}, default="zeros"
+    boundary : {"zeros", "reflect"}, default="zeros"
         What lies outside a signal's ends: zeros outside each view, or the signal mirrored. With "reflect" every wavelet
         is made to sum to zero too, so that an offset leaves no trace.
 
@@ -296,7 +296,7 @@ def cwt_of_views(
     Raises
     ------
     ValueError
-        If an order of difference or the padding is unknown.
+        If an order of difference or the boundary is unknown.
 
     Notes
     -----
@@ -314,17 +314,17 @@ def cwt_of_views(
     """
     if any(order not in DIFF_ORDERS for order in diff_orders):
         raise ValueError(f"diff_orders={diff_orders!r}: give some of 0, 1 and 2.")
-    if padding not in PADDINGS:
-        raise ValueError(f"padding={padding!r}: choose 'zeros' or 'reflect'.")
+    if boundary not in BOUNDARIES:
+        raise ValueError(f"boundary={boundary!r}: choose 'zeros' or 'reflect'.")
     x = x if x.is_floating_point() else x.float()
     n_timepoints, num_scales = x.shape[-1], len(scales)
     if torch.onnx.is_in_onnx_export():
-        views = _convolved(x, scales, diff_orders, padding)
+        views = _convolved(x, scales, diff_orders, boundary)
         return views if finish is None else finish(views)
-    bank = _filter_bank(tuple(scales.tolist()), n_timepoints, padding, x.dtype, x.device)  # (S, F)
+    bank = _filter_bank(tuple(scales.tolist()), n_timepoints, boundary, x.dtype, x.device)  # (S, F)
     n_fft = 2 * (bank.shape[1] - 1)
     margin = 0
-    if padding == "reflect":
+    if boundary == "reflect":
         margin = kernel_length(scales, n_timepoints) // 2 + 1
         x = (x - x[..., :1])[..., _mirrored(n_timepoints, margin, x.device)]  # a constant gives zeros, however large
     kept = slice(margin, margin + n_timepoints)
@@ -425,13 +425,13 @@ def unit_amplitude(x: Tensor) -> Tensor:
     return x * torch.ldexp(torch.ones_like(span), -exponent)
 
 
-def _convolved(x: Tensor, scales: Tensor, diff_orders: Sequence[int], padding: str) -> Tensor:
+def _convolved(x: Tensor, scales: Tensor, diff_orders: Sequence[int], boundary: str) -> Tensor:
     """Return what `cwt_of_views` does by convolution: a graph writes into no chunks, and ONNX's transforms are slow."""
     n_timepoints = x.shape[-1]
     wavelets = ricker(scales, kernel_length(scales, n_timepoints))
     half = wavelets.shape[-1] // 2
     outside, edge = half, 0
-    if padding == "reflect":
+    if boundary == "reflect":
         x = (x - x[..., :1])[..., _mirrored(n_timepoints, half + 1, x.device)]
         wavelets = wavelets - wavelets.mean(-1, keepdim=True)
         outside, edge = 0, 1
@@ -443,13 +443,13 @@ def _convolved(x: Tensor, scales: Tensor, diff_orders: Sequence[int], padding: s
 @lru_cache(maxsize=8)
 @torch.inference_mode(False)  # what one caller asks for in inference may serve another in training
 def _filter_bank(
-    scales: tuple[float, ...], n_timepoints: int, padding: str, dtype: torch.dtype, device: torch.device
+    scales: tuple[float, ...], n_timepoints: int, boundary: str, dtype: torch.dtype, device: torch.device
 ) -> Tensor:
     """Return the spectra (S, F) of the wavelets about their centres, real because they are even."""
     grid = torch.tensor(scales, dtype=torch.float64)
     length = kernel_length(grid, n_timepoints)
     wavelets = ricker(grid, length)
-    if padding == "reflect":
+    if boundary == "reflect":
         wavelets -= wavelets.mean(-1, keepdim=True)
         n_fft = _fast_length(n_timepoints + 2 * (length // 2 + 1))  # what wraps around stays within the margins
     else:

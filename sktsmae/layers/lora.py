@@ -9,7 +9,7 @@ from torch.nn.utils import parametrize
 RANK = 8
 
 
-class LowRankUpdate(nn.Module):
+class LoRA(nn.Module):
     """A matrix plus the product of two thin ones, which starts at zero.
 
     Parameters
@@ -26,8 +26,8 @@ class LowRankUpdate(nn.Module):
     Examples
     --------
     >>> import torch
-    >>> from sktsmae.layers.lora import LowRankUpdate
-    >>> LowRankUpdate(20, 30)(torch.ones(20, 30)).unique().tolist()
+    >>> from sktsmae.layers.lora import LoRA
+    >>> LoRA(20, 30)(torch.ones(20, 30)).unique().tolist()
     [1.0]
     """
 
@@ -52,7 +52,7 @@ class LowRankUpdate(nn.Module):
         return weight + self.b @ self.a
 
 
-def add_updates(module: nn.Module, rank: int = RANK) -> None:
+def inject_lora(module: nn.Module, rank: int = RANK) -> None:
     """Freeze a module, and give each of its linear layers a low-rank update that is trained.
 
     Parameters
@@ -65,24 +65,24 @@ def add_updates(module: nn.Module, rank: int = RANK) -> None:
     Examples
     --------
     >>> from torch import nn
-    >>> from sktsmae.layers.lora import add_updates, merge_updates
+    >>> from sktsmae.layers.lora import inject_lora, merge_lora
     >>> layer = nn.Linear(30, 20)
-    >>> add_updates(layer)
+    >>> inject_lora(layer)
     >>> sum(weights.numel() for weights in layer.parameters() if weights.requires_grad)
     400
-    >>> merge_updates(layer)
+    >>> merge_lora(layer)
     >>> sorted(name for name, _ in layer.named_parameters())
     ['bias', 'weight']
     """
     module.requires_grad_(False)
     for layer in list(module.modules()):
         if isinstance(layer, nn.Linear):
-            update = LowRankUpdate(layer.out_features, layer.in_features, rank).to(layer.weight)
+            update = LoRA(layer.out_features, layer.in_features, rank).to(layer.weight)
             parametrize.register_parametrization(layer, "weight", update)
 
 
-def merge_updates(module: nn.Module) -> None:
-    """Put the updates of `add_updates` into the matrices, so that the module is of the form that it was.
+def merge_lora(module: nn.Module) -> None:
+    """Put the updates of `inject_lora` into the matrices, so that the module is of the form that it was.
 
     Parameters
     ----------

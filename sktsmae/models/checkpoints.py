@@ -16,8 +16,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from .format_1 import upgrade_format_1
+
 FORMAT = "sktsmae"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 Model = TypeVar("Model", bound=nn.Module)
 Built = TypeVar("Built")
@@ -63,9 +65,9 @@ def write_safetensors(path: str | os.PathLike[str], state: Mapping[str, Tensor],
     ValueError
         If the path is a folder.
     """
-    header = json.dumps({"version": FORMAT_VERSION, **metadata})
+    header = json.dumps({"format_version": FORMAT_VERSION, **metadata})
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
-    with one_step(path) as temporary:
+    with atomic_write(path) as temporary:
         save_file(tensors, temporary, metadata={FORMAT: header})
         # safetensors lets nobody else read it; the permissions are to be those of any new file.
         (any_file := temporary.with_name("any")).touch()
@@ -73,7 +75,7 @@ def write_safetensors(path: str | os.PathLike[str], state: Mapping[str, Tensor],
 
 
 @contextmanager
-def one_step(path: str | os.PathLike[str]) -> Iterator[Path]:
+def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Put a file in its place once it is whole.
 
     Parameters
@@ -183,12 +185,13 @@ def read_safetensors(path: str | os.PathLike[str], kind: str) -> tuple[dict[str,
         metadata = None if header is None else json.loads(header)
     except (SafetensorError, OSError, json.JSONDecodeError) as error:
         raise ValueError(f"{path}: not a readable safetensors file, perhaps truncated ({error}).") from error
-    if not isinstance(metadata, dict) or not isinstance(metadata.get("version"), int):
+    version = metadata.pop("format_version", metadata.get("version")) if isinstance(metadata, dict) else None
+    if not isinstance(version, int):
         raise ValueError(f"{path}: a safetensors file, but not one that sktsmae wrote; its settings are missing.")
-    if metadata["version"] > FORMAT_VERSION:
+    if version > FORMAT_VERSION:
         raise ValueError(
-            f"{path}: format version {metadata['version']} is newer than the {FORMAT_VERSION} that this version of "
-            "sktsmae reads; upgrade sktsmae."
+            f"{path}: format_version {version} is newer than the {FORMAT_VERSION} that this version of sktsmae reads; "
+            "upgrade sktsmae."
         )
     if metadata.get("kind") != kind:
         raise ValueError(
@@ -197,7 +200,7 @@ def read_safetensors(path: str | os.PathLike[str], kind: str) -> tuple[dict[str,
         )
     if not isinstance(metadata.get("settings"), dict):
         raise ValueError(f"{path}: its settings are missing; the file is damaged.")
-    return state, metadata
+    return upgrade_format_1(state, metadata) if version == 1 else (state, metadata)
 
 
 def read_reference(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], bool]:
@@ -364,7 +367,7 @@ def restore(
     return model.eval()
 
 
-def plain(value: Any) -> Any:
+def to_jsonable(value: Any) -> Any:
     """Return a value in the form in which JSON gives it back.
 
     Parameters
@@ -379,7 +382,7 @@ def plain(value: Any) -> Any:
     """
     if hasattr(value, "tolist"):
         return value.tolist()
-    return [plain(member) for member in value] if isinstance(value, (tuple, list, range)) else value
+    return [to_jsonable(member) for member in value] if isinstance(value, (tuple, list, range)) else value
 
 
 def _require_matching(model: nn.Module, state: Mapping[str, Tensor], source: object) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from .checkpoints import is_safetensors, load_matching, plain, plan, read_reference, read_safetensors
+from .checkpoints import is_safetensors, load_matching, plan, read_reference, read_safetensors, to_jsonable
 from .encoder import Encoder, build_encoder, resample_pos_embed
 from .heads import LatentReasoningHead, ResidualMLPHead
 from .scalogram import Scalogram
@@ -274,7 +274,7 @@ def _read_encoder(path: str | os.PathLike[str], settings: dict[str, Any]) -> tup
         differing = [
             f"{name}={value!r} (in the file {stored.get(name)!r})"
             for name, value in encoder_settings(settings).items()
-            if name != "signal_len" and plain(value) != stored.get(name)
+            if name != "signal_len" and to_jsonable(value) != stored.get(name)
         ]
         if differing:
             raise ValueError(

@@ -199,7 +199,7 @@ def build_encoder(
     mlp_rank_ratio: float = 0.5,
     rope: Rope = "axial",
     standardize: bool | str = True,
-    padding: str = "zeros",
+    boundary: str = "zeros",
     resample: bool = False,
 ) -> tuple[Scalogram, Encoder]:
     """Build a scalogram and the encoder that fits it; the defaults are the published design's.
@@ -222,9 +222,9 @@ def build_encoder(
         Rank of the MLPs' matrices over their smaller side.
     rope : {"axial", "raster"}, default="axial"
         Rotary embedding by frequency and time apart, or by one index over the grid.
-    standardize : bool or "row", default=True
+    standardize : bool or "per_scale", default=True
         Whether images are standardised by view, or by row, as in `Scalogram`.
-    padding : {"zeros", "reflect"}, default="zeros"
+    boundary : {"zeros", "reflect"}, default="zeros"
         What lies outside a signal's ends, as in `Scalogram`.
     resample : bool, default=False
         Whether signals of any length are taken, and resampled to `signal_len`.
@@ -241,7 +241,7 @@ def build_encoder(
     ValueError
         If a setting is impossible; the message names it.
     """
-    scalogram = Scalogram(cwt_scales, diff_orders, standardize, padding, signal_len if resample else None)
+    scalogram = Scalogram(cwt_scales, diff_orders, standardize, boundary, signal_len if resample else None)
     require_positive(signal_len=signal_len, patch_size_freq=patch_size_freq, patch_size_time=patch_size_time)
     require_positive(embed_dim=embed_dim, depth=depth, num_heads=num_heads)
     for name, ratio in {"mlp_ratio": mlp_ratio, "mlp_rank_ratio": mlp_rank_ratio}.items():

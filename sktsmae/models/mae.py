@@ -13,7 +13,7 @@ from ..functional.losses import instance_loss, masked_patch_loss, waveform_loss
 from ..functional.masking import mixed_noise, num_kept, random_masking, take_tokens
 from ..functional.patches import patch_validity
 from ..functional.wavelets import DIFF_ORDERS, unit_amplitude
-from .checkpoints import load_matching, plain, read_reference, read_safetensors, restore, write_safetensors
+from .checkpoints import load_matching, read_reference, read_safetensors, restore, to_jsonable, write_safetensors
 from .decoder import Decoder
 from .encoder import Rope, build_encoder, init_weights
 
@@ -86,9 +86,9 @@ class CWT_MAE_RoPE(nn.Module):  # noqa: N801 - the name of the published design
         Rotary embedding by frequency and time apart, or by one index over the grid.
     decode_ratio : float, default=1
         Share of the columns of patches that are decoded in training, in (0, 1].
-    standardize : bool or "row", default=True
+    standardize : bool or "per_scale", default=True
         Whether images are standardised by view, or by row, as in `Scalogram`.
-    padding : {"zeros", "reflect"}, default="zeros"
+    boundary : {"zeros", "reflect"}, default="zeros"
         What lies outside a signal's ends, as in `Scalogram`.
     masking : {"patches", "mixed"}, default="patches"
         Whether patches are hidden one by one, or in some images by whole rows or columns, as in
@@ -145,7 +145,7 @@ class CWT_MAE_RoPE(nn.Module):  # noqa: N801 - the name of the published design
         rope: Rope = "axial",
         decode_ratio: float = 1.0,
         standardize: bool | str = True,
-        padding: str = "zeros",
+        boundary: str = "zeros",
         masking: str = "patches",
         instance_loss_weight: float = 0.0,
         resample: bool = False,
@@ -164,7 +164,7 @@ class CWT_MAE_RoPE(nn.Module):  # noqa: N801 - the name of the published design
             "mlp_rank_ratio": mlp_rank_ratio,
             "rope": rope,
             "standardize": standardize,
-            "padding": padding,
+            "boundary": boundary,
             "resample": resample,
         }
         own_settings = {
@@ -177,7 +177,7 @@ class CWT_MAE_RoPE(nn.Module):  # noqa: N801 - the name of the published design
             "masking": masking,
             "instance_loss_weight": instance_loss_weight,
         }
-        self.settings = {name: plain(value) for name, value in (encoder_settings | own_settings).items()}
+        self.settings = {name: to_jsonable(value) for name, value in (encoder_settings | own_settings).items()}
         self.scalogram, self.encoder = build_encoder(**encoder_settings)
         num_kept(self.encoder.num_patches, mask_ratio)
         image_size, patch_size = self.encoder.image_size, self.encoder.patch_size

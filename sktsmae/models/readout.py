@@ -9,11 +9,11 @@ from numbers import Integral
 import torch
 from torch import Tensor, nn
 
-from ..functional.statistics import LEVELS, row_thresholds
+from ..functional.pooling import QUANTILES, quantile_thresholds
 from .encoder import Encoder
 from .scalogram import Scalogram
 
-NUM_STATISTICS = 12 + len(LEVELS)
+NUM_STATISTICS = 12 + len(QUANTILES)
 # Signals that thresholds are taken from: their tokens are some 10,000 values a row.
 THRESHOLD_SIGNALS = 256
 
@@ -102,7 +102,7 @@ def token_thresholds(scalogram: Scalogram, encoder: Encoder, batches: Iterable[T
         outputs = [*encoder.readout(patches, range(1 + len(encoder.blocks))), encoder(patches)]
         for kept, tokens in zip(values, outputs, strict=True):
             kept.append(band_rows(tokens, encoder.grid_size).transpose(0, 1).flatten(1))  # (rows * D, B * M * columns)
-    return torch.stack([row_thresholds(torch.cat(kept, dim=1)) for kept in values])
+    return torch.stack([quantile_thresholds(torch.cat(kept, dim=1)) for kept in values])
 
 
 class Readout(nn.Module):
@@ -171,7 +171,7 @@ class Readout(nn.Module):
             Of all layers.
         """
         encoder = self.encoder
-        return torch.Size((2 + len(encoder.blocks), encoder.grid_size[0] * encoder.embed_dim, len(LEVELS)))
+        return torch.Size((2 + len(encoder.blocks), encoder.grid_size[0] * encoder.embed_dim, len(QUANTILES)))
 
     @property
     def out_features(self) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..functional.gaps import ends
+from ..functional.gaps import unpadded_extent
 from ..functional.patches import unpatchify
 from .classifier import SignalClassifier
 
@@ -82,7 +82,7 @@ def relevance_map(model: SignalClassifier, x: Tensor, classes: Tensor) -> Tensor
 
 def _at_samples(image: Tensor, x: Tensor) -> Tensor:
     """Return what images (B, M, S, T') of signals (B, ..., T) hold at their samples, (B, M, S, T); 0 outside ends."""
-    start, stop = ends(x)
+    start, stop = unpadded_extent(x)
     time = torch.arange(x.shape[-1], device=x.device)  # (T,)
     share = (time - start[:, None]) / (stop - start - 1).clamp(min=1)[:, None]  # (B, T)
     nearest = (share.clamp(0, 1) * (image.shape[-1] - 1)).round().long()[:, None, None]

@@ -8,11 +8,11 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from ..functional.gaps import map_whole
+from ..functional.gaps import map_unpadded
 from ..functional.resampling import resample
 from ..functional.wavelets import (
+    BOUNDARIES,
     DIFF_ORDERS,
-    PADDINGS,
     cwt_of_views,
     scale_grid,
     standardize,
@@ -30,10 +30,10 @@ class Scalogram(nn.Module):
         A number n of scales (0.1, 1.1, ..., n - 0.9), or the scales, in samples, increasing.
     diff_orders : sequence of {0, 1, 2}, default=(0, 1, 2)
         Orders of difference of the views.
-    standardize : bool or "row", default=True
-        Whether to standardise each view over scales and time; "row" standardises the signals first and then each scale
-        of each view over time, so that no scale outshines the others.
-    padding : {"zeros", "reflect"}, default="zeros"
+    standardize : bool or "per_scale", default=True
+        Whether to standardise each view over scales and time; "per_scale" standardises the signals first and then each
+        scale of each view over time, so that no scale outshines the others.
+    boundary : {"zeros", "reflect"}, default="zeros"
         What lies outside a signal's ends, as in `functional.wavelets.cwt_of_views`.
     resample_to : int or None, default=None
         Samples that every signal is resampled to first; None leaves signals as long as they are.
@@ -42,7 +42,7 @@ class Scalogram(nn.Module):
     ------
     ValueError
         If the scales are not positive and increasing, an order of difference is unknown or repeated, or the
-        standardisation or the padding is unknown.
+        standardisation or the boundary is unknown.
 
     Examples
     --------
@@ -57,17 +57,17 @@ class Scalogram(nn.Module):
         cwt_scales: int | Sequence[float] = 64,
         diff_orders: Sequence[int] = DIFF_ORDERS,
         standardize: bool | str = True,
-        padding: str = "zeros",
+        boundary: str = "zeros",
         resample_to: int | None = None,
     ) -> None:
         super().__init__()
         self.diff_orders = view_orders(diff_orders)
-        if standardize not in (True, False, "row"):
+        if standardize not in (True, False, "per_scale"):
             raise ValueError(f"standardize={standardize!r}: give True, False or 'row'.")
-        if padding not in PADDINGS:
-            raise ValueError(f"padding={padding!r}: choose 'zeros' or 'reflect'.")
+        if boundary not in BOUNDARIES:
+            raise ValueError(f"boundary={boundary!r}: choose 'zeros' or 'reflect'.")
         self.standardize = standardize
-        self.padding = padding
+        self.boundary = boundary
         self.resample_to = resample_to
         # On the CPU in float64 wherever the module is: the kernels are made from them there.
         self.scales = scale_grid(cwt_scales)
@@ -109,13 +109,13 @@ class Scalogram(nn.Module):
         # A spectrogram in low precision would lose what its standardisation is about to bring out.
         with torch.autocast(x.device.type, enabled=False):
             x = self.resampled(x.float())
-            axes = -1 if self.standardize == "row" else (-2, -1)
+            axes = -1 if self.standardize == "per_scale" else (-2, -1)
             finish = partial(standardize, dim=axes) if self.standardize else None
             if x.ndim < 4:
                 x = unit_amplitude(x) if self.standardize else x
                 # So that the floor of a row's deviation stands for the same share of any signal's.
-                x = standardize(x, -1) if self.standardize == "row" else x
-                return cwt_of_views(x, self.scales, self.diff_orders, finish, self.padding)
+                x = standardize(x, -1) if self.standardize == "per_scale" else x
+                return cwt_of_views(x, self.scales, self.diff_orders, finish, self.boundary)
             image: Tensor = x.unflatten(1, (-1, self.num_views))  # (B, M, V, S, T)
             return image if finish is None else finish(image)
 
@@ -133,7 +133,7 @@ class Scalogram(nn.Module):
             The signals, T' = `resample_to` or T; a shorter one without its padding, so that nothing sees that.
         """
         length = self.resample_to or x.shape[-1]
-        return x if x.ndim == 4 else map_whole(lambda whole: resample(whole, length), x)
+        return x if x.ndim == 4 else map_unpadded(lambda whole: resample(whole, length), x)
 
     def transform(self, x: Tensor) -> Tensor:
         """Transform signals without standardising the images.
@@ -148,4 +148,4 @@ class Scalogram(nn.Module):
         Tensor of shape (B, V, S, T) or (B, M, V, S, T), float32
             Wavelet coefficients.
         """
-        return cwt_of_views(self.resampled(x), self.scales, self.diff_orders, padding=self.padding)
+        return cwt_of_views(self.resampled(x), self.scales, self.diff_orders, boundary=self.boundary)

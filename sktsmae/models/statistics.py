@@ -10,9 +10,9 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from ..functional.gaps import map_whole
+from ..functional.gaps import map_unpadded
+from ..functional.pooling import NUM_PARTS, QUANTILES, quantile_thresholds, threshold_statistics
 from ..functional.resampling import resample
-from ..functional.statistics import LEVELS, NUM_PARTS, row_thresholds, threshold_statistics
 from ..functional.wavelets import DIFF_ORDERS, log_scale_grid, scale_grid
 from .scalogram import Scalogram
 
@@ -93,14 +93,14 @@ class WaveletStatistics(nn.Module):
         else:
             scales = (scale_grid(cwt_scales) * factor).tolist()
         self.scales = torch.tensor(scales, dtype=torch.float64, device="cpu") / factor
-        self.scalogram = Scalogram(scales, diff_orders, standardize=False, padding="reflect")
+        self.scalogram = Scalogram(scales, diff_orders, standardize=False, boundary="reflect")
         self.diff_orders = self.scalogram.diff_orders
         num_rows = self.scalogram.num_views * len(self.scales)
         summands, signs = _draw_sums(num_rows)
         self.register_buffer("summands", summands)
         self.register_buffer("signs", signs)
         self.register_buffer("amplitudes", torch.ones(n_channels, num_rows))
-        num_thresholds = len(LEVELS) // _TURNS
+        num_thresholds = len(QUANTILES) // _TURNS
         self.register_buffer("thresholds", torch.zeros(n_channels * (1 + num_rows + summands.shape[1]), num_thresholds))
 
     @property
@@ -128,13 +128,13 @@ class WaveletStatistics(nn.Module):
         number, kept = itertools.count(), []
         for batch in batches:
             most = min(per_signal, round(self._factor * batch.shape[-1]))
-            kept.append(map_whole(partial(self._some_values, most=most, number=number), batch))
+            kept.append(map_unpadded(partial(self._some_values, most=most, number=number), batch))
         values = torch.cat(kept).movedim(0, 2).flatten(2)  # (M, 1 + V * S, n)
         amplitudes = values[:, 1:].abs().mean(-1)
         self.amplitudes = torch.where(amplitudes > 0, amplitudes, 1)
         # Channel by channel: the sums of all together would take several times the memory.
         each = zip(values, self.amplitudes, strict=True)
-        self.thresholds = torch.cat([_take_turns(row_thresholds(self._with_sums(*channel))) for channel in each])
+        self.thresholds = torch.cat([_take_turns(quantile_thresholds(self._with_sums(*channel))) for channel in each])
 
     def _some_values(self, x: Tensor, most: int, number: Iterator[int]) -> Tensor:
         """Return the rows of signals at some times, (B, M, 1 + V * S, most), spread evenly."""
@@ -158,9 +158,9 @@ class WaveletStatistics(nn.Module):
         -------
         Tensor of shape (B, M * (1 + V * S + K) * 28), float32
             For each channel, for the signal, each view and scale, and each sum of them, and for each threshold the
-            seven statistics of `functional.statistics.threshold_statistics`.
+            seven statistics of `functional.pooling.threshold_statistics`.
         """
-        return map_whole(lambda whole: threshold_statistics(self.rows(whole), self.thresholds).flatten(1), x)
+        return map_unpadded(lambda whole: threshold_statistics(self.rows(whole), self.thresholds).flatten(1), x)
 
     def rows(self, x: Tensor) -> Tensor:
         """Transform signals to rows.
@@ -217,7 +217,7 @@ class WaveletStatistics(nn.Module):
         return [
             f"{row}_{kind}_q{100 * level:.0f}{part}"
             for number, row in enumerate(["signal", *image, *sums])
-            for level in LEVELS[number % _TURNS :: _TURNS]
+            for level in QUANTILES[number % _TURNS :: _TURNS]
             for kind, part in kinds
         ]
 

@@ -7,7 +7,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from ..functional.gaps import map_whole
+from ..functional.gaps import map_unpadded
 
 NUM_PARTS = 4
 
@@ -58,7 +58,7 @@ class SignalSummary(nn.Module):
         Tensor of shape (B, M * 8), float32
             One kind of number after the other, of all channels each.
         """
-        return map_whole(_summarize, x)
+        return map_unpadded(_summarize, x)
 
 
 def _summarize(x: Tensor) -> Tensor:

@@ -3,9 +3,9 @@
 May import the estimators; matplotlib is imported only to draw.
 """
 
-from .attention import AttentionDisplay
 from .history import HistoryDisplay
 from .reconstruction import ReconstructionDisplay
+from .relevance import RelevanceDisplay
 from .scalogram import ScalogramDisplay
 
-__all__ = ["AttentionDisplay", "HistoryDisplay", "ReconstructionDisplay", "ScalogramDisplay"]
+__all__ = ["HistoryDisplay", "ReconstructionDisplay", "RelevanceDisplay", "ScalogramDisplay"]

@@ -40,7 +40,7 @@ class ScalogramDisplay:
         Order of difference of each view.
     sampling_rate : float or None, default=None
         Samples a second, in Hz, to draw seconds and the peak frequency of each wavelet; None draws samples and scales.
-    standardize : bool or "row", default=True
+    standardize : bool or "per_scale", default=True
         How the coefficients were standardised, for the colour bar to say.
 
     Attributes

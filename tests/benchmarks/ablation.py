@@ -47,7 +47,7 @@ ENCODERS: dict[str, dict[str, Any]] = {
     "untrained": {"max_epochs": 0},
     "images standardised by view": {"standardize": True},
     "linear scales": {"cwt_scales": 32},
-    "zeros outside the ends": {"padding": "zeros"},
+    "zeros outside the ends": {"boundary": "zeros"},
     "single patches masked": {"masking": "patches"},
     "instance loss beside": {"instance_loss_weight": 0.5},
 }
@@ -61,7 +61,7 @@ READOUTS: dict[str, dict[str, Any]] = {
 # Own training, where amplitudes tell classes apart.
 OWN: dict[str, dict[str, Any]] = {
     "images standardised by view (default)": {},
-    "images standardised by row": {"standardize": "row"},
+    "images standardised by row": {"standardize": "per_scale"},
 }
 
 Features = Callable[[np.ndarray], np.ndarray]

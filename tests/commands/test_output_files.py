@@ -3,7 +3,7 @@
 import pytest
 
 from sktsmae.commands._output import check_output
-from sktsmae.models.checkpoints import one_step
+from sktsmae.models.checkpoints import atomic_write
 
 
 def write_half(path):
@@ -14,10 +14,10 @@ def write_half(path):
 def test_a_file_is_there_whole_or_not_at_all(tmp_path):
     path = tmp_path / "a.csv"
     path.write_text("old")
-    with pytest.raises(OSError, match="full"), one_step(path) as temporary:
+    with pytest.raises(OSError, match="full"), atomic_write(path) as temporary:
         write_half(temporary)
     assert path.read_text() == "old"
-    with one_step(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_text("new")
         assert path.read_text() == "old"
     assert path.read_text() == "new"

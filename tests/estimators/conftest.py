@@ -19,7 +19,7 @@ from sktsmae import MAEClassifier, MAEPretrainer
 from sktsmae.datasets import load_sparwatch
 
 # 4 x 8 patches of an image of 16 scales and 200 samples, otherwise as published.
-PUBLISHED = {"standardize": True, "padding": "zeros", "masking": "patches", "pooling": "mean"}
+PUBLISHED = {"standardize": True, "boundary": "zeros", "masking": "patches", "pooling": "mean"}
 SIZES = {"cwt_scales": 16, "patch_size": (4, 25), "embed_dim": 32, "depth": 1, "num_heads": 2, "decoder_embed_dim": 32}
 SMALL = {**SIZES, **PUBLISHED}
 QUICK = {"max_epochs": 2, "batch_size": 16, "random_state": 0, "device": "cpu"}

@@ -128,7 +128,7 @@ def test_an_offset_is_taken_off_before_float32_loses_the_signal(
     pretrainer = new_pretrainer(max_epochs=1).fit(far)  # zeros outside: the level counts
     assert_allclose(pretrainer.offset_, [offset, 0], rtol=1e-5)
     assert_allclose(pretrainer.fit(signals).offset_, [0, 0])
-    pretrainer.set_params(padding="reflect").fit(signals)
+    pretrainer.set_params(boundary="reflect").fit(signals)
     frozen = FrozenEstimator(pretrainer)
     classifiers = [new_classifier(probe=True, pretrainer=frozen).fit(Z, y) for Z in (signals, far)]
     expected, out = (each.predict(Z) for each, Z in zip(classifiers, (signals, far), strict=True))
@@ -139,7 +139,7 @@ def test_an_offset_is_found_among_flat_signals():
     X = np.full((30, 60), 1e9)
     X[::3] += np.random.default_rng(0).normal(size=(10, 60))
     assert CWTTransformer(device="cpu").fit(X).offset_ == pytest.approx(1e9)
-    image = CWTTransformer(device="cpu", padding="reflect", standardize=False).fit_transform(X)
+    image = CWTTransformer(device="cpu", boundary="reflect", standardize=False).fit_transform(X)
     assert np.abs(image[::3]).max() > 1
     assert np.abs(np.delete(image, slice(None, None, 3), axis=0)).max() == 0
 

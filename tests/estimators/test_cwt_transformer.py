@@ -37,7 +37,7 @@ def test_statistics_are_shares_of_time_above_thresholds_and_longest_runs(X_chann
     places = np.linspace(0, length - 1, max(length, 256))
     longer = np.array([[np.interp(places, np.arange(length), channel) for channel in signal] for signal in X])
     factor = max(length, 256) / length
-    images = transformed(longer, cwt_scales=[2 * factor, 9 * factor], standardize=False, padding="reflect")
+    images = transformed(longer, cwt_scales=[2 * factor, 9 * factor], standardize=False, boundary="reflect")
     rows = np.concatenate([longer[:, :, None], images.reshape(41, 2, 6, -1)], axis=2)
     above = rows[..., None, :] > transformer.thresholds_[:, :7, :, None]
     # Values that rounding lifts over a threshold change a share by a sample each.

@@ -12,7 +12,7 @@ from sktsmae import CWTTransformer, MAEClassifier, MAEPretrainer, MAERegressor
 
 # The smallest networks, and the fewest steps, with which the classifiers pass the checks of their accuracy.
 SIZES = {"cwt_scales": 4, "embed_dim": 8, "depth": 1, "num_heads": 1, "decoder_embed_dim": 8}
-PRETRAINER = MAEPretrainer(**SIZES, standardize=True, padding="zeros", max_epochs=1, random_state=0)
+PRETRAINER = MAEPretrainer(**SIZES, standardize=True, boundary="zeros", max_epochs=1, random_state=0)
 SMALL: dict[str, Any] = {"num_reasoning_tokens": 2, "hidden_dim": 16, "num_res_blocks": 1}
 QUICK: dict[str, Any] = {"max_epochs": 8, "lr": 0.01, "batch_size": 64, "random_state": 0}
 

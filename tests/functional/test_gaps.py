@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from sktsmae.functional.gaps import fill_gaps, map_whole
+from sktsmae.functional.gaps import fill_gaps, map_unpadded
 
 NAN = float("nan")
 FILLED = {
@@ -49,7 +49,7 @@ def test_each_signal_is_mapped_without_what_lies_outside_its_ends(shape):
         lengths.append((len(whole), whole.shape[-1]))
         return torch.stack((whole.sum(-1), whole.amax(-1)), dim=-1)
 
-    out = map_whole(function, x)
+    out = map_unpadded(function, x)
     expected = [function(signal[None, ..., start:stop])[0] for signal, (start, stop) in zip(x, ends, strict=True)]
     assert_close(out, torch.stack(expected))
     assert lengths[:4] == [(2, 7), (2, 20), (1, 17), (1, 1)]  # of equal ends at once
@@ -57,4 +57,4 @@ def test_each_signal_is_mapped_without_what_lies_outside_its_ends(shape):
 
 def test_whole_signals_are_mapped_at_once():
     x = torch.randn(4, 9)
-    assert map_whole(lambda whole: whole, x) is x
+    assert map_unpadded(lambda whole: whole, x) is x

@@ -297,7 +297,7 @@ def test_reflected_transform_is_the_convolution_of_the_mirrored_signal_with_wave
     here, before, after = (rows[..., margin + lag : margin + lag + n_timepoints] for lag in (0, -1, 1))
     expected = np.stack([here, here - before, after - 2 * here + before], axis=1)
     for sample in (x, x.clone().requires_grad_()):
-        views = cwt_of_views(sample, scales, padding="reflect").detach().numpy()
+        views = cwt_of_views(sample, scales, boundary="reflect").detach().numpy()
         np.testing.assert_allclose(views, expected, rtol=0, atol=1e-12)
 
 
@@ -310,7 +310,7 @@ def test_reflected_transform_forgets_an_offset():
 
 
 def test_unknown_padding_is_refused():
-    with pytest.raises(ValueError, match="padding='wrap': choose"):
+    with pytest.raises(ValueError, match="boundary='wrap': choose"):
         cwt(torch.randn(2, 9), scale_grid(2), "wrap")
 
 

@@ -7,12 +7,12 @@ from torch import nn
 from torch.testing import assert_close
 
 from sktsmae.layers.block import Block
-from sktsmae.layers.lora import LowRankUpdate, add_updates, merge_updates
+from sktsmae.layers.lora import LoRA, inject_lora, merge_lora
 from sktsmae.layers.low_rank import LowRankLinear
 
 
 def test_an_update_is_a_product_of_the_rank_that_starts_at_zero():
-    update, matrix = LowRankUpdate(20, 30, rank=3), torch.randn(20, 30)
+    update, matrix = LoRA(20, 30, rank=3), torch.randn(20, 30)
     assert torch.equal(update(matrix), matrix)
     nn.init.normal_(update.b)
     assert_close(update(matrix) - matrix, update.b @ update.a, rtol=0, atol=1e-5)  # one rounding of values up to 10
@@ -22,7 +22,7 @@ def test_an_update_is_a_product_of_the_rank_that_starts_at_zero():
 def test_a_block_computes_the_same_with_updates_of_zero_and_after_they_are_merged():
     block, rotation = Block(16, 2, linear=LowRankLinear), (torch.ones(1, 1, 5, 4), torch.zeros(1, 1, 5, 4))
     before, x = copy.deepcopy(block), torch.randn(3, 5, 16)
-    add_updates(block)
+    inject_lora(block)
     assert torch.equal(block(x, *rotation), before(x, *rotation))
     trained = [name for name, weights in block.named_parameters() if weights.requires_grad]
     assert len(trained) == 2 * 6  # of qkv, proj, and the two thin matrices of each layer of the MLP
@@ -30,7 +30,7 @@ def test_a_block_computes_the_same_with_updates_of_zero_and_after_they_are_merge
         if weights.requires_grad:
             nn.init.normal_(weights)
     updated = block(x, *rotation)
-    merge_updates(block)
+    merge_lora(block)
     assert torch.equal(block(x, *rotation), updated)
     assert block.state_dict().keys() == before.state_dict().keys()
     assert all(weights.requires_grad for weights in block.parameters())

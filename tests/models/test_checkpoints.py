@@ -125,8 +125,8 @@ def test_foreign_bytes_are_refused(tmp_path, read, name, suffix):
         ({"sktsmae": "{"}, "not a readable safetensors file"),
         ({"sktsmae": "[1]"}, "not one that sktsmae wrote"),
         (
-            {"sktsmae": json.dumps({"version": 2, "kind": "mae", "settings": {}})},
-            "format version 2 is newer than the 1",
+            {"sktsmae": json.dumps({"format_version": 3, "kind": "mae", "settings": {}})},
+            "format_version 3 is newer than the 2",
         ),
         (
             {"sktsmae": json.dumps({"version": 1, "kind": "classifier"})},

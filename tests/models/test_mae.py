@@ -263,7 +263,7 @@ def test_signals_of_any_length_are_resampled(small):
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("masking", "bands"), ("instance_loss_weight", -1.0), ("standardize", "column"), ("padding", "wrap")],
+    [("masking", "bands"), ("instance_loss_weight", -1.0), ("standardize", "column"), ("boundary", "wrap")],
 )
 def test_settings_that_are_refused_by_name(small, name, value):
     with pytest.raises(ValueError, match=name):

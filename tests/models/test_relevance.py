@@ -100,7 +100,7 @@ def test_spectrogram_has_the_map_of_its_signal(model):
 
 
 def test_constant_signal_has_an_even_map(small_encoder):
-    scalogram = Scalogram(small_encoder["cwt_scales"], padding="reflect")  # zeros outside would make its ends differ
+    scalogram = Scalogram(small_encoder["cwt_scales"], boundary="reflect")  # zeros outside would make its ends differ
     encoder = Encoder((3, 10, 140), (4, 20), embed_dim=16, depth=1, num_heads=2)
     model = SignalClassifier(scalogram, encoder, LatentReasoningHead(16, 3, num_heads=2)).eval()
     image = relevance_map(model, torch.ones(4, 140), CLASSES)

@@ -89,12 +89,12 @@ def test_scalogram_has_no_weights():
 
 def test_each_scale_of_each_view_is_standardised_alone_by_row():
     x = torch.randn(3, 2, 50) * torch.tensor([1.0, 100.0, 0.01])[:, None, None] + 5
-    image = Scalogram(6, standardize="row", padding="reflect")(x)
+    image = Scalogram(6, standardize="per_scale", boundary="reflect")(x)
     assert_close(image.mean(-1), torch.zeros(3, 2, 3, 6), rtol=0, atol=1e-4)
     assert_close(image.std(-1), torch.ones(3, 2, 3, 6), rtol=1e-3, atol=0)
 
 
-@pytest.mark.parametrize(("name", "value"), [("standardize", "view"), ("padding", "wrap")])
+@pytest.mark.parametrize(("name", "value"), [("standardize", "view"), ("boundary", "wrap")])
 def test_unknown_standardisation_or_padding_is_refused(name, value):
     with pytest.raises(ValueError, match=f"{name}='{value}'"):
         Scalogram(6, **{name: value})

@@ -6,7 +6,7 @@ import pytest
 
 from sktsmae import CWTTransformer, MAEClassifier, MAEPretrainer
 from sktsmae.datasets import load_sparwatch
-from sktsmae.plotting import AttentionDisplay, HistoryDisplay, ReconstructionDisplay, ScalogramDisplay
+from sktsmae.plotting import HistoryDisplay, ReconstructionDisplay, RelevanceDisplay, ScalogramDisplay
 
 mpl.use("agg")
 
@@ -110,7 +110,7 @@ def test_sampling_rate_of_the_estimator_is_the_default(X, pretrainer, classifier
     for display, estimator in (
         (ScalogramDisplay, transformer),
         (ReconstructionDisplay, pretrainer),
-        (AttentionDisplay, classifier),
+        (RelevanceDisplay, classifier),
     ):
         assert display.from_estimator(estimator, X[0]).sampling_rate is None
         estimator.sampling_rate = 25
@@ -156,7 +156,7 @@ def test_missing_channel_is_refused(X, pretrainer, classifier, channel):
     for display, estimator in (
         (ScalogramDisplay, transformer),
         (ReconstructionDisplay, pretrainer),
-        (AttentionDisplay, classifier),
+        (RelevanceDisplay, classifier),
     ):
         with pytest.raises(ValueError, match=rf"channel={channel}: the signal has 6 channel"):
             display.from_estimator(estimator, X[0], channel=channel)
@@ -205,7 +205,7 @@ def test_history_of_no_epoch_is_refused_with_what_to_do(X, y):
 
 
 def test_attention_display_draws_the_map_of_a_channel(X, classifier):
-    display = AttentionDisplay.from_estimator(classifier, X[3], channel=4, sampling_rate=50)
+    display = RelevanceDisplay.from_estimator(classifier, X[3], channel=4, sampling_rate=50)
     maps = classifier.explain(X[3:4])[0]
     signal, image = display.axes_
     np.testing.assert_array_equal(signal.lines[0].get_ydata(), X[3, 4])
@@ -219,7 +219,7 @@ def test_attention_display_draws_the_map_of_a_channel(X, classifier):
 
 def test_attention_display_shows_the_scales_of_the_signal_itself(X, y):
     classifier = MAEClassifier(probe=False, finetune="head", max_epochs=1, random_state=0).fit(X[:, 0], y)
-    display = AttentionDisplay.from_estimator(classifier, X[0, 0])
+    display = RelevanceDisplay.from_estimator(classifier, X[0, 0])
     np.testing.assert_allclose(display.scales[0], 0.7 * 199 / 511)  # the network's signals have 512 samples
     assert display.relevance.shape == (32, 200)
     assert "channel" not in display.axes_[0].get_title()
@@ -238,9 +238,9 @@ def test_displays_of_a_shorter_signal_show_its_own_time_and_frequencies():
     # Neighbouring scales are 8 % apart; by the scales of the stretched signal they would differ by a factor of two.
     np.testing.assert_allclose(peaks[1], peaks[0], rtol=0.09)
     classifier = MAEClassifier(probe=False, finetune="head", max_epochs=1, random_state=0).fit(X, [0, 1, 0, 1])
-    np.testing.assert_allclose(AttentionDisplay.from_estimator(classifier, X[1]).scales[0], 0.7 * 99 / 511)
-    cut = AttentionDisplay.from_estimator(classifier, X[1, :100])  # the padding is not asked of anyone
-    np.testing.assert_array_equal(cut.relevance, AttentionDisplay.from_estimator(classifier, X[1]).relevance)
+    np.testing.assert_allclose(RelevanceDisplay.from_estimator(classifier, X[1]).scales[0], 0.7 * 99 / 511)
+    cut = RelevanceDisplay.from_estimator(classifier, X[1, :100])  # the padding is not asked of anyone
+    np.testing.assert_array_equal(cut.relevance, RelevanceDisplay.from_estimator(classifier, X[1]).relevance)
 
 
 def test_other_estimators_are_refused_by_name(X, pretrainer, classifier):
@@ -249,12 +249,12 @@ def test_other_estimators_are_refused_by_name(X, pretrainer, classifier):
     with pytest.raises(ValueError, match="a MAEClassifier rebuilds nothing; give a fitted MAEPretrainer"):
         ReconstructionDisplay.from_estimator(classifier, X[0])
     with pytest.raises(ValueError, match="a MAEPretrainer explains no decision; give a MAEClassifier"):
-        AttentionDisplay.from_estimator(pretrainer, X[0])
+        RelevanceDisplay.from_estimator(pretrainer, X[0])
 
 
 def test_attention_display_refuses_what_is_no_signal(X, classifier):
     with pytest.raises(ValueError, match=r"x has shape \(3, 32, 200\), and has to be one signal"):
-        AttentionDisplay.from_estimator(classifier, np.zeros((3, 32, 200)))
+        RelevanceDisplay.from_estimator(classifier, np.zeros((3, 32, 200)))
 
 
 def test_display_draws_on_given_axes(X):

@@ -10,7 +10,7 @@ from ..estimators import MAEClassifier
 from ._drawing import TimeAxis, at_fitted_length, axes_of, draw_map, original_scales, pick_channel, rate_of
 
 
-class AttentionDisplay:
+class RelevanceDisplay:
     """A signal above the map of where in time and frequency the decision about it was found.
 
     Parameters
@@ -40,10 +40,10 @@ class AttentionDisplay:
     --------
     >>> from sktsmae import MAEClassifier
     >>> from sktsmae.datasets import load_sparwatch
-    >>> from sktsmae.plotting import AttentionDisplay
+    >>> from sktsmae.plotting import RelevanceDisplay
     >>> X, y = load_sparwatch(return_X_y=True)
     >>> classifier = MAEClassifier(probe=False, finetune="head", max_epochs=1, random_state=0).fit(X[::32, 0], y[::32])
-    >>> AttentionDisplay.from_estimator(classifier, X[0, 0]).relevance.shape
+    >>> RelevanceDisplay.from_estimator(classifier, X[0, 0]).relevance.shape
     (32, 200)
     """
 
@@ -73,7 +73,7 @@ class AttentionDisplay:
         channel: int = 0,
         sampling_rate: float | None = None,
         ax: Any = None,
-    ) -> AttentionDisplay:
+    ) -> RelevanceDisplay:
         """Classify one signal and draw what decided.
 
         Parameters
@@ -91,7 +91,7 @@ class AttentionDisplay:
 
         Returns
         -------
-        AttentionDisplay
+        RelevanceDisplay
             The display, drawn.
 
         Raises
@@ -124,7 +124,7 @@ class AttentionDisplay:
         )
         return display.plot(ax=ax)
 
-    def plot(self, *, ax: Any = None) -> AttentionDisplay:
+    def plot(self, *, ax: Any = None) -> RelevanceDisplay:
         """Draw the signal and the map.
 
         Parameters
@@ -134,7 +134,7 @@ class AttentionDisplay:
 
         Returns
         -------
-        AttentionDisplay
+        RelevanceDisplay
             Itself.
         """
         axes = axes_of(ax, 2, (8, 4.5))

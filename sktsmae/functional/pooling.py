@@ -9,13 +9,13 @@ from torch import Tensor
 
 # Shares of a row's values that lie below its thresholds: even on a logit scale, so that they are dense in the tails,
 # where rare shapes show.
-LEVELS = tuple(torch.sigmoid(torch.linspace(-3.5, 3.5, 8)).tolist())
+QUANTILES = tuple(torch.sigmoid(torch.linspace(-3.5, 3.5, 8)).tolist())
 NUM_PARTS = 4
 # Samples that are compared with the thresholds at once: what comes of it stays in the processor's cache.
 _STEPS = 16
 
 
-def row_thresholds(values: Tensor) -> Tensor:
+def quantile_thresholds(values: Tensor) -> Tensor:
     """Return the thresholds of rows: quantiles of their values.
 
     Parameters
@@ -31,12 +31,12 @@ def row_thresholds(values: Tensor) -> Tensor:
     Examples
     --------
     >>> import torch
-    >>> from sktsmae.functional.statistics import row_thresholds
-    >>> row_thresholds(torch.arange(101.0)[None]).round().tolist()
+    >>> from sktsmae.functional.pooling import quantile_thresholds
+    >>> quantile_thresholds(torch.arange(101.0)[None]).round().tolist()
     [[3.0, 8.0, 18.0, 38.0, 62.0, 82.0, 92.0, 97.0]]
     """
     ordered = values.sort(-1).values
-    place = torch.tensor(LEVELS, device=values.device) * (values.shape[-1] - 1)
+    place = torch.tensor(QUANTILES, device=values.device) * (values.shape[-1] - 1)
     below = place.long()
     above = (below + 1).clamp(max=values.shape[-1] - 1)
     return torch.lerp(ordered[:, below], ordered[:, above], (place - below).to(values.dtype))
@@ -71,7 +71,7 @@ def threshold_statistics(rows: Tensor, thresholds: Tensor) -> Tensor:
     Examples
     --------
     >>> import torch
-    >>> from sktsmae.functional.statistics import threshold_statistics
+    >>> from sktsmae.functional.pooling import threshold_statistics
     >>> rows = torch.tensor([0.0, 1, 1, 1, 0, 0, 1, 0])[None, None]
     >>> threshold_statistics(rows, torch.tensor([[0.5]])).flatten().tolist()
     [0.5, 0.375, 0.25, 0.5, 1.0, 0.0, 0.5]

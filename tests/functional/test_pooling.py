@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from sktsmae.functional.statistics import LEVELS, row_thresholds, threshold_statistics
+from sktsmae.functional.pooling import QUANTILES, quantile_thresholds, threshold_statistics
 
 
 def by_definition(row: list[float], threshold: float) -> list[float]:
@@ -42,8 +42,8 @@ def test_signals_longer_than_a_short_integer_counts_are_counted():
 
 def test_thresholds_are_quantiles_dense_in_the_tails():
     values = torch.rand(3, 10_001)
-    expected = torch.quantile(values, torch.tensor(LEVELS), dim=-1).T
-    assert_close(row_thresholds(values), expected, rtol=0, atol=1e-6)
-    gaps = torch.tensor(LEVELS).diff()
+    expected = torch.quantile(values, torch.tensor(QUANTILES), dim=-1).T
+    assert_close(quantile_thresholds(values), expected, rtol=0, atol=1e-6)
+    gaps = torch.tensor(QUANTILES).diff()
     assert gaps[0] < gaps[1] < gaps[3]
     assert_close(gaps, gaps.flip(0))
