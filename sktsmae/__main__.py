@@ -1,4 +1,4 @@
-"""Classify and embed one-dimensional signals: a pre-trained wavelet encoder and linear classifiers on it."""
+"""Classify one-dimensional signals or compute features of them, with a pre-trained encoder of wavelet images."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from . import __version__
 from .commands import demo, embed, export, fit, predict, pretrain
 
 COMMANDS = {"demo": demo, "pretrain": pretrain, "fit": fit, "predict": predict, "embed": embed, "export": export}
-# 128 and the number of the signal that Ctrl-C sends, as shells have it.
+# By convention of shells, 128 + 2, the number of the signal SIGINT that Ctrl-C sends.
 INTERRUPTED = 130
 
 
@@ -22,55 +22,61 @@ def main(arguments: list[str] | None = None) -> int:
     Parameters
     ----------
     arguments : list of str, default=None
-        What follows ``python -m sktsmae``; None takes it from the process.
+        Arguments after ``python -m sktsmae``; None uses ``sys.argv``.
 
     Returns
     -------
     int
-        Exit code: 0, 1 for input that cannot be used, 2 for wrong arguments, or 130 after Ctrl-C.
+        Exit code: 0 for success, 1 for an error, or 130 after Ctrl-C.
+
+    Raises
+    ------
+    SystemExit
+        With code 2 if the arguments are invalid, and with code 0 after ``--help`` or ``--version``.
     """
     parser = build_parser()
     options = parser.parse_args(arguments)
 
-    def say(message: object) -> None:
+    def print_line(message: object) -> None:
         print(f"sktsmae {options.command}: {' '.join(str(message).split())}", file=sys.stderr)
 
-    def warn(message: Warning | str, *place: Any, **more: Any) -> None:
-        say(f"warning: {message}")
+    def print_warning(message: Warning | str, *args: Any, **kwargs: Any) -> None:
+        print_line(f"warning: {message}")
 
     try:
         with warnings.catch_warnings():
-            warnings.showwarning = warn
+            warnings.showwarning = print_warning
             COMMANDS[options.command].run(options)
     except KeyboardInterrupt:
-        say("interrupted")
+        print_line("interrupted")
         return INTERRUPTED
     except BrokenPipeError:
-        # Who read the output, as `head` does, has enough. What is left in the buffer has nowhere to go.
+        # The reader of the output, for example `head`, has closed the pipe. Python would raise again when it flushes
+        # the buffer at exit, so redirect the rest to the null device.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except argparse.ArgumentTypeError as error:  # arguments that do not go together
+    except argparse.ArgumentTypeError as error:  # arguments that contradict each other
         parser.error(f"{options.command}: {error}")
     except (ValueError, OSError, FloatingPointError, MemoryError, ImportError) as error:
-        say(error)
+        print_line(error)
         return 1
     return 0
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """Declare the commands and their arguments.
+    """Build the parser of all commands.
 
     Returns
     -------
     ArgumentParser
-        Reads them.
+        The parser.
     """
     program = "python -m sktsmae"
     parser = argparse.ArgumentParser(
         prog=program,
         description=__doc__,
-        epilog=f"{program} COMMAND --help says more. Exit codes: 0 done, 1 a file cannot be used, 2 wrong arguments, "
-        f"{INTERRUPTED} interrupted.",
+        epilog=f"'{program} COMMAND --help' explains the arguments of a command. Exit codes: 0 success, 1 error, "
+        f"2 invalid arguments, {INTERRUPTED} interrupted.",
     )
     parser.add_argument("--version", action="version", version=f"sktsmae {__version__}")
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", title="commands")
@@ -79,8 +85,8 @@ def build_parser() -> argparse.ArgumentParser:
         command.add_arguments(
             subparsers.add_parser(
                 name,
-                help=summary,
-                description=summary,
+                help=summary.removesuffix("."),
+                description=summary[0].upper() + summary[1:],
                 epilog=f"example:\n  {program} {command.EXAMPLE}",
                 formatter_class=argparse.RawDescriptionHelpFormatter,
             )

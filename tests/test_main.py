@@ -1,4 +1,4 @@
-"""The command line."""
+"""Tests of the command line: help, exit codes, error lines, and the demo."""
 
 import re
 import warnings
@@ -12,12 +12,12 @@ from sktsmae.commands import demo, embed
 from sktsmae.datasets import load_sparwatch
 
 
-def test_hide_labels_leaves_ten_a_class_and_no_other():
+def test_hide_labels_keeps_ten_labels_per_class():
     y = load_sparwatch().target
     few = demo.hide_labels(y, np.random.RandomState(0))
-    shown = few != demo.HIDDEN
-    np.testing.assert_array_equal(few[shown], y[shown])
-    labels, counts = np.unique(few[shown], return_counts=True)
+    kept = few != demo.HIDDEN
+    np.testing.assert_array_equal(few[kept], y[kept])
+    labels, counts = np.unique(few[kept], return_counts=True)
     np.testing.assert_array_equal(labels, np.unique(y))
     assert (counts == demo.LABELS_PER_CLASS).all()
 
@@ -26,13 +26,14 @@ def test_hide_labels_leaves_ten_a_class_and_no_other():
 def test_demo_prints_accuracies_and_saves_figures(tmp_path, capsys):
     assert command_line.main(["demo", "--quick", "--output", str(tmp_path / "figures")]) == 0
     printed = capsys.readouterr()
-    accuracies = [float(figure) for figure in re.findall(r" ([01]\.\d{3})", printed.out)]
-    assert len(accuracies) == 8  # four methods, few labels and all
-    assert min(accuracies) > 1.5 / 7  # seven classes: each is better than chance
+    accuracies = [float(number) for number in re.findall(r" ([01]\.\d{3})", printed.out)]
+    assert len(accuracies) == 8  # four classifiers, each with few labels and with all labels
+    assert min(accuracies) > 1.5 / 7  # better than chance, which is 1 / 7
     assert str(tmp_path / "figures") in printed.out
     assert "epoch" in printed.err  # the progress bar
-    pictures = sorted(path.name for path in (tmp_path / "figures").iterdir())
-    assert pictures == ["relevance.png", "confusion_matrix.png", "history.png", "reconstruction.png", "views.png"]
+    files = sorted(path.name for path in (tmp_path / "figures").iterdir())
+    assert files == ["confusion_matrix.png", "history.png", "reconstruction.png", "relevance.png", "views.png"]
+    assert "no effect" not in printed.err  # the warning about parameters without effect
 
 
 def test_version_is_printed(capsys):
@@ -42,7 +43,7 @@ def test_version_is_printed(capsys):
     assert __version__ in capsys.readouterr().out
 
 
-def test_help_names_all_commands_and_exit_codes(capsys):
+def test_help_lists_all_commands_and_exit_codes(capsys):
     with pytest.raises(SystemExit) as ended:
         command_line.main(["--help"])
     assert ended.value.code == 0
@@ -52,7 +53,7 @@ def test_help_names_all_commands_and_exit_codes(capsys):
 
 
 @pytest.mark.parametrize("name", command_line.COMMANDS)
-def test_help_of_a_command_has_an_example_that_its_arguments_take(name, capsys):
+def test_help_of_a_command_has_a_valid_example(name, capsys):
     with pytest.raises(SystemExit) as ended:
         command_line.main([name, "--help"])
     assert ended.value.code == 0
@@ -70,7 +71,7 @@ ENDS = [
 
 
 @pytest.mark.parametrize(("error", "code", "line"), ENDS, ids=[type(error).__name__ for error, _, _ in ENDS])
-def test_a_command_ends_with_one_line_and_its_code(error, code, line, monkeypatch, capsys):
+def test_error_is_printed_as_one_line_with_its_exit_code(error, code, line, monkeypatch, capsys):
     def run(options):
         raise error
 
@@ -79,14 +80,14 @@ def test_a_command_ends_with_one_line_and_its_code(error, code, line, monkeypatc
     assert capsys.readouterr().err == line
 
 
-def test_a_warning_takes_one_line_without_the_place_in_the_source(monkeypatch, capsys):
-    monkeypatch.setattr(embed, "run", lambda options: warnings.warn("so many\nchannels", UserWarning, stacklevel=1))
+def test_warning_is_printed_as_one_line_without_source_location(monkeypatch, capsys):
+    monkeypatch.setattr(embed, "run", lambda options: warnings.warn("too many\nchannels", UserWarning, stacklevel=1))
     assert command_line.main(["embed", "a.csv"]) == 0
-    assert capsys.readouterr().err == "sktsmae embed: warning: so many channels\n"
+    assert capsys.readouterr().err == "sktsmae embed: warning: too many channels\n"
 
 
 @pytest.mark.parametrize("arguments", [[], ["nonsense"], ["demo", "--nonsense"]])
-def test_wrong_arguments_end_with_usage(arguments, capsys):
+def test_invalid_arguments_print_the_usage(arguments, capsys):
     with pytest.raises(SystemExit) as ended:
         command_line.main(arguments)
     assert ended.value.code == 2

@@ -1,4 +1,4 @@
-"""What ``python -m sktsmae`` can do, one command a file, each with `add_arguments` and `run`.
+"""The commands of ``python -m sktsmae``: one module per command, each with `add_arguments`, `run` and `EXAMPLE`.
 
-May import everything but the front door.
+May import every package except the top-level module `sktsmae`.
 """

@@ -1,68 +1,76 @@
-"""Arguments that several commands have."""
+"""Command-line arguments that several commands share."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
-FORMATS = (
-    "a .npy file of signals (n, time) or (n, channels, time); an .npz file of them as X, and of labels as y, or of "
-    "X_train, y_train, X_test, y_test; a .csv file, a row a signal; a .ts file of the time series archive; or a folder "
-    "of .npy files"
+SIGNALS_HELP = (
+    "file or folder with signals: a .npy file with an array of shape (n, time) or (n, channels, time); an .npz file "
+    "with signals X and labels y, or X_train, y_train, X_test and y_test; a .csv file with one signal per row; a .ts "
+    "file, the format of the UCR and UEA time series archives; or a folder of .npy files"
 )
 
 
 def add_signal_arguments(parser: argparse.ArgumentParser, *, split: str) -> None:
-    """Declare the argument that says which signals, and those that say what of them is read.
+    """Add the arguments that select the signals to read.
 
     Parameters
     ----------
     parser : ArgumentParser
-        Gets them.
+        The parser of the command.
     split : {"train", "test"}
-        The part of an archive that is read by default.
+        Default of ``--split``.
     """
-    parser.add_argument("signals", type=Path, help=FORMATS)
-    add_column_arguments(parser, split=split)
+    parser.add_argument("signals", type=Path, help=SIGNALS_HELP)
+    add_label_and_split(parser, split=split)
 
 
-def add_column_arguments(parser: argparse.ArgumentParser, *, split: str) -> None:
-    """Declare the arguments that say what of a file is read.
+def add_label_and_split(parser: argparse.ArgumentParser, *, split: str) -> None:
+    """Add the arguments ``--label`` and ``--split``, which select a part of a file.
 
     Parameters
     ----------
     parser : ArgumentParser
-        Gets them.
+        The parser of the command.
     split : {"train", "test"}
-        The part of an archive that is read by default.
+        Default of ``--split``.
     """
-    parser.add_argument("--label", metavar="COLUMN", help="the column of labels in a .csv file, by its name")
+    parser.add_argument(
+        "--label",
+        metavar="COLUMN",
+        help="name of the column with labels in a .csv file; the other columns are the samples of the signals",
+    )
     parser.add_argument(
         "--split",
         choices=("train", "test"),
         default=split,
-        help=f"what to read of an .npz file that holds X_train and X_test (default: {split})",
+        help=f"part to read from an .npz file with X_train and X_test (default: {split})",
     )
 
 
 def add_device_argument(parser: argparse.ArgumentParser) -> None:
-    """Declare the argument that says where to compute.
+    """Add the argument ``--device``.
 
     Parameters
     ----------
     parser : ArgumentParser
-        Gets it.
+        The parser of the command.
     """
-    parser.add_argument("--device", default="auto", help="cpu, cuda, or auto for a GPU where there is one (default)")
+    parser.add_argument(
+        "--device",
+        default="auto",
+        help="device to compute on: cpu, cuda, or auto for a GPU if there is one and the CPU otherwise (default: auto)",
+    )
 
 
 def positive_int(text: str) -> int:
-    """Read a number of something; what argparse says of wrong ones ends with exit code 2.
+    """Parse a positive integer.
 
     Parameters
     ----------
     text : str
-        What was given.
+        Text from the command line.
 
     Returns
     -------
@@ -72,12 +80,12 @@ def positive_int(text: str) -> int:
     Raises
     ------
     ArgumentTypeError
-        If it is no number, or below 1.
+        If the text is not an integer, or is below 1. argparse then prints the message and exits with code 2.
     """
     try:
         number = int(text)
     except ValueError:
         number = 0
     if number < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of 1 or more")
+        raise argparse.ArgumentTypeError(f"{text!r} is not an integer of at least 1")
     return number

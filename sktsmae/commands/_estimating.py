@@ -1,4 +1,4 @@
-"""How commands use estimators: a file's name in their errors, a few signals at a time, and what they got right."""
+"""Helpers for commands that call estimators: error messages with file names, chunks of signals, and the accuracy."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 from tqdm.auto import tqdm
 
-# Signals between two movements of a bar.
-PART = 512
+# Number of signals per chunk, and so per update of the progress bar.
+CHUNK_SIZE = 512
 
 
 @contextmanager
-def naming(source: Path | str) -> Iterator[None]:
-    """Put a file's name before what an estimator says about the signals in it.
+def prefix_errors(source: Path | str) -> Iterator[None]:
+    """Prefix the errors of an estimator with the name of the file that its input comes from.
 
     Parameters
     ----------
@@ -26,7 +26,7 @@ def naming(source: Path | str) -> Iterator[None]:
     Raises
     ------
     ValueError
-        In place of what is raised inside.
+        If the block raises a ValueError or a TypeError.
     """
     try:
         yield
@@ -34,54 +34,62 @@ def naming(source: Path | str) -> Iterator[None]:
         raise ValueError(f"{source}: {error}") from error
 
 
-def apply_in_parts(apply: Callable[[np.ndarray], np.ndarray], X: np.ndarray, description: str) -> Iterator[np.ndarray]:
-    """Apply an estimator to signals a few at a time, with a bar where there are many.
+def map_chunks(function: Callable[[np.ndarray], np.ndarray], X: np.ndarray, description: str) -> Iterator[np.ndarray]:
+    """Apply a function to chunks of signals, with a progress bar if there is more than one chunk.
 
     Parameters
     ----------
-    apply : callable
-        Takes signals and returns a row for each.
+    function : callable
+        Returns one row per signal.
     X : ndarray of shape (n, ...)
-        Signals, perhaps mapped from a file.
+        Signals; may be memory-mapped.
     description : str
-        What stands in front of the bar.
+        Text in front of the progress bar.
 
     Yields
     ------
     ndarray of shape (m, ...)
-        The rows, in order.
+        The rows of the next m signals.
+
+    Raises
+    ------
+    ValueError
+        If the function raises one. The message says at which signal the chunk starts.
     """
-    with tqdm(total=len(X), desc=description, unit="signal", disable=len(X) <= PART) as bar:
-        for start in range(0, len(X), PART):
+    with tqdm(total=len(X), desc=description, unit="signal", disable=len(X) <= CHUNK_SIZE) as bar:
+        for start in range(0, len(X), CHUNK_SIZE):
             try:
-                rows = apply(X[start : start + PART])
-            except ValueError as error:  # which counts from there
-                raise ValueError(f"of the signals from {start} on: {error}" if start else str(error)) from error
+                rows = function(X[start : start + CHUNK_SIZE])
+            except ValueError as error:  # its message may contain an index that counts from the start of the chunk
+                raise ValueError(
+                    f"in the chunk that starts at signal {start}: {error}" if start else str(error)
+                ) from error
             yield rows
             bar.update(len(rows))
 
 
 def describe_accuracy(predicted: np.ndarray, y: np.ndarray, classes: np.ndarray) -> str:
-    """Say what share of labels was predicted; those that are empty are not counted.
+    """Return a text with the accuracy of predictions; missing labels are ignored.
 
     Parameters
     ----------
     predicted : ndarray of shape (n,)
-        What a classifier says.
+        Predicted labels.
     y : ndarray of shape (n,)
-        The labels. Compared as numbers where all are, and else as text, since one of the two may be from a text file.
+        True labels. They are compared with the predicted ones as numbers if all of them are numbers, and as text
+        otherwise, because labels from a text file are always text.
     classes : ndarray of shape (C,)
-        The labels that the classifier knows.
+        Classes of the classifier.
 
     Returns
     -------
     str
-        Such as ``accuracy 0.912 on 34 signals``.
+        For example ``accuracy 0.912 on 34 signals``.
 
     Warns
     -----
     UserWarning
-        If it knows none of the labels.
+        If no label is a class of the classifier.
     """
     text = np.array([str(label) for label in y.tolist()])
     known = ~np.isin(text, ["", "nan", "None"])
@@ -90,7 +98,11 @@ def describe_accuracy(predicted: np.ndarray, y: np.ndarray, classes: np.ndarray)
     except ValueError:
         predicted, text, classes = predicted.astype(str), text[known], classes.astype(str)
     if not len(text):
-        return "no label to compare with"
+        return "accuracy not computed, because all labels are missing"
     if not np.isin(text, classes).any():
-        warnings.warn(f"no label is one that the classifier knows: {y[known][0]!s} is not among them.", stacklevel=2)
+        warnings.warn(
+            f"none of the labels is a class of the classifier, for example {y[known][0]!s}; check that the labels are "
+            "spelled as in the training data.",
+            stacklevel=2,
+        )
     return f"accuracy {np.mean(predicted[known] == text):.3f} on {len(text)} signals"

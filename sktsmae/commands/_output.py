@@ -1,4 +1,4 @@
-"""Files that commands write, asked about before the work."""
+"""Checks of output files before the work starts."""
 
 from __future__ import annotations
 
@@ -7,31 +7,31 @@ from pathlib import Path
 
 
 def check_output(path: Path, suffixes: tuple[str, ...] = (), *, inputs: tuple[Path | None, ...] = ()) -> None:
-    """Refuse a file that could not be written, before the work that it is to keep.
+    """Check that an output file can be written.
 
     Parameters
     ----------
     path : Path
-        What --output names.
+        Value of ``--output``.
     suffixes : tuple of str, default=()
-        The endings that are known, if it has to be one of these.
+        Allowed file extensions, in lower case; an empty tuple allows all.
     inputs : tuple of Path or None, default=()
-        Files that are read, and must not be replaced.
+        Files that the command reads, which must not be replaced.
 
     Raises
     ------
     ValueError
-        If it could not.
+        If the file cannot be written, has another extension, or is one of the inputs.
     """
-    where = f"--output {path}"
+    option = f"--output {path}"
     if suffixes and path.suffix.lower() not in suffixes:
-        raise ValueError(f"{where}: the name must end in {' or '.join(suffixes)}.")
+        raise ValueError(f"{option}: the file name must end in {' or '.join(suffixes)}.")
     if not path.parent.is_dir():
-        raise ValueError(f"{where}: there is no folder {path.parent}; make it first.")
+        raise ValueError(f"{option}: the folder {path.parent} does not exist; create it first.")
     if path.is_dir():
-        raise ValueError(f"{where}: a folder; give the name of a file.")
+        raise ValueError(f"{option}: this is a folder; give the name of a file.")
     if not os.access(path.parent, os.W_OK):
-        raise ValueError(f"{where}: nothing can be written into {path.parent}; choose another folder.")
+        raise ValueError(f"{option}: the folder {path.parent} is not writable; choose another folder.")
     for other in inputs:
         if other is not None and path.exists() and other.exists() and path.samefile(other):
-            raise ValueError(f"{where}: is read by this command; give another name.")
+            raise ValueError(f"{option}: this file is also an input of the command; give another name.")

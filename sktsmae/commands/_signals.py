@@ -1,4 +1,4 @@
-"""The signals that commands are given: files and folders, which are data and cannot run code."""
+"""Readers of signals and labels from files and folders; no file format that can run code is read."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ import torch
 from ..functional.resampling import resample
 from ._text import read_csv, read_label_column, read_ts
 
-# Deflate makes no data larger than this when it is unpacked.
-MOST_UNPACKED = 1032
+# The largest compression ratio of Deflate. A higher ratio means a damaged or malicious archive.
+MAX_COMPRESSION_RATIO = 1032
 
 
 class Signals(NamedTuple):
-    """What a file holds.
+    """Signals and their labels.
 
     Attributes
     ----------
     X : ndarray of shape (n, T), (n, M, T) or (n, M * V, S, T)
         Signals, or spectrograms.
     y : ndarray of shape (n,) or None
-        Labels.
+        Labels; None if the file has none.
     """
 
     X: np.ndarray
@@ -33,33 +33,33 @@ class Signals(NamedTuple):
 
 
 def read_signals(path: Path, *, label: str | None = None, split: str = "train") -> Signals:
-    """Read signals, and labels where they are there, from a file or from all files of a folder.
+    """Read signals, and labels if there are any, from a file or a folder.
 
     Parameters
     ----------
     path : Path
-        A .npy file, mapped rather than read; an .npz, .csv or .ts file; or a folder of .npy files, of signals or of
-        one signal each, of which those of other lengths are resampled to the first one's.
+        A .npy file, which is memory-mapped; an .npz, .csv or .ts file; or a folder of .npy files. Each file of a
+        folder contains one signal or several. All signals are resampled to the length of those in the first file.
     label : str, default=None
-        The column of the labels in a .csv file.
+        Name of the column with the labels in a .csv file.
     split : {"train", "test"}, default="train"
-        What is read of an .npz file that holds both.
+        Part to read from an .npz file that contains both.
 
     Returns
     -------
     Signals
-        What was read.
+        The signals and the labels.
 
     Raises
     ------
     ValueError
-        If it cannot be used; the message is of one line, and names the file.
+        If the file cannot be used. The message has one line and names the file.
     """
     suffix = path.suffix.lower()
     if label is not None and suffix != ".csv":
-        raise ValueError(f"{path}: --label {label} names a column of a .csv file, and this is none; leave it out.")
+        raise ValueError(f"{path}: --label {label} is only for .csv files; remove it.")
     if not path.exists():
-        raise ValueError(f"{path}: there is no such file.")
+        raise ValueError(f"{path}: the file does not exist.")
     y = None
     try:
         if path.is_dir():
@@ -73,114 +73,121 @@ def read_signals(path: Path, *, label: str | None = None, split: str = "train") 
         elif suffix == ".ts":
             X, y = read_ts(path)
         else:
-            raise ValueError(f"{path}: neither a folder nor a .npy, .npz, .csv or .ts file; give one of these.")
+            raise ValueError(f"{path}: the file type is unknown; give a .npy, .npz, .csv or .ts file, or a folder.")
     except OSError as error:
-        raise ValueError(f"{path}: cannot be read ({error.strerror or error}).") from error
+        raise ValueError(f"{path}: the file cannot be read ({error.strerror or error}).") from error
     if X.dtype.kind not in "biuf" or not 2 <= X.ndim <= 4 or 0 in X.shape:
         raise ValueError(
-            f"{path}: an array of shape {X.shape} and type {X.dtype}; give numbers, (n, time) or (n, channels, time)."
+            f"{path}: the array has shape {X.shape} and type {X.dtype}; give numbers of shape (n, time) or "
+            "(n, channels, time)."
         )
     if y is not None and y.shape != X.shape[:1]:
-        raise ValueError(f"{path}: labels of shape {y.shape} for {len(X)} signals; give one for each.")
+        raise ValueError(
+            f"{path}: there are {len(X)} signals but labels of shape {y.shape}; give one label per signal."
+        )
     return Signals(X, y)
 
 
 def read_labels(path: Path, count: int) -> np.ndarray:
-    """Read labels from a file of their own.
+    """Read labels from a separate file.
 
     Parameters
     ----------
     path : Path
-        A .npy file, or a .csv file of one column.
+        A .npy file, or a .csv file with one column.
     count : int
-        How many signals there are.
+        Number of signals.
 
     Returns
     -------
     ndarray of shape (count,)
-        The labels, of the file's type; of a .csv file, str.
+        The labels; str if they come from a .csv file.
 
     Raises
     ------
     ValueError
-        If it cannot be used; the message is of one line, and names the file.
+        If the file cannot be used. The message has one line and names the file.
     """
     suffix = path.suffix.lower()
     if suffix not in (".npy", ".csv"):
-        raise ValueError(f"{path}: neither a .npy nor a .csv file; give the labels as one of these.")
+        raise ValueError(f"{path}: the file type is unknown; give the labels as a .npy or .csv file.")
     try:
         y = read_npy(path) if suffix == ".npy" else read_label_column(path, count)
     except OSError as error:
-        raise ValueError(f"{path}: cannot be read ({error.strerror or error}).") from error
+        raise ValueError(f"{path}: the file cannot be read ({error.strerror or error}).") from error
     if y.shape != (count,) or y.dtype.kind not in "biufU":
         raise ValueError(
-            f"{path}: labels of shape {y.shape} and type {y.dtype} for {count} signals; give a number or a text for "
-            "each."
+            f"{path}: there are {count} signals, but the labels have shape {y.shape} and type {y.dtype}; give one "
+            "number or text per signal."
         )
     return np.array(y)
 
 
 def read_npy(path: Path) -> np.ndarray:
-    """Map an array from a file.
+    """Memory-map the array in a .npy file.
 
     Parameters
     ----------
     path : Path
-        A .npy file.
+        The file.
 
     Returns
     -------
     ndarray
-        The array, of any shape and type but objects.
+        The array. It can have any shape and any type but object.
 
     Raises
     ------
     ValueError
-        If it is no such file.
+        If this is not a .npy file, or it is damaged.
     """
     try:
-        with open(path, "rb") as file:  # numpy.load would read archives too, whatever their name
+        with open(path, "rb") as file:  # numpy.load also reads .npz archives with another extension
             np.lib.format.read_magic(file)
         return np.load(path, mmap_mode="r", allow_pickle=False)
     except OSError:
         raise
-    except Exception as error:  # a damaged file can raise anything
-        raise ValueError(f"{path}: not an array of numbers by numpy.save ({_one_line(error)}).") from error
+    except Exception as error:  # a damaged file can raise any type of error
+        raise ValueError(f"{path}: not an array of numbers written by numpy.save ({_one_line(error)}).") from error
 
 
 def _read_npz(path: Path, split: str) -> tuple[np.ndarray, np.ndarray | None]:
     try:
         with zipfile.ZipFile(path) as archive:
             names = [name.removesuffix(".npy") for name in archive.namelist()]
-            ending = "" if "X" in names else f"_{split}"
-            signals, labels = f"X{ending}", f"y{ending}"
+            suffix = "" if "X" in names else f"_{split}"
+            signals, labels = f"X{suffix}", f"y{suffix}"
             if len(names) == 1:
                 signals = names[0]
             if signals not in names:
-                held = ", ".join(names[:8] + ["..."] * (len(names) > 8)) or "nothing"
-                raise ValueError(f"holds {held}; name the signals X, or {signals}, and the labels {labels}")
+                found = ", ".join(names[:8] + ["..."] * (len(names) > 8)) or "no arrays"
+                raise ValueError(f"contains {found}; name the signals X or {signals}, and the labels y or {labels}")
             y = _read_member(archive, labels) if labels in names else None
             return _read_member(archive, signals), y
     except OSError:
         raise
-    except Exception as error:  # a damaged file can raise anything
-        raise ValueError(f"{path}: not an archive of signals by numpy.savez ({_one_line(error)}).") from error
+    except Exception as error:  # a damaged file can raise any type of error
+        raise ValueError(f"{path}: not an archive of signals written by numpy.savez ({_one_line(error)}).") from error
 
 
 def _read_member(archive: zipfile.ZipFile, name: str) -> np.ndarray:
-    """Read an array of an archive once its size is known to be that of its file."""
+    """Read an array from an archive, after a check that the size in its header is the size of the member."""
     info = archive.getinfo(f"{name}.npy")
     with archive.open(info) as file:
         version = np.lib.format.read_magic(file)
         readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
         if version not in readers:
-            raise ValueError(f"{name} is of version {version} of the format; save it anew")
+            raise ValueError(
+                f"{name} has version {version} of the .npy format, which is not supported; save it again with numpy"
+            )
         shape, _, dtype = readers[version](file)
         if dtype.hasobject:
-            raise ValueError(f"{name} holds Python objects; save it as numbers, and labels as text by astype(str)")
+            raise ValueError(
+                f"{name} contains Python objects; save signals as numbers, and labels as numbers or .astype(str)"
+            )
         size = math.prod(shape) * dtype.itemsize
-        if file.tell() + size != info.file_size or info.file_size > MOST_UNPACKED * info.compress_size:
-            raise ValueError(f"{name} is not as long as its header says")
+        if file.tell() + size != info.file_size or info.file_size > MAX_COMPRESSION_RATIO * info.compress_size:
+            raise ValueError(f"{name} does not have the size that is given in its header")
     with archive.open(info) as file:
         return np.lib.format.read_array(file, allow_pickle=False)
 
@@ -188,15 +195,15 @@ def _read_member(archive: zipfile.ZipFile, name: str) -> np.ndarray:
 def _read_folder(path: Path) -> np.ndarray:
     files = sorted(path.glob("*.npy"))
     if not files:
-        raise ValueError(f"{path}: a folder without .npy files; give one with some, or a file.")
+        raise ValueError(f"{path}: the folder contains no .npy files; give another folder, or a file.")
     parts: list[np.ndarray] = []
     for file in files:
-        part = np.atleast_2d(read_npy(file))
+        part = np.atleast_2d(read_npy(file))  # one signal (T,) becomes (1, T)
         channels = parts[0].shape[1:-1] if parts else part.shape[1:-1]
         if part.dtype.kind not in "biuf" or 0 in part.shape or part.shape[1:-1] != channels:
             raise ValueError(
-                f"{file}: an array of shape {part.shape} and type {part.dtype}; give numbers, with the channels of "
-                f"{files[0].name}."
+                f"{file}: the array has shape {part.shape} and type {part.dtype}; give numbers, with the same channels "
+                f"as in {files[0].name}."
             )
         copy = torch.from_numpy(np.array(part, dtype=np.float64))
         parts.append(resample(copy, parts[0].shape[-1] if parts else part.shape[-1]).numpy())

@@ -1,10 +1,11 @@
-"""``python -m sktsmae demo``: the main job on real data that comes with the package."""
+"""The ``demo`` command: compare classifiers on a data set in the package, and draw figures."""
 
 from __future__ import annotations
 
 import argparse
 import time
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.base import clone
@@ -19,17 +20,41 @@ from ..plotting import HistoryDisplay, ReconstructionDisplay, RelevanceDisplay, 
 
 EXAMPLE = "demo --quick"
 LABELS_PER_CLASS = 10
-HIDDEN = "?"
-DEFAULT = "MAEClassifier(), as it comes"
-FINE_TUNED = "pre-trained on these signals, fine-tuned"
-GYROSCOPE = 3
+HIDDEN = "?"  # in place of a label that is not used
+DEFAULT = "MAEClassifier() with default parameters"
+FINE_TUNED = "pre-trained and fine-tuned network"
+FROM_SCRATCH = "same network without pre-training"
+BASELINE = "logistic regression on simple features"
+GYROSCOPE = 3  # channel in the figures: rotation rate about the x axis
+# Epochs of a full run, and the fraction of them with --quick.
 PRETRAIN_EPOCHS = 20
 FEW_EPOCHS = 50
 ALL_EPOCHS = 8
+QUICK_FRACTION = 0.15
+
+
+class Data(NamedTuple):
+    """The data set of the demo.
+
+    Attributes
+    ----------
+    X, X_test : ndarray of shape (n, M, T)
+        Signals.
+    y, y_test : ndarray of shape (n,), str
+        Labels.
+    y_few : ndarray of shape (n,), str
+        The labels of a few training signals, and `HIDDEN` for the others.
+    """
+
+    X: np.ndarray
+    y: np.ndarray
+    y_few: np.ndarray
+    X_test: np.ndarray
+    y_test: np.ndarray
 
 
 def simple_features(X: np.ndarray) -> np.ndarray:
-    """Describe each channel of a signal by its mean, its deviation and five quantiles.
+    """Compute the mean, the standard deviation and five quantiles of each channel.
 
     Parameters
     ----------
@@ -53,97 +78,158 @@ def hide_labels(y: np.ndarray, rng: np.random.RandomState) -> np.ndarray:
     y : ndarray of shape (n,), str
         Labels.
     rng : RandomState
-        Chooses those that stay.
+        Generator that selects the labels to keep.
 
     Returns
     -------
     ndarray of shape (n,), str
-        Labels, and ``"?"`` where they are hidden.
+        Labels, with ``"?"`` in place of hidden ones.
     """
     few = np.full_like(y, HIDDEN)
     for label in np.unique(y):
-        shown = rng.choice(np.flatnonzero(y == label), LABELS_PER_CLASS, replace=False)
-        few[shown] = label
+        kept = rng.choice(np.flatnonzero(y == label), LABELS_PER_CLASS, replace=False)
+        few[kept] = label
     return few
 
 
 def demo(folder: Path, quick: bool) -> None:
-    """Classify with few labels and with all, by the default and by networks trained here, compare, and draw.
+    """Compare classifiers that are fitted with few labels and with all labels; print a table and save figures.
 
     Parameters
     ----------
     folder : Path
-        Where the figures go; it is made.
+        Folder for the figures, which is created.
     quick : bool
-        Whether to train for a fraction of the time; the accuracies suffer.
+        Whether to train for fewer epochs, which lowers the accuracies.
     """
     import matplotlib as mpl
 
     mpl.use("agg")
-    from sklearn.metrics import ConfusionMatrixDisplay
-
     start = time.perf_counter()
     folder.mkdir(parents=True, exist_ok=True)
-    train, test = load_sparwatch(subset="train"), load_sparwatch(subset="test")
-    X, y, X_test, y_test = train.data, train.target, test.data, test.target
-    few = hide_labels(y, np.random.RandomState(0))
-    print(
-        f"SPARwatch: seven exercises, a wrist sensor with six channels; {len(X)} training signals of "
-        f"{len(np.unique(train.groups))} people, {len(X_test)} test signals of {len(np.unique(test.groups))} others.\n"
-        f"Labels used: {(few != HIDDEN).sum()} ({LABELS_PER_CLASS} a class), then all {len(y)}.",
-        flush=True,
-    )
-    share = 0.15 if quick else 1.0
-    epochs = {"pretrain": round(PRETRAIN_EPOCHS * share), "few": round(FEW_EPOCHS * share)}
-    epochs["all"] = max(2, round(ALL_EPOCHS * share))
-    own = MAEPretrainer(cwt_scales=32, boundary="zeros", masking="patches", random_state=0)
-    pretrainer = clone(own).set_params(max_epochs=epochs["pretrain"], verbose=1).fit(X)
+    data = load_data()
+    fraction = QUICK_FRACTION if quick else 1.0
+    epochs = {"few": round(FEW_EPOCHS * fraction), "all": max(2, round(ALL_EPOCHS * fraction))}
+    untrained = MAEPretrainer(cwt_scales=32, boundary="zeros", masking="patches", max_epochs=0, random_state=0)
+    pretrainer = clone(untrained).set_params(max_epochs=round(PRETRAIN_EPOCHS * fraction), verbose=1).fit(data.X)
 
     network = {"probe": False, "finetune": "full", "verbose": 1}
-    models = {
+    models: dict[str, dict[str, Any]] = {
         DEFAULT: {},
         FINE_TUNED: {**network, "pretrainer": FrozenEstimator(pretrainer)},
-        # Without pre-training the lower blocks have as much to learn as the others.
-        "the same network from scratch": {**network, "pretrainer": own.set_params(max_epochs=0), "layer_decay": 1.0},
+        # Without pre-training, the lower blocks need the same learning rate as the upper ones.
+        FROM_SCRATCH: {**network, "pretrainer": untrained, "layer_decay": 1.0},
     }
     table, fitted = {}, {}
     for name, settings in models.items():
-        for labels, target in (("few", few), ("all", y)):
-            classifier = MAEClassifier(**settings, unlabeled=HIDDEN, max_epochs=epochs[labels], random_state=0)
-            table[name, labels] = classifier.fit(X, target).score(X_test, y_test)
-            fitted[name] = classifier  # the later one, of all labels
-    baseline = make_pipeline(FunctionTransformer(simple_features), StandardScaler(), LogisticRegression(max_iter=1000))
-    for labels, target in (("few", few), ("all", y)):
-        shown = target != HIDDEN
-        baseline.fit(X[shown], target[shown])
-        table["logistic regression on simple features", labels] = baseline.score(X_test, y_test)
+        for labels, target in (("few", data.y_few), ("all", data.y)):
+            loop = {"max_epochs": epochs[labels]} if "finetune" in settings else {}
+            classifier = MAEClassifier(**{**settings, **loop}, unlabeled=HIDDEN, random_state=0)
+            table[name, labels] = classifier.fit(data.X, target).score(data.X_test, data.y_test)
+            fitted[name] = classifier  # the one fitted with all labels is kept
+    for labels, target in (("few", data.y_few), ("all", data.y)):
+        table[BASELINE, labels] = score_baseline(data, target)
 
-    print(f"\n{'test accuracy on people not seen in training':<46}{'10 a class':>12}{'all labels':>12}")
-    for name in dict.fromkeys(name for name, _ in table):
-        print(f"{name:<46}{table[name, 'few']:>12.3f}{table[name, 'all']:>12.3f}")
+    print(f"\n{'accuracy on the test signals':<46}{f'{LABELS_PER_CLASS} per class':>13}{'all labels':>13}")
+    for name in (*models, BASELINE):
+        print(f"{name:<46}{table[name, 'few']:>13.3f}{table[name, 'all']:>13.3f}")
+    names = save_figures(folder, data, pretrainer, fitted[DEFAULT], fitted[FINE_TUNED])
+    print(f"\nFigures in {folder.resolve()}: {', '.join(names)}\nTotal time: {time.perf_counter() - start:.0f} seconds")
+
+
+def load_data() -> Data:
+    """Load the data set, hide labels for the experiment with few labels, and print a description.
+
+    Returns
+    -------
+    Data
+        The data set.
+    """
+    train, test = load_sparwatch(subset="train"), load_sparwatch(subset="test")
+    few = hide_labels(train.target, np.random.RandomState(0))
+    print(
+        f"Data: SPARwatch, seven shoulder exercises recorded by a wrist sensor with {train.data.shape[1]} channels.\n"
+        f"Training: {len(train.data)} signals of {len(np.unique(train.groups))} people. "
+        f"Test: {len(test.data)} signals of {len(np.unique(test.groups))} other people.\n"
+        f"Each classifier is fitted twice: with {(few != HIDDEN).sum()} labels ({LABELS_PER_CLASS} per class), and "
+        f"with all {len(train.target)} labels.",
+        flush=True,
+    )
+    return Data(train.data, train.target, few, test.data, test.target)
+
+
+def score_baseline(data: Data, target: np.ndarray) -> float:
+    """Fit logistic regression on simple features and return its test accuracy.
+
+    Parameters
+    ----------
+    data : Data
+        The data set.
+    target : ndarray of shape (n,), str
+        Labels of the training signals, `HIDDEN` for those that are not used.
+
+    Returns
+    -------
+    float
+        The accuracy.
+    """
+    baseline = make_pipeline(FunctionTransformer(simple_features), StandardScaler(), LogisticRegression(max_iter=1000))
+    labelled = target != HIDDEN
+    accuracy: float = baseline.fit(data.X[labelled], target[labelled]).score(data.X_test, data.y_test)
+    return accuracy
+
+
+def save_figures(
+    folder: Path, data: Data, pretrainer: MAEPretrainer, default: MAEClassifier, fine_tuned: MAEClassifier
+) -> list[str]:
+    """Draw the figures and save them as .png files.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder for the files.
+    data : Data
+        The data set.
+    pretrainer : MAEPretrainer
+        The pre-trained network.
+    default : MAEClassifier
+        The classifier with default parameters.
+    fine_tuned : MAEClassifier
+        The classifier with a fine-tuned network.
+
+    Returns
+    -------
+    list of str
+        Names of the files.
+    """
+    from sklearn.metrics import ConfusionMatrixDisplay
 
     displays = {
-        "views.png": ScalogramDisplay.from_estimator(CWTTransformer().fit(X), X[0], channel=GYROSCOPE),
-        "reconstruction.png": ReconstructionDisplay.from_estimator(pretrainer, X_test[0], channel=GYROSCOPE),
+        "views.png": ScalogramDisplay.from_estimator(CWTTransformer().fit(data.X), data.X[0], channel=GYROSCOPE),
+        "reconstruction.png": ReconstructionDisplay.from_estimator(pretrainer, data.X_test[0], channel=GYROSCOPE),
         "history.png": HistoryDisplay.from_estimator(pretrainer),
-        "relevance.png": RelevanceDisplay.from_estimator(fitted[FINE_TUNED], X_test[0], channel=GYROSCOPE),
-        "confusion_matrix.png": ConfusionMatrixDisplay.from_estimator(fitted[DEFAULT], X_test, y_test),
+        "relevance.png": RelevanceDisplay.from_estimator(fine_tuned, data.X_test[0], channel=GYROSCOPE),
+        "confusion_matrix.png": ConfusionMatrixDisplay.from_estimator(default, data.X_test, data.y_test),
     }
-    displays["confusion_matrix.png"].ax_.set_title(f"{DEFAULT}: people not seen in training")
+    displays["confusion_matrix.png"].ax_.set_title(f"{DEFAULT}:\npeople who are not in the training data")
     for file, display in displays.items():
         display.figure_.savefig(folder / file, dpi=120)
-    print(f"\nFigures: {', '.join(displays)} in {folder.resolve()}\n{time.perf_counter() - start:.0f} seconds")
+    return list(displays)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the command's arguments.
+    """Add the arguments of the command.
 
     Parameters
     ----------
     parser : ArgumentParser
-        Gets them.
+        The parser of the command.
     """
-    parser.add_argument("--quick", action="store_true", help="train too little for figures: two minutes on two cores")
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="train for fewer epochs, which lowers the accuracies; takes about two minutes on two CPU cores",
+    )
     parser.add_argument(
         "--output", type=Path, default=Path("sktsmae-demo"), help="folder for the figures (default: sktsmae-demo)"
     )
@@ -155,6 +241,6 @@ def run(options: argparse.Namespace) -> None:
     Parameters
     ----------
     options : Namespace
-        The arguments.
+        The parsed arguments.
     """
     demo(options.output, options.quick)

@@ -1,4 +1,4 @@
-"""``python -m sktsmae embed``: turn signals into features by an encoder, into an array or a table."""
+"""The ``embed`` command: compute features of signals with an encoder, and write them to a .npy or .csv file."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 
 from ..estimators import MAEClassifier, MAEPretrainer
-from ..estimators._validation import resolve_device
 from ..models.checkpoints import atomic_write, stored_kind
+from ..signals.device import resolve_device
 from ._arguments import add_device_argument, add_signal_arguments
-from ._estimating import apply_in_parts, naming
+from ._estimating import map_chunks, prefix_errors
 from ._output import check_output
 from ._signals import read_signals
 
@@ -22,25 +22,26 @@ EXAMPLE = "embed signals.npy --output embeddings.npy"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the command's arguments.
+    """Add the arguments of the command.
 
     Parameters
     ----------
     parser : ArgumentParser
-        Gets them.
+        The parser of the command.
     """
     add_signal_arguments(parser, split="train")
     parser.add_argument(
         "--model",
         type=Path,
         metavar="FILE",
-        help="an encoder by `pretrain`, or a classifier, of whose tokens the mean is taken (default: the package's)",
+        help="file with an encoder, written by the command pretrain, or with a classifier, written by the command fit, "
+        "whose encoder is used (default: the encoder in the package)",
     )
     parser.add_argument(
         "--output",
         type=Path,
         default=Path("embeddings.npy"),
-        help="a .npy or .csv file to write, a row a signal (default: embeddings.npy)",
+        help=".npy or .csv file to write, with one row per signal (default: embeddings.npy)",
     )
     add_device_argument(parser)
 
@@ -51,7 +52,7 @@ def run(options: argparse.Namespace) -> None:
     Parameters
     ----------
     options : Namespace
-        The arguments.
+        The parsed arguments.
 
     Raises
     ------
@@ -63,84 +64,84 @@ def run(options: argparse.Namespace) -> None:
     model = load_encoder(options.model).set_params(device=options.device)
     X = read_signals(options.signals, label=options.label, split=options.split).X
     write = write_csv if options.output.suffix.lower() == ".csv" else write_npy
-    with naming(options.signals), atomic_write(options.output) as path:
-        shape = write(path, len(X), apply_in_parts(model.transform, X, "embed"))
-    print(f"{options.output}: {shape[0]} signals, {shape[1]} features of each")
+    with prefix_errors(options.signals), atomic_write(options.output) as path:
+        shape = write(path, len(X), map_chunks(model.transform, X, "embed"))
+    print(f"{options.output}: {shape[0]} signals, {shape[1]} features per signal")
 
 
 def load_encoder(path: Path | None) -> MAEPretrainer | MAEClassifier:
-    """Read whatever has an encoder.
+    """Load an estimator that has an encoder.
 
     Parameters
     ----------
     path : Path or None
-        A file by `MAEPretrainer.save` or `MAEClassifier.save`; None for the encoder of the package.
+        A file that `MAEPretrainer.save` or `MAEClassifier.save` wrote; None for the encoder in the package.
 
     Returns
     -------
     MAEPretrainer or MAEClassifier
-        The estimator, ready to transform.
+        The fitted estimator.
 
     Raises
     ------
     FileNotFoundError
-        If there is no such file.
+        If the file does not exist.
     ValueError
-        If it is none of these, or damaged.
+        If the file is damaged, or contains something else.
     """
     if path is None:
         return MAEPretrainer.from_pretrained()
     return MAEClassifier.load(path) if stored_kind(path) == "classifier" else MAEPretrainer.load(path)
 
 
-def write_npy(path: Path, count: int, parts: Iterator[np.ndarray]) -> tuple[int, int]:
-    """Write features as they come, so that not all of them have to fit into the memory.
+def write_npy(path: Path, count: int, chunks: Iterator[np.ndarray]) -> tuple[int, int]:
+    """Write features to a .npy file chunk by chunk, so that they need not fit into memory.
 
     Parameters
     ----------
     path : Path
         The .npy file.
     count : int
-        How many rows there will be.
-    parts : iterator of ndarray of shape (m, d)
-        The rows.
+        Total number of rows.
+    chunks : iterator of ndarray of shape (m, d)
+        The rows, in chunks.
 
     Returns
     -------
     tuple of int
-        Rows and columns.
+        Numbers of rows and columns.
     """
-    first = next(parts)
+    first = next(chunks)
     written = np.lib.format.open_memmap(path, mode="w+", dtype=first.dtype, shape=(count, first.shape[1]))
-    place = 0
-    for rows in chain([first], parts):
-        written[place : place + len(rows)] = rows
-        place += len(rows)
+    start = 0
+    for rows in chain([first], chunks):
+        written[start : start + len(rows)] = rows
+        start += len(rows)
     written.flush()
     return count, first.shape[1]
 
 
-def write_csv(path: Path, count: int, parts: Iterator[np.ndarray]) -> tuple[int, int]:
-    """Write features as a table, behind a line of names.
+def write_csv(path: Path, count: int, chunks: Iterator[np.ndarray]) -> tuple[int, int]:
+    """Write features to a .csv file with a header.
 
     Parameters
     ----------
     path : Path
         The .csv file.
     count : int
-        How many rows there will be.
-    parts : iterator of ndarray of shape (m, d)
-        The rows.
+        Total number of rows, which is returned.
+    chunks : iterator of ndarray of shape (m, d)
+        The rows, in chunks.
 
     Returns
     -------
     tuple of int
-        Rows and columns.
+        Numbers of rows and columns.
     """
     with open(path, "w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
-        first = next(parts)
-        writer.writerow(f"embedding{place}" for place in range(first.shape[1]))
-        for rows in chain([first], parts):
+        first = next(chunks)
+        writer.writerow(f"embedding{column}" for column in range(first.shape[1]))
+        for rows in chain([first], chunks):
             writer.writerows([f"{value:.9g}" for value in row] for row in rows)
     return count, first.shape[1]

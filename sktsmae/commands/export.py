@@ -1,4 +1,4 @@
-"""``python -m sktsmae export``: write a fitted classifier as an ONNX file, for machines without PyTorch."""
+"""The ``export`` command: convert a fitted classifier to an ONNX file, which runs without PyTorch."""
 
 from __future__ import annotations
 
@@ -12,15 +12,19 @@ EXAMPLE = "export classifier.safetensors --output classifier.onnx"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the command's arguments.
+    """Add the arguments of the command.
 
     Parameters
     ----------
     parser : ArgumentParser
-        Gets them.
+        The parser of the command.
     """
-    parser.add_argument("model", type=Path, help="a classifier by `fit`, or by MAEClassifier.save")
-    parser.add_argument("--output", type=Path, help="the .onnx file to write (default: the model's name with .onnx)")
+    parser.add_argument(
+        "model", type=Path, help="file with a classifier, written by the command fit or by MAEClassifier.save"
+    )
+    parser.add_argument(
+        "--output", type=Path, help=".onnx file to write (default: the name of the model file, with the ending .onnx)"
+    )
 
 
 def run(options: argparse.Namespace) -> None:
@@ -29,14 +33,14 @@ def run(options: argparse.Namespace) -> None:
     Parameters
     ----------
     options : Namespace
-        The arguments.
+        The parsed arguments.
 
     Raises
     ------
     ValueError, OSError
         If a file cannot be used.
     ImportError
-        If the extra ``onnx`` is not installed.
+        If the packages of the extra ``onnx`` are not installed.
     """
     output = options.output or options.model.with_suffix(".onnx")
     check_output(output, (".onnx",), inputs=(options.model,))
@@ -44,4 +48,7 @@ def run(options: argparse.Namespace) -> None:
     classifier.export_onnx(output)
     shape = ", ".join(["n", *map(str, classifier.input_shape_)])
     size = output.stat().st_size / 2**20
-    print(f"{output}: {size:.1f} MB, signals ({shape}) in, probabilities of {len(classifier.classes_)} classes out")
+    print(
+        f"{output}: {size:.1f} MiB; input: signals of shape ({shape}); output: probabilities of "
+        f"{len(classifier.classes_)} classes"
+    )

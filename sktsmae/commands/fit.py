@@ -1,4 +1,4 @@
-"""``python -m sktsmae fit``: fit a classifier on labelled signals, into one file."""
+"""The ``fit`` command: fit a classifier to labelled signals, and save it to one file."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import numpy as np
 from sklearn.frozen import FrozenEstimator
 
 from ..estimators import MAEClassifier, MAEPretrainer
-from ..estimators._validation import resolve_device
+from ..signals.device import resolve_device
 from ._arguments import add_device_argument, add_signal_arguments, positive_int
-from ._estimating import describe_accuracy, naming
+from ._estimating import describe_accuracy, prefix_errors
 from ._output import check_output
 from ._signals import read_labels, read_signals
 
@@ -20,37 +20,50 @@ EXAMPLE = "fit train.csv --label activity --output classifier.safetensors --test
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the command's arguments.
+    """Add the arguments of the command.
 
     Parameters
     ----------
     parser : ArgumentParser
-        Gets them.
+        The parser of the command.
     """
     add_signal_arguments(parser, split="train")
     parser.add_argument(
-        "--labels", type=Path, metavar="FILE", help="labels in a file of their own: .npy, or .csv of one column"
+        "--labels",
+        type=Path,
+        metavar="FILE",
+        help="separate file with one label per signal: .npy, or .csv with one column",
     )
     parser.add_argument(
         "--output",
         type=Path,
         default=Path("classifier.safetensors"),
-        help="the file to write (default: classifier.safetensors)",
+        help=".safetensors file to write (default: classifier.safetensors)",
     )
-    parser.add_argument("--test", type=Path, metavar="FILE", help="signals with labels, to print the accuracy on them")
     parser.add_argument(
-        "--pretrainer", type=Path, metavar="FILE", help="an encoder by `pretrain` (default: that of the package)"
+        "--test", type=Path, metavar="FILE", help="file with labelled test signals, on which the accuracy is printed"
+    )
+    parser.add_argument(
+        "--pretrainer",
+        type=Path,
+        metavar="FILE",
+        help="file with a pre-trained encoder, written by the command pretrain (default: the encoder in the package)",
     )
     parser.add_argument(
         "--finetune",
-        type=_finetune,
+        type=_parse_finetune,
         metavar="{none,full,head,lora,N}",
         default="none",
-        help="whether a network is fine-tuned too: all of it, its head, its head and low-rank updates, or its head and "
-        "N last blocks; takes minutes to hours (default: none)",
+        help="what to fine-tune in addition to the linear classifiers: nothing (none), the encoder and a head (full), "
+        "only a head (head), a head and low-rank updates of the encoder (lora), or a head and the last N blocks of the "
+        "encoder; fine-tuning takes minutes to hours (default: none)",
     )
-    parser.add_argument("--epochs", type=positive_int, help="passes of fine-tuning over the signals (default: 60)")
-    parser.add_argument("--seed", type=int, default=0, help="of all that is random (default: 0)")
+    parser.add_argument(
+        "--epochs",
+        type=positive_int,
+        help="number of epochs of fine-tuning; needs --finetune with a value other than none (default: 60)",
+    )
+    parser.add_argument("--seed", type=int, default=0, help="seed of the random numbers (default: 0)")
     add_device_argument(parser)
 
 
@@ -60,30 +73,29 @@ def run(options: argparse.Namespace) -> None:
     Parameters
     ----------
     options : Namespace
-        The arguments.
+        The parsed arguments.
 
     Raises
     ------
     ValueError, OSError
         If a file cannot be used.
     ArgumentTypeError
-        If arguments do not go together.
+        If arguments contradict each other.
     """
     check_output(
         options.output, (".safetensors",), inputs=(options.signals, options.labels, options.test, options.pretrainer)
     )
     resolve_device(options.device)
     if options.epochs is not None and options.finetune == "none":
-        raise argparse.ArgumentTypeError(f"--epochs {options.epochs} needs --finetune full, head, lora or N")
+        raise argparse.ArgumentTypeError(f"--epochs {options.epochs} needs --finetune full, head, lora or N (a number)")
     pretrainer = options.pretrainer and FrozenEstimator(MAEPretrainer.load(options.pretrainer))
     X, y = read_labelled(options)
     test = read_test(options)
-    count = int((y == "").sum()) if y.dtype.kind == "U" else 0  # empty cells of a column of labels
-    unlabelled = f"{count} of them without a label, " if count else ""
+    num_missing = int((y == "").sum()) if y.dtype.kind == "U" else 0  # empty cells in a column of labels
     classifier = MAEClassifier(
         pretrainer=pretrainer,
         finetune=options.finetune,
-        unlabeled="" if count else None,
+        unlabeled="" if num_missing else None,
         device=options.device,
         random_state=options.seed,
         verbose=1,
@@ -91,29 +103,30 @@ def run(options: argparse.Namespace) -> None:
     if options.epochs is not None:
         classifier.set_params(max_epochs=options.epochs)
     start = time.perf_counter()
-    with naming(options.signals):
+    with prefix_errors(options.signals):
         classifier.fit(X, y)
     seconds = time.perf_counter() - start
-    classifier.set_params(device="auto", verbose=0).save(options.output)  # for other machines too
+    classifier.set_params(device="auto", verbose=0).save(options.output)  # the file may be used on another machine
+    unlabelled = f" ({num_missing} without a label)" if num_missing else ""
     print(
-        f"{options.output}: {len(X)} signals of shape {X.shape[1:]}, {unlabelled}"
-        f"{len(classifier.classes_)} classes, {seconds:.1f} seconds",
+        f"{options.output}: fitted in {seconds:.1f} seconds to {len(X)} signals of shape {X.shape[1:]}{unlabelled}, "
+        f"{len(classifier.classes_)} classes",
         flush=True,
     )
     if test is not None:
         X, y = test
-        with naming(options.test):
+        with prefix_errors(options.test):
             predicted = classifier.predict(X)
         print(f"{options.test}: {describe_accuracy(predicted, y, classifier.classes_)}")
 
 
 def read_labelled(options: argparse.Namespace) -> tuple[np.ndarray, np.ndarray]:
-    """Read the signals and their labels, of the same file or another.
+    """Read the training signals and their labels, from one file or from two.
 
     Parameters
     ----------
     options : Namespace
-        The arguments.
+        The parsed arguments.
 
     Returns
     -------
@@ -125,57 +138,61 @@ def read_labelled(options: argparse.Namespace) -> tuple[np.ndarray, np.ndarray]:
     Raises
     ------
     ValueError
-        If there are no labels, or there is a choice of them.
+        If there are no labels, or both files have labels.
     """
-    # A name of a column may be meant for the signals of the test alone.
-    elsewhere = options.test is not None and options.test.suffix.lower() == ".csv" and _is_no_table(options.signals)
-    X, y = read_signals(options.signals, label=None if elsewhere else options.label, split=options.split)
+    # With a .csv test file, --label may name a column of that file only.
+    only_for_test = options.test is not None and _is_csv(options.test) and not _is_csv(options.signals)
+    X, y = read_signals(options.signals, label=None if only_for_test else options.label, split=options.split)
     if options.labels is not None:
         if y is not None:
-            raise ValueError(f"--labels {options.labels}: {options.signals} has labels too; give one or the other.")
+            raise ValueError(
+                f"--labels {options.labels}: {options.signals} also has labels; remove --labels, or give signals "
+                "without labels."
+            )
         y = read_labels(options.labels, len(X))
     if y is None:
-        remedy = "name their column by --label" if options.signals.suffix.lower() == ".csv" else "give --labels FILE"
-        raise ValueError(f"{options.signals}: holds no labels; {remedy}.")
+        remedy = "name the column of labels with --label" if _is_csv(options.signals) else "give --labels FILE"
+        raise ValueError(f"{options.signals}: the file contains no labels; {remedy}.")
     return X, y
 
 
 def read_test(options: argparse.Namespace) -> tuple[np.ndarray, np.ndarray] | None:
-    """Read what the classifier is tried on, before the work of fitting it.
+    """Read the test signals and their labels.
 
     Parameters
     ----------
     options : Namespace
-        The arguments.
+        The parsed arguments.
 
     Returns
     -------
     tuple of ndarray, or None
-        Signals and labels, if any are asked for.
+        Signals and labels; None without ``--test``.
 
     Raises
     ------
     ValueError
-        If there are no labels with them.
+        If the file contains no labels.
     """
     if options.test is None:
         return None
-    label = None if _is_no_table(options.test) else options.label
+    label = options.label if _is_csv(options.test) else None
     X, y = read_signals(options.test, label=label, split="test")
     if y is None:
-        raise ValueError(f"{options.test}: holds no labels to compare with; give a file that does.")
+        raise ValueError(f"{options.test}: the file contains no labels to compare with; give labelled test signals.")
     return X, y
 
 
-def _is_no_table(path: Path) -> bool:
-    return path.suffix.lower() != ".csv"
+def _is_csv(path: Path) -> bool:
+    return path.suffix.lower() == ".csv"
 
 
-def _finetune(text: str) -> str | int:
-    """Read what is fine-tuned."""
+def _parse_finetune(text: str) -> str | int:
     if text in ("none", "full", "head", "lora"):
         return text
     try:
         return positive_int(text)
     except argparse.ArgumentTypeError as error:
-        raise argparse.ArgumentTypeError(f"{text!r} is none of none, full, head, lora and numbers from 1") from error
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not none, full, head, lora or an integer of at least 1"
+        ) from error

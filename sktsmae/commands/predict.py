@@ -1,4 +1,4 @@
-"""``python -m sktsmae predict``: classify signals by a fitted classifier, into a table."""
+"""The ``predict`` command: classify signals with a fitted classifier, and write the predictions as .csv."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from typing import TextIO
 import numpy as np
 
 from ..estimators import MAEClassifier
-from ..estimators._validation import resolve_device
 from ..models.checkpoints import atomic_write
+from ..signals.device import resolve_device
 from ._arguments import add_device_argument, add_signal_arguments
-from ._estimating import apply_in_parts, describe_accuracy, naming
+from ._estimating import describe_accuracy, map_chunks, prefix_errors
 from ._output import check_output
 from ._signals import Signals, read_signals
 
@@ -22,26 +22,28 @@ EXAMPLE = "predict classifier.safetensors signals.npy --output predictions.csv"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the command's arguments.
+    """Add the arguments of the command.
 
     Parameters
     ----------
     parser : ArgumentParser
-        Gets them.
+        The parser of the command.
     """
-    parser.add_argument("model", type=Path, help="a classifier by `fit`, or by MAEClassifier.save")
+    parser.add_argument(
+        "model", type=Path, help="file with a classifier, written by the command fit or by MAEClassifier.save"
+    )
     add_signal_arguments(parser, split="test")
-    parser.add_argument("--output", type=Path, help="a .csv file to write (default: to print)")
+    parser.add_argument("--output", type=Path, help=".csv file to write (default: print to standard output)")
     add_device_argument(parser)
 
 
 def run(options: argparse.Namespace) -> None:
-    """Run the command; where the signals have labels, the accuracy goes to the standard error.
+    """Run the command; if the signals have labels, print the accuracy to standard error.
 
     Parameters
     ----------
     options : Namespace
-        The arguments.
+        The parsed arguments.
 
     Raises
     ------
@@ -61,35 +63,40 @@ def run(options: argparse.Namespace) -> None:
             predicted = write_predictions(file, classifier, signals, options.signals)
         print(f"{options.output}: {len(predicted)} predictions")
     if signals.y is not None:
-        said = describe_accuracy(predicted, signals.y, classifier.classes_)
-        print(f"{options.signals}: {said}", file=sys.stderr)
+        accuracy = describe_accuracy(predicted, signals.y, classifier.classes_)
+        print(f"{options.signals}: {accuracy}", file=sys.stderr)
 
 
 def write_predictions(file: TextIO, classifier: MAEClassifier, signals: Signals, source: Path) -> np.ndarray:
-    """Write a line for each signal.
+    """Write the predicted label and the probabilities of each signal as a row of a .csv table.
 
     Parameters
     ----------
     file : file object
-        Gets them.
+        File to write to.
     classifier : MAEClassifier
-        Predicts.
+        The fitted classifier.
     signals : Signals
-        What is classified.
+        The signals.
     source : Path
-        Where they are from, for messages.
+        File of the signals, for error messages.
 
     Returns
     -------
     ndarray of shape (n,)
-        The most probable labels.
+        The predicted labels.
+
+    Raises
+    ------
+    ValueError
+        If the classifier rejects the signals. The message names the file.
     """
     classes = classifier.classes_
     writer = csv.writer(file, lineterminator="\n")
     predicted = []
-    with naming(source):
-        for place, probabilities in enumerate(apply_in_parts(classifier.predict_proba, signals.X, "predict")):
-            if place == 0:  # not before the first signals were found to be usable
+    with prefix_errors(source):
+        for chunk, probabilities in enumerate(map_chunks(classifier.predict_proba, signals.X, "predict")):
+            if chunk == 0:  # after the first prediction, so that nothing is written if the signals are rejected
                 writer.writerow(["prediction", *(f"probability_{label}" for label in classes)])
             labels = classes[probabilities.argmax(1)]
             writer.writerows(

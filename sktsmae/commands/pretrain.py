@@ -1,4 +1,4 @@
-"""``python -m sktsmae pretrain``: train an encoder on unlabelled or synthetic signals, into one file."""
+"""The ``pretrain`` command: train an encoder on unlabelled or synthetic signals, and save it to one file."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ import numpy as np
 
 from ..datasets import make_signals
 from ..estimators import MAEPretrainer
-from ..estimators._processes import launched_processes
-from ..estimators._validation import resolve_device
 from ..models.checkpoints import atomic_write
-from ._arguments import FORMATS, add_column_arguments, add_device_argument, positive_int
-from ._estimating import naming
+from ..signals.device import resolve_device
+from ..signals.sharding import launched_world
+from ._arguments import SIGNALS_HELP, add_device_argument, add_label_and_split, positive_int
+from ._estimating import prefix_errors
 from ._output import check_output
 from ._signals import read_signals
 
 EXAMPLE = "pretrain signals.npy --output encoder.safetensors"
 SIGNAL_LEN = 512
-# The shipped encoder's; `tests/benchmarks/ablation.py` compares them with others.
+# Parameters of the encoder in the package; `tests/benchmarks/ablation.py` compares them with others.
 RECIPE: dict[str, Any] = {
     "signal_len": SIGNAL_LEN,
     "standardize": "per_scale",
@@ -38,50 +38,63 @@ RECIPE: dict[str, Any] = {
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the command's arguments.
+    """Add the arguments of the command.
 
     Parameters
     ----------
     parser : ArgumentParser
-        Gets them.
+        The parser of the command.
     """
     source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("signals", nargs="?", type=Path, help=FORMATS)
-    source.add_argument("--synthetic", type=positive_int, metavar="N", help="N synthetic signals")
-    add_column_arguments(parser, split="train")
+    source.add_argument("signals", nargs="?", type=Path, help=SIGNALS_HELP)
+    source.add_argument(
+        "--synthetic", type=positive_int, metavar="N", help="train on N synthetic signals instead of a file"
+    )
+    add_label_and_split(parser, split="train")
     parser.add_argument(
         "--output",
         type=Path,
         default=Path("encoder.safetensors"),
-        help="the file to write (default: encoder.safetensors); what was done is described beside it, in OUTPUT.md",
+        help=".safetensors file to write; a description of the training is written to OUTPUT.md "
+        "(default: encoder.safetensors)",
     )
-    parser.add_argument("--checkpoints", type=Path, metavar="FOLDER", help="for checkpoints (default: beside OUTPUT)")
-    parser.add_argument("--epochs", type=positive_int, default=10, help="passes over the signals (default: 10)")
-    parser.add_argument("--seed", type=int, default=0, help="of weights, masks, order, synthetic signals (default: 0)")
+    parser.add_argument(
+        "--checkpoints",
+        type=Path,
+        metavar="FOLDER",
+        help="folder for checkpoints, from which the same command resumes after an interruption "
+        "(default: OUTPUT with .checkpoints in place of .safetensors)",
+    )
+    parser.add_argument("--epochs", type=positive_int, default=10, help="number of epochs (default: 10)")
+    parser.add_argument(
+        "--seed",
+        type=int,
+        default=0,
+        help="seed of the weights, masks, order of the signals, and synthetic signals (default: 0)",
+    )
     add_device_argument(parser)
 
 
 def run(options: argparse.Namespace) -> None:
-    """Run the command: the same command again goes on where it was interrupted.
+    """Run the command; after an interruption, the same command resumes from the last checkpoint.
 
     Parameters
     ----------
     options : Namespace
-        The arguments.
+        The parsed arguments.
 
     Raises
     ------
     ValueError, OSError
         If the signals or the checkpoints cannot be used.
     ArgumentTypeError
-        If arguments do not go together.
+        If arguments contradict each other.
     """
-    # The description's name is this one's with .md behind it.
     check_output(options.output, (".safetensors",), inputs=(options.signals,))
     description = options.output.with_name(options.output.name + ".md")
     check_output(description, inputs=(options.signals,))
     if options.synthetic is not None and options.label is not None:
-        raise argparse.ArgumentTypeError("--label names a column of a file; --synthetic reads none")
+        raise argparse.ArgumentTypeError("--label cannot be used with --synthetic; remove one of them")
     resolve_device(options.device)
     if options.synthetic is not None:
         X = make_signals(options.synthetic, SIGNAL_LEN, random_state=options.seed)
@@ -97,50 +110,51 @@ def run(options: argparse.Namespace) -> None:
         verbose=1,
         checkpoint_dir=checkpoints,
     )
-    with naming(options.signals or f"--synthetic {options.synthetic}"):
+    with prefix_errors(options.signals or f"--synthetic {options.synthetic}"):
         pretrainer.fit(X)
-    if launched_processes().rank:
-        return  # of several processes the first one writes
+    if launched_world().rank:
+        return  # with distributed training, only rank 0 writes files
     pretrainer.set_params(checkpoint_dir=None, verbose=0, device="auto").save(options.output)
     with atomic_write(description) as path:
         path.write_text(report(options, pretrainer, X, time.perf_counter() - start))
 
 
 def report(options: argparse.Namespace, pretrainer: MAEPretrainer, X: np.ndarray, seconds: float) -> str:
-    """Describe a training in Markdown.
+    """Return a description of the training in Markdown.
 
     Parameters
     ----------
     options : Namespace
-        The command's arguments.
+        The parsed arguments.
     pretrainer : MAEPretrainer
-        What came of it.
+        The fitted pretrainer.
     X : ndarray of shape (n, ...)
         The signals.
     seconds : float
-        How long the fit took.
+        Duration of `fit` in this run.
 
     Returns
     -------
     str
-        The command, its duration and the loss of each epoch.
+        The command, the duration, and the loss of each epoch.
     """
     source = f"--synthetic {options.synthetic}" if options.signals is None else str(options.signals)
     source += "" if options.label is None else f" --label {options.label}"
     source += "" if options.split == "train" else f" --split {options.split}"
+    total = sum(row["dur"] for row in pretrainer.history_)
     losses = [f"|{row['epoch']}|{row['train_loss']:.4f}|{row['dur']:.0f}|" for row in pretrainer.history_]
     return "\n".join(
         [
             f"# {options.output.name}",
             "",
-            "Made by",
+            "Created with",
             "",
             f"    python -m sktsmae pretrain {source} --epochs {options.epochs} --seed {options.seed}",
             "",
-            f"{len(X)} signals of shape {X.shape[1:]}, {sum(row['dur'] for row in pretrainer.history_):.0f} seconds of "
-            f"training ({seconds:.0f} since it was last interrupted).",
+            f"Training data: {len(X)} signals of shape {X.shape[1:]}. Training time: {total:.0f} seconds in all runs, "
+            f"{seconds:.0f} seconds in the last run.",
             "",
-            "|epoch|loss|s|",
+            "|epoch|training loss|seconds|",
             "|---:|---:|---:|",
             *losses,
             "",

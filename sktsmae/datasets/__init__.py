@@ -1,4 +1,4 @@
-"""Data to try things on and to pre-train on: recordings that come in the package, and synthetic signals.
+"""Data sets: recordings that are part of the package, and synthetic signals for pre-training.
 
 May import scikit-learn and numpy.
 """

@@ -1,4 +1,4 @@
-"""The SPARwatch data set."""
+"""Loader of the SPARwatch data set."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ from sklearn.utils._param_validation import StrOptions, validate_params
     {"subset": [StrOptions({"train", "test"})], "return_X_y": ["boolean"]}, prefer_skip_nested_validation=True
 )
 def load_sparwatch(*, subset: str = "train", return_X_y: bool = False) -> Any:
-    """Load seven physiotherapy exercises of the shoulder, recorded by a wrist sensor.
+    """Load recordings of seven shoulder exercises by a wrist sensor (the SPARwatch data set, for classification).
 
     Parameters
     ----------
     subset : {"train", "test"}, default="train"
-        Which persons: none is in both.
+        The part to load. The two parts contain different persons.
     return_X_y : bool, default=False
-        Whether to return ``(data, target)`` in place of a Bunch.
+        Whether to return ``(data, target)`` instead of a Bunch.
 
     Returns
     -------
     Bunch or tuple of ndarray
-        ``data`` of shape (n, 6, 200), float32: acceleration on three axes and rotation rate on three, in windows of
-        200 samples; ``target`` of shape (n,), str: the exercise (pendulum, abduction, forward elevation, internal and
-        external rotation, trapezius extension, upright row); ``groups`` of shape (n,), int64: the person;
-        ``feature_names``: the channels; ``target_names``: the exercises; ``DESCR``. There are 656 samples in "train"
-        and 493 in "test".
+        ``data`` of shape (n, 6, 200), float32: acceleration and rotation rate on three axes each, in windows of 200
+        samples. ``target`` of shape (n,), str: the exercise (pendulum, abduction, forward elevation, internal
+        rotation, external rotation, trapezius extension or upright row). ``groups`` of shape (n,), int64: the person.
+        ``feature_names``: names of the channels. ``target_names``: names of the exercises. ``DESCR``: this description.
+        There are 656 samples in "train" and 493 in "test".
 
     References
     ----------
     D. Burns et al., "Shoulder physiotherapy exercise recognition: machine learning the inertial signals from a
-    smartwatch", Physiological Measurement 39, 2018. The data comes with seglearn, BSD 3-clause, copyright 2018
-    David M. Burns; the licence is in the file LICENSE beside it.
+    smartwatch", Physiological Measurement 39, 2018. The data is taken from the package seglearn (BSD 3-clause licence,
+    copyright 2018 David M. Burns); the file LICENSE in the folder of the data contains the licence.
 
     Examples
     --------

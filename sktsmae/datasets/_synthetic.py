@@ -1,4 +1,4 @@
-"""Synthetic signals of many kinds, to pre-train on where no recordings may be used."""
+"""Synthetic signals for pre-training without recordings."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ from sklearn.utils._param_validation import Interval, validate_params
 
 from ._families import Signals, draw_signals
 
-# Signals are drawn this many at a time: enough for numpy's overhead to vanish, and small enough for the cache.
-_BLOCK = 128
-# Shorter signals leave the families no room to differ.
-_SHORTEST = 8
+# Signals are drawn in blocks of this size, with one random generator per block. It is large enough that the overhead
+# of NumPy calls is negligible, and small enough for the CPU cache. Another size would change all signals of a seed.
+_BLOCK_SIZE = 128
+# In shorter signals, the families cannot be distinguished.
+_MIN_TIMEPOINTS = 8
 _PARAMETERS: dict[str, list[Any]] = {
-    "n_timepoints": [Interval(Integral, _SHORTEST, None, closed="left")],
+    "n_timepoints": [Interval(Integral, _MIN_TIMEPOINTS, None, closed="left")],
     "random_state": ["random_state"],
 }
 
@@ -27,36 +28,36 @@ _PARAMETERS: dict[str, list[Any]] = {
     {"n_samples": [Interval(Integral, 1, None, closed="left")], **_PARAMETERS}, prefer_skip_nested_validation=True
 )
 def make_signals(n_samples: int = 100, n_timepoints: int = 512, *, random_state: Any = None) -> Signals:
-    """Draw signals of many kinds: smooth shapes, oscillations, pulses, steps, noise and mixtures of them.
+    """Generate synthetic signals: smooth curves, oscillations, pulses, steps, noise and mixtures of them.
 
     Parameters
     ----------
     n_samples : int, default=100
-        How many signals.
+        Number of signals.
     n_timepoints : int, default=512
         Length of a signal, at least 8.
     random_state : int, RandomState or None, default=None
-        An int gives the same signals each time, and more of them with a larger `n_samples`. None asks the operating
-        system rather than numpy's global generator.
+        Seed or generator. With an int, each call returns the same signals, and a larger `n_samples` adds signals at the
+        end. With None, the seed comes from the operating system, not from NumPy's global generator.
 
     Returns
     -------
     ndarray of shape (n_samples, n_timepoints), float32
-        Signals with mean 0 and standard deviation 1, none of them constant.
+        Signals with mean 0 and standard deviation 1. No signal is constant.
 
     Raises
     ------
     ValueError, TypeError
-        If a parameter is of another type or too small.
+        If a parameter has the wrong type or is too small.
 
     See Also
     --------
-    stream_signals : The same signals, in batches without end.
+    stream_signals : Generates the same signals as an infinite stream of batches.
 
     References
     ----------
     S. Xie et al., "CauKer: classification time series foundation models can be pretrained on synthetic data only",
-    2025: Gaussian processes in graphs of nonlinear mixtures are enough to pre-train on.
+    2025 (pre-training on nonlinear mixtures of Gaussian processes).
 
     Examples
     --------
@@ -66,7 +67,7 @@ def make_signals(n_samples: int = 100, n_timepoints: int = 512, *, random_state:
     ((10, 200), dtype('float32'))
     """
     blocks = _blocks(_seed(random_state), n_timepoints, 0)
-    return np.concatenate(list(itertools.islice(blocks, -(-n_samples // _BLOCK))))[:n_samples]
+    return np.concatenate(list(itertools.islice(blocks, -(-n_samples // _BLOCK_SIZE))))[:n_samples]
 
 
 @validate_params(
@@ -80,32 +81,33 @@ def make_signals(n_samples: int = 100, n_timepoints: int = 512, *, random_state:
 def stream_signals(
     n_timepoints: int = 512, *, batch_size: int = 256, random_state: Any = None, start: int = 0
 ) -> Iterator[Signals]:
-    """Draw the signals of `make_signals` in batches without end.
+    """Generate the signals of `make_signals` as an infinite stream of batches.
 
     Parameters
     ----------
     n_timepoints : int, default=512
         Length of a signal, at least 8.
     batch_size : int, default=256
-        Signals in a batch.
+        Number of signals per batch.
     random_state : int, RandomState or None, default=None
-        An int gives the same batches each time: joined, they are what `make_signals` returns.
+        Seed or generator. With an int, each call returns the same batches. Concatenated, they are equal to the result
+        of `make_signals` with the same seed.
     start : int, default=0
-        The batch to begin with, so that an interrupted training can go on; those before it are not drawn.
+        Index of the first batch, so that an interrupted training can resume. The batches before it are not generated.
 
     Returns
     -------
     iterator of ndarray of shape (batch_size, n_timepoints), float32
-        Signals with mean 0 and standard deviation 1, none of them constant.
+        Signals with mean 0 and standard deviation 1. No signal is constant.
 
     Raises
     ------
     ValueError, TypeError
-        If a parameter is of another type or too small.
+        If a parameter has the wrong type or is too small.
 
     See Also
     --------
-    make_signals : A given number of signals.
+    make_signals : Generates a given number of signals.
 
     Examples
     --------
@@ -114,23 +116,23 @@ def stream_signals(
     >>> bool((next(batches) == make_signals(10, 200, random_state=0)[5:]).all())
     True
     """
-    # A generator would check its parameters only when the first batch is asked for.
+    # A separate generator function, so that the parameters are validated in this call and not at the first batch.
     return _batches(_seed(random_state), n_timepoints, batch_size, start)
 
 
 def _batches(seed: int, t: int, batch_size: int, start: int) -> Iterator[Signals]:
-    first, skipped = divmod(start * batch_size, _BLOCK)
-    held: Signals = np.empty((0, t), np.float32)
-    for block in _blocks(seed, t, first):
-        held, skipped = np.concatenate([held, block[skipped:]]), 0
-        whole = len(held) // batch_size * batch_size
-        for begin in range(0, whole, batch_size):
-            yield held[begin : begin + batch_size].copy()
-        held = held[whole:]
+    first_block, skip = divmod(start * batch_size, _BLOCK_SIZE)
+    pending: Signals = np.empty((0, t), np.float32)
+    for block in _blocks(seed, t, first_block):
+        pending, skip = np.concatenate([pending, block[skip:]]), 0
+        num_ready = len(pending) // batch_size * batch_size
+        for begin in range(0, num_ready, batch_size):
+            yield pending[begin : begin + batch_size].copy()
+        pending = pending[num_ready:]
 
 
-def _blocks(seed: int, t: int, first: int) -> Iterator[Signals]:
-    return (draw_signals(np.random.default_rng([seed, k]), _BLOCK, t) for k in itertools.count(first))
+def _blocks(seed: int, t: int, first_block: int) -> Iterator[Signals]:
+    return (draw_signals(np.random.default_rng([seed, k]), _BLOCK_SIZE, t) for k in itertools.count(first_block))
 
 
 def _seed(random_state: Any) -> int:

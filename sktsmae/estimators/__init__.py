@@ -1,6 +1,7 @@
 """The scikit-learn face: `CWTTransformer`, `MAEPretrainer`, `MAEClassifier`, `MAERegressor`.
 
-May import `models`, scikit-learn and numpy; `_nets`, `_callbacks` and `_training` alone import skorch.
+May import `training`, `signals`, `models` and below, and scikit-learn. Each estimator has a file of its own; files
+whose name starts with an underscore hold what several share.
 """
 
 from .classifier import MAEClassifier

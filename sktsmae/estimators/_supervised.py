@@ -1,140 +1,212 @@
-"""What the classifier and the regressor share: features of an encoder, a probe on them, and fine-tuning."""
+"""What the classifier and the regressor share: an ensemble of a linear probe and a fine-tuned network."""
 
 from __future__ import annotations
 
 import copy
 import os
-import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from numbers import Real
-from typing import Any, ClassVar, Self
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 import torch
-from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin, clone
+from sklearn.base import ClassNamePrefixFeaturesOutMixin
 from sklearn.frozen import FrozenEstimator
-from sklearn.utils import Tags, column_or_1d
-from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import _check_sample_weight, assert_all_finite, check_consistent_length, check_is_fitted
+from sklearn.utils._param_validation import StrOptions
+from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
 from ..layers.lora import inject_lora, merge_lora
-from ..models import (
-    Encoder,
-    LatentReasoningHead,
-    LinearProbe,
-    MultichannelHead,
-    Readout,
-    ResidualMLPHead,
-    Scalogram,
-    SignalClassifier,
-    SignalSummary,
-    WaveletStatistics,
-)
+from ..models import HEADS, Encoder, Ensemble, FeatureContext, LinearProbe, SignalClassifier, SignalEncoder
 from ..models.checkpoints import read_safetensors, restore, to_jsonable, write_safetensors
-from ..models.classifier import encoder_settings, load_encoder
-from ..models.encoder import build_encoder
-from ._batches import SignalDataset, map_batches
-from ._callbacks import CallbackSupportMixin, history_rows, tasks_of_fit, tqdm
-from ._checkpoints import checkpoint_folder
-from ._networks import map_sequences, num_channels, require_views
-from ._persistence import NetworkMixin, damaged_description, dump_estimator, params_of, restore_fitted
-from ._probe import choose_samples
-from ._seeds import draw_seed, seeded
-from ._statistics import apply_statistics, learn_thresholds, most_signals
-from ._training import TRAINING_CONSTRAINTS, hold_out, train
-from ._validation import (
+from ..models.heads import build_head
+from ..models.probe import applicable_features, build_features
+from ..models.signal_encoder import freeze_below
+from ..signals.batches import SignalDataset, map_batches, sample_batches
+from ..signals.device import resolve_device
+from ..signals.validation import check_signals
+from ..training.callbacks import history_rows, progress_bar
+from ..training.loop import hold_out, train
+from ..training.net import Net
+from ..training.parameters import (
+    FRACTION,
     NON_NEGATIVE_INT,
+    POSITIVE_FRACTION,
     POSITIVE_INT,
     SAMPLING_RATE,
-    SHARE,
-    check_signals,
-    resolve_device,
-    rollback_on_error,
+    TrainingParameters,
 )
+from ..training.ridge import choose_samples
+from ..training.seeds import draw_seed, seeded
+from ._base import SignalEstimatorMixin, rollback_on_error
+from ._docs import inherit_parameter_docs
+from ._persistence import damaged_metadata, dump_estimator, params_of, restore_fitted
+from ._pretrained import Pretrainer, fit_pretrainer, signal_encoder_for
+from ._unused import LOOP_PARAMETERS, STOPPING_PARAMETERS, warn_unused
 from .pretrainer import MAEPretrainer
 
-_HEAD_PARAMETERS = ("head", "num_reasoning_tokens", "num_res_blocks", "hidden_dim", "dropout")
 
+class LabelledSamples(NamedTuple):
+    """Samples with their targets, among others without.
 
-class MAESupervised(
-    CallbackSupportMixin, NetworkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, ABC
-):
-    """Learns targets from an encoder's features; what it says of a signal is the mean of its members: probe, network.
-
-    A subclass names its parameters, and says what targets are, what is learned of them and what comes of the members.
+    Attributes
+    ----------
+    X : ndarray of shape (n, ...)
+        All samples.
+    rows : ndarray of int of shape (m,)
+        The samples that have a target.
+    targets : ndarray of shape (m,)
+        Class indices, or standardised numbers.
+    weights : ndarray of shape (m,), float32
+        Sample weights, whose mean is 1.
     """
 
-    model_: SignalClassifier
-    probe_: LinearProbe
+    X: np.ndarray
+    rows: np.ndarray
+    targets: np.ndarray
+    weights: np.ndarray
 
-    _kind: ClassVar[str]  # of its files
-    _probe_of: ClassVar[type[LinearProbe]]
-    _frozen: tuple[Scalogram, Encoder]
-    _readout: dict[str, Any] | None
-    _head: dict[str, Any] | None
+    def dataset(self, part: np.ndarray) -> SignalDataset:
+        """Return some of the samples with a target as a data set.
 
-    _parameter_constraints: dict[str, list[Any]] = {  # noqa: RUF012 - scikit-learn's name and form
+        Parameters
+        ----------
+        part : ndarray of int
+            Indices into `rows`.
+
+        Returns
+        -------
+        SignalDataset
+            The data set.
+        """
+        targets = (torch.from_numpy(self.targets[part]), torch.from_numpy(self.weights[part]))
+        return SignalDataset(self.X, self.rows[part], targets)
+
+
+@inherit_parameter_docs
+@dataclass(kw_only=True, eq=False, repr=False)
+class MAESupervised(  # numpydoc ignore=PR02
+    SignalEstimatorMixin, ClassNamePrefixFeaturesOutMixin, TrainingParameters, ABC
+):
+    """Predict targets by linear models on frozen features, a fine-tuned network, or the mean of both.
+
+    A subclass defines what targets are and what is made of the outputs.
+
+    Parameters
+    ----------
+    pretrainer : MAEPretrainer, FrozenEstimator, str, path-like or None, default=None
+        Source of the encoder. None uses the encoder in the package, ``MAEPretrainer.from_pretrained()``, or
+        ``MAEPretrainer()`` for spectrograms, which that encoder does not accept. A `MAEPretrainer` is cloned and fitted
+        on all of X, labelled or not, so that its parameters can be searched. ``FrozenEstimator(fitted)`` uses the
+        weights of a fitted pretrainer and keeps them through `clone` and GridSearchCV. A path names a file written by
+        `MAEPretrainer.save`. ``"scratch"`` uses an untrained ``MAEPretrainer()``.
+    probe : bool, default=True
+        Whether to fit linear models on frozen features: ridge regressions on summary statistics of each channel
+        (`models.SummaryStatistics`), on these and the wavelet statistics of `CWTTransformer`, and on these and the
+        embedding of the encoder. Their mixture weights are learned from leave-one-out predictions. They are fitted on
+        at most 4,000 samples, or 3,700 / M samples of M channels; if there are more, a warning says so. A fine-tuned
+        network has the same weight as all of them together.
+    finetune : {"none", "full", "head", "lora"} or int, default="none"
+        What to fine-tune: nothing, the encoder and a head ("full"), or a head on the frozen encoder ("head"), whose
+        tokens are computed once and held in memory (4 * M * N * embed_dim bytes per sample); a head and rank-8 updates
+        of the matrices in the blocks of the encoder, which are merged into them afterwards ("lora"; E. J. Hu et al.,
+        "LoRA", ICLR 2022); or a head and that number of the last blocks. The published design is ``probe=False,
+        finetune="full"``.
+    head : {"reasoning", "mlp"}, default="reasoning"
+        Head of the network, a key of `models.HEADS`: learned reasoning tokens that attend to all patch tokens, or a
+        residual multi-layer perceptron on their mean.
+    num_reasoning_tokens : int, default=8
+        Number of tokens of the reasoning head.
+    num_res_blocks, hidden_dim : int, default=2 and 128
+        Size of the MLP head.
+    dropout : float, default=0.1
+        Dropout of the head.
+    layer_decay : float, default=0.75
+        Factor of the learning rate from each block of the encoder to the block below.
+    unlabeled : object, default=None
+        Value of `y` that marks rows without a label or target, such as -1 or NaN; only pre-training uses these rows.
+        None means that all rows have one.
+    sampling_rate : float or None, default=None
+        Sampling rate in Hz; figures then show Hz and seconds.
+    """
+
+    pretrainer: Pretrainer = None
+    probe: bool = True
+    finetune: str | int = "none"
+    head: str = "reasoning"
+    num_reasoning_tokens: int = 8
+    num_res_blocks: int = 2
+    hidden_dim: int = 128
+    dropout: float = 0.1
+    layer_decay: float = 0.75
+    unlabeled: Any = None
+    sampling_rate: float | None = None
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **TrainingParameters._parameter_constraints,
         "pretrainer": [MAEPretrainer, FrozenEstimator, str, os.PathLike, None],
         "probe": ["boolean"],
         "finetune": [StrOptions({"none", "full", "head", "lora"}), POSITIVE_INT],
-        "head": [StrOptions({"reasoning", "mlp"})],
+        "head": [str],
         "num_reasoning_tokens": [POSITIVE_INT],
         "num_res_blocks": [NON_NEGATIVE_INT],
         "hidden_dim": [POSITIVE_INT],
-        "dropout": [SHARE],
-        "layer_decay": [Interval(Real, 0, 1, closed="right")],
+        "dropout": [FRACTION],
+        "layer_decay": [POSITIVE_FRACTION],
         "unlabeled": [object],
         "sampling_rate": SAMPLING_RATE,
-        **TRAINING_CONSTRAINTS,
     }
+
+    _kind: ClassVar[str]  # of the files
+    _probe_class: ClassVar[type[LinearProbe]]
 
     @property
     @abstractmethod
     def _num_outputs(self) -> int:
-        """Numbers that a member says of a signal."""
+        """Number of outputs C of each member of the ensemble."""
+
+    @property
+    @abstractmethod
+    def _output(self) -> nn.Module:
+        """Applied to the outputs of each member of the ensemble."""
 
     @abstractmethod
-    def _check_targets(self, X: np.ndarray, y: Any, sample_weight: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return the rows to learn from, what is learned of each, and their weights, of mean 1; set what y says."""
+    def _encode_targets(self, X: np.ndarray, y: Any, sample_weight: Any) -> LabelledSamples:
+        """Return the samples that have a target, with encoded targets; set the attributes that decode them."""
 
     @abstractmethod
-    def _groups(self, targets: np.ndarray) -> np.ndarray:
-        """Return of which group each target is, of which the same share is drawn."""
+    def _classes_of(self, targets: np.ndarray) -> np.ndarray | None:
+        """Return the class of each target, by which splits are stratified; None if there are no classes."""
 
     @abstractmethod
-    def _criterion(self) -> tuple[type[nn.Module], dict[str, Any]]:
-        """Return the loss of outputs and targets with weights, and its settings."""
+    def _criterion(self) -> nn.Module:
+        """Return the loss of outputs and (targets, weights)."""
 
     @abstractmethod
-    def _fit_linear(self, features: np.ndarray, targets: np.ndarray, weights: np.ndarray) -> None:
-        """Fit the probe's linear models."""
+    def _fit_probe(self, probe: LinearProbe, features: np.ndarray, targets: np.ndarray, weights: np.ndarray) -> None:
+        """Fit the linear models of a probe."""
 
     @abstractmethod
-    def _describe_targets(self) -> dict[str, Any]:
-        """Return what a file says of the targets."""
+    def _dump_targets(self) -> dict[str, Any]:
+        """Return the attributes that decode targets, for the metadata of a file."""
 
     @abstractmethod
     def _restore_targets(self, metadata: dict[str, Any]) -> None:
-        """Set what `_describe_targets` said."""
+        """Set the attributes that decode targets from the metadata of a file."""
 
-    def _strata(self, targets: np.ndarray) -> np.ndarray | None:
-        """Return what is held out in proportion; None for nothing."""
-        return None
-
-    def set_params(self, **params: Any) -> MAESupervised:
-        """Set parameters, as every estimator of scikit-learn.
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters.
 
         Parameters
         ----------
         **params
-            Names and values; ``pretrainer__`` before a name for a parameter of `pretrainer`.
+            Names and values; ``pretrainer__`` before a name sets a parameter of `pretrainer`.
 
         Returns
         -------
-        MAESupervised
-            Itself.
+        Self
+            The estimator itself.
 
         Raises
         ------
@@ -150,20 +222,21 @@ class MAESupervised(
         return super().set_params(**params)
 
     def transform(self, X: Any) -> np.ndarray:
-        """Embed signals by the encoder, fine-tuned where it was.
+        """Embed signals by the encoder, which is the fine-tuned one if a network was fine-tuned.
 
         Parameters
         ----------
         X : array-like of shape (n, T), (n, M, T) or (n, M * V, S, T)
-            Samples of the size seen in `fit`.
+            Samples of the shape seen in `fit`.
 
         Returns
         -------
-        ndarray of shape (n, M * embed_dim), float32
-            The mean of the tokens of each channel, side by side.
+        ndarray of shape (n, M * D), float32
+            The embeddings of the channels, side by side. D depends on `pooling` and `readout_layers` of the pretrainer.
         """
         X, device = self._ready(X)
-        return map_sequences(Readout(*self._embedder()), self.encoder_, X, self.batch_size, device)
+        embedding = self.ensemble_.embedding.to(device)
+        return map_batches(embedding, X, embedding.batch_size(self.batch_size, X.shape[-1]), device)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the fitted estimator to one safetensors file.
@@ -171,22 +244,22 @@ class MAESupervised(
         Parameters
         ----------
         path : str or path-like
-            The file, replaced if it is there. Parameters that are objects (`callbacks`, a RandomState, a `pretrainer`
-            that is an estimator) are left out, as is `pretrainer_`.
+            The file; an existing one is replaced. Parameters that are objects (`callbacks`, a RandomState, a
+            `pretrainer` that is an estimator) are not written, and neither is `pretrainer_`.
         """
         check_is_fitted(self)
-        # Copies, since the network's encoder may be the probe's.
-        state = {name: tensor.clone() for name, tensor in self._members().state_dict().items()}
-        write_safetensors(path, state, self._describe())
+        # Copies, since the encoder of the network may be that of the probe.
+        state = {name: tensor.clone() for name, tensor in self.ensemble_.state_dict().items()}
+        write_safetensors(path, state, self._metadata())
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:
-        """Read a fitted estimator.
+        """Load a fitted estimator.
 
         Parameters
         ----------
         path : str or path-like
-            A file by `save`.
+            A file that `save` wrote.
 
         Returns
         -------
@@ -198,330 +271,270 @@ class MAESupervised(
         FileNotFoundError
             If there is no such file.
         ValueError
-            If the file is truncated or not one of these.
+            If the file is truncated, or was not written by this class.
         """
         state, metadata = read_safetensors(path, kind=cls._kind)
-        with damaged_description(path):
+        with damaged_metadata(path):
             estimator = cls(**params_of(metadata["estimator"]))
             restore_fitted(estimator, metadata["estimator"])
             estimator._validate_params()
             estimator._restore_targets(metadata)
-            estimator._settings = metadata["settings"]
-            estimator._head, estimator._readout = metadata["head"], metadata["readout"]
-            head = estimator._head or {}
-            repeated = {"num_res_blocks": head["num_res_blocks"]} if head.get("head") == "mlp" else {}
-        restore(estimator._build_members, {**estimator._settings, **repeated}, state, path)
+            estimator._settings, estimator._readout = metadata["settings"], dict(metadata["readout"])
+            head, kinds = metadata["head"], metadata["probe"]
+            estimator._head = None if head is None else dict(head)
+            repeated = {"num_res_blocks": head["num_res_blocks"]} if head and head["head"] == "mlp" else {}
+        estimator.ensemble_ = restore(
+            lambda: estimator._build_ensemble(kinds), {**estimator._settings, **repeated}, state, path
+        )
         return estimator
 
     @property
     def encoder_(self) -> Encoder:
-        """The fine-tuned network's encoder, or else the frozen one.
+        """The encoder that `transform` uses.
 
         Returns
         -------
         Encoder
-            A part of `model_`, or of `pretrainer_`.
+            That of the fine-tuned network, or else the frozen one.
         """
         check_is_fitted(self)
-        return self._embedder()[1]
+        return self.ensemble_.embedding.signal_encoder.encoder
+
+    @property
+    def probe_(self) -> LinearProbe:
+        """The linear models on frozen features.
+
+        Returns
+        -------
+        LinearProbe
+            A part of `ensemble_`.
+
+        Raises
+        ------
+        AttributeError
+            If the estimator was fitted with ``probe=False``.
+        """
+        check_is_fitted(self)
+        if self.ensemble_.probe is None:
+            raise AttributeError("probe_ does not exist after fitting with probe=False.")
+        return self.ensemble_.probe
+
+    @property
+    def model_(self) -> SignalClassifier:
+        """The fine-tuned network.
+
+        Returns
+        -------
+        SignalClassifier
+            A part of `ensemble_`.
+
+        Raises
+        ------
+        AttributeError
+            If the estimator was fitted with ``finetune="none"``.
+        """
+        check_is_fitted(self)
+        if self.ensemble_.network is None:
+            raise AttributeError("model_ does not exist after fitting with finetune='none'.")
+        return self.ensemble_.network
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return "ensemble_" in vars(self)
 
     @property
     def _n_features_out(self) -> int:
-        return num_channels(self.input_shape_, self.encoder_) * self.encoder_.embed_dim
-
-    def _fit(self, X: Any, y: Any, sample_weight: Any) -> None:
-        """Pre-train where that is asked for, fine-tune where that is, and fit the probe."""
-        self._validate_params()
-        with tasks_of_fit(self), rollback_on_error(self):
-            device = resolve_device(self.device)
-            X = check_signals(self, X, reset=True, min_samples=2)
-            rows, targets, weights = self._check_targets(X, y, sample_weight)
-            seed = draw_seed(self.random_state)
-            if not self.probe and self.finetune == "none":
-                raise ValueError("probe=False and finetune='none' leave nothing to decide by; choose one of them.")
-            if isinstance(self.finetune, bool):
-                raise ValueError(f"finetune={self.finetune}: give 'none', 'full', 'head', 'lora' or how many blocks.")
-            if isinstance(self.pretrainer, MAEPretrainer):  # before hours of pre-training
-                _require_blocks(self.finetune, self.pretrainer.depth)
-            self.pretrainer_ = self._fit_pretrainer(X, seed)
-            for name in ("probe_", "model_", "net_"):  # of an earlier fit
-                self.__dict__.pop(name, None)
-            self._readout = self._head = None
-            diverged = None
-            with seeded(seed, device):
-                self._frozen, self._settings = self._build_encoder(X)
-                if self.finetune != "none":
-                    parts = hold_out(self, len(rows), seed, self._strata(targets))
-                    tensors = (torch.from_numpy(targets), torch.from_numpy(weights))
-                    diverged = self._fine_tune(X, rows, tensors, parts, device)
-                if self.probe:
-                    self._fit_probe(X, rows, targets, weights, seed, device)
-            self._members().eval()
-            self.history_ = history_rows(self.net_) if self.finetune != "none" else []
-            self.n_iter_ = len(self.history_)
-        if diverged is not None:
-            raise diverged
-
-    def _labelled(self, X: np.ndarray, y: Any, sample_weight: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return the rows with a label and a weight, their labels and their weights."""
-        if y is None:
-            raise ValueError(f"{type(self).__name__} requires y to be passed, but the target y is None.")
-        y, is_labelled = _read_labels(y, self.unlabeled)
-        check_consistent_length(X, y)
-        weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-        rows = np.flatnonzero(is_labelled & (weights > 0))
-        if y.dtype.kind == "f":
-            assert_all_finite(y[rows], input_name="y")
-        if len(rows) == 0:
-            raise ValueError(
-                f"no row of y has both a label (unlabeled={self.unlabeled!r}) and a positive sample_weight; give some."
-            )
-        return rows, y[rows], weights[rows]
-
-    def _describe(self) -> dict[str, Any]:
-        """Return what a file says beside the weights."""
-        return {
-            "kind": self._kind,
-            "settings": self._settings,
-            "head": self._head,
-            "readout": self._readout,
-            **self._describe_targets(),
-            "estimator": dump_estimator(self),
-        }
-
-    def _decide(self, function: Callable[[Tensor], Tensor], X: Any) -> np.ndarray:
-        """Apply what the members are asked, (b, ...) -> (b, ...), to signals."""
-        X, device = self._ready(X)
-        return map_sequences(function, self.encoder_, X, self._batch_size(X), device)
-
-    def _batch_size(self, X: np.ndarray) -> int:
-        """Return how many sequences are decided on at a time."""
-        batch_size = self.batch_size
-        for features in self.probe_.features.values() if hasattr(self, "probe_") else ():
-            if isinstance(features, WaveletStatistics):
-                channels = num_channels(self.input_shape_, self.encoder_)
-                batch_size = min(batch_size, channels * most_signals(features, X))
-        return batch_size
-
-    def _embedder(self) -> tuple[Scalogram, Encoder]:
-        return (self.model_.scalogram, self.model_.encoder) if hasattr(self, "model_") else self._frozen
-
-    def _build_members(self) -> nn.ModuleDict:
-        """Build all that decides, by what a file says."""
-        if self._readout is not None:
-            self._frozen = build_encoder(**self._settings)
-            self.probe_ = self._build_probe(self._readout)
-        if self._head is not None:
-            scalogram, encoder = build_encoder(**self._settings)
-            self.model_ = SignalClassifier(scalogram, encoder, self._build_head(encoder, self._head))
-        return self._members()
-
-    def _members(self) -> nn.ModuleDict:
-        """Return all that decides."""
-        members = {"probe": "probe_", "network": "model_"}
-        return nn.ModuleDict({name: getattr(self, own) for name, own in members.items() if hasattr(self, own)})
+        return self.ensemble_.embedding.out_features
 
     def _networks(self) -> list[nn.Module]:
-        return list(self._members().values())
+        return [self.ensemble_] if "ensemble_" in vars(self) else []
 
-    def _fit_pretrainer(self, X: np.ndarray, seed: int) -> MAEPretrainer:
-        """Return the fitted pretrainer that `pretrainer` stands for."""
-        given = self.pretrainer
-        if isinstance(given, FrozenEstimator):
-            if not isinstance(given.estimator, MAEPretrainer):
-                raise ValueError(f"pretrainer={given!r}: the frozen estimator must be a MAEPretrainer.")
-            check_is_fitted(given.estimator)
-            return given.estimator
-        common: dict[str, Any] = {"device": self.device, "precision": self.precision, "verbose": self.verbose}
-        if given is None and X.ndim < 4:
-            return MAEPretrainer.from_pretrained()
-        if given is None:
-            pretrainer = MAEPretrainer(**common)
-        elif isinstance(given, MAEPretrainer):
-            if hasattr(given, "model_"):
-                warnings.warn(
-                    "pretrainer is fitted already and is fitted again on X; give FrozenEstimator(pretrainer) to keep "
-                    "its weights.",
-                    UserWarning,
-                    stacklevel=3,
-                )
-            pretrainer = clone(given)
-        elif given == "scratch":
-            pretrainer = MAEPretrainer(max_epochs=0, **common)
-        else:
-            if not os.path.exists(given):
-                raise FileNotFoundError(
-                    f"pretrainer={given!r}: no such file; give the path of a file by MAEPretrainer.save, or 'scratch'."
-                )
-            return MAEPretrainer.load(given)
-        if pretrainer.random_state is None:
-            pretrainer.set_params(random_state=seed)
-        folder = checkpoint_folder(self)
-        if pretrainer.checkpoint_dir is None and folder is not None:
-            pretrainer.set_params(checkpoint_dir=folder / "pretraining")
-        return pretrainer.fit(X)
+    def _fit(self, X: Any, y: Any, sample_weight: Any) -> Self:
+        """Pre-train if `pretrainer` asks for it, fine-tune the network, and fit the probe."""
+        self._validate_params()
+        self._check_configuration()
+        with rollback_on_error(self):
+            device = resolve_device(self.device)
+            X = check_signals(self, X, reset=True, min_samples=2)
+            samples = self._encode_targets(X, y, sample_weight)
+            warn_unused(self, self._unused_parameters(is_spectrogram=X.ndim == 4))
+            seed = draw_seed(self.random_state)
+            self.pretrainer_ = fit_pretrainer(self, self.pretrainer, X, seed)
+            embedding = self.pretrainer_._embedding(self.pretrainer_.model_)  # raises if it has no thresholds
+            self._readout = {"pooling": embedding.pooling, "layers": to_jsonable(embedding.layers)}
+            self._head: dict[str, Any] | None = None
+            self.history_: list[dict[str, float]] = []
+            self.__dict__.pop("net_", None)  # from an earlier fit
+            with seeded(seed, device):
+                signal_encoder, self._settings = signal_encoder_for(self.pretrainer_, X)
+                network = self._fine_tune(signal_encoder, samples, seed, device)
+                probe = self._fit_features_and_probe(signal_encoder, samples, seed, device)
+                self.ensemble_: Ensemble = self._ensemble(signal_encoder, probe, network).eval()
+                self._fit_thresholds(X, device)
+            self.n_iter_ = len(self.history_)
+        if network is not None:
+            self.net_.raise_if_diverged()
+        return self
 
-    def _build_encoder(self, X: np.ndarray) -> tuple[tuple[Scalogram, Encoder], dict[str, Any]]:
-        """Return the pretrainer's scalogram and encoder, or a copy for the length of X; and their settings."""
-        source = self.pretrainer_.model_
-        if len(self.pretrainer_.input_shape_) == 3 and X.ndim < 4:
-            raise ValueError(
-                "X holds signals, but pretrainer was fitted on spectrograms, whose scales it does not know; give "
-                "spectrograms of the same scales."
-            )
-        settings = encoder_settings(source.settings)
-        _, num_scales, _ = source.encoder.image_size
-        if X.ndim == 4:
-            require_views(X, source.scalogram.num_views)
-            if X.shape[2] != num_scales or settings["resample"]:
-                raise ValueError(
-                    f"X is a spectrogram of {X.shape[2]} scales, but pretrainer was fitted on "
-                    f"{'signals of any length' if settings['resample'] else num_scales}; give what it was fitted on."
-                )
-        if settings["resample"] or settings["signal_len"] == X.shape[-1]:
-            return (source.scalogram, source.encoder), settings
-        settings |= {"signal_len": X.shape[-1]}
-        scalogram, encoder = build_encoder(**settings)
-        load_encoder(encoder, source.state_dict(), "pretrainer")
-        return (scalogram, encoder), settings
+    def _check_configuration(self) -> None:
+        """Raise if parameters contradict each other."""
+        if self.head not in HEADS:
+            raise ValueError(f"head={self.head!r}: choose one of {', '.join(map(repr, HEADS))}.")
+        if isinstance(self.finetune, bool):
+            raise ValueError(f"finetune={self.finetune}: give 'none', 'full', 'head', 'lora' or a number of blocks.")
+        if not self.probe and self.finetune == "none":
+            raise ValueError("probe=False and finetune='none' leave nothing that could predict; change one of them.")
+        if isinstance(self.pretrainer, MAEPretrainer):  # before hours of pre-training
+            _require_blocks(self.finetune, self.pretrainer.depth)
 
-    def _fit_probe(
-        self, X: np.ndarray, rows: np.ndarray, targets: np.ndarray, weights: np.ndarray, seed: int, device: torch.device
-    ) -> None:
-        """Fit the linear models on frozen features of the labelled rows."""
-        self.pretrainer_._readout(self.pretrainer_.model_)  # refuses a network without thresholds
-        self._readout = {"pooling": self.pretrainer_.pooling, "layers": to_jsonable(self.pretrainer_.readout_layers)}
-        self.probe_ = self._build_probe(self._readout, self.pretrainer_.thresholds_).to(device)
-        chosen = choose_samples(self._groups(targets), self.probe_.num_features, seed)
-        parts = []
-        title = f"{type(self).__name__}, linear models"
-        with tqdm(total=1 + len(self.probe_.features), desc=title, unit="step", disable=not self.verbose) as bar:
-            for features in self.probe_.features.values():
-                if isinstance(features, WaveletStatistics):
-                    learn_thresholds(features, X, device)
-                    parts.append(apply_statistics(features, X, device, rows[chosen]))
-                elif isinstance(features, SignalSummary):
-                    parts.append(map_batches(features, X, self.batch_size, device, rows[chosen]))
-                else:
-                    parts.append(map_sequences(features, self._frozen[1], X, self.batch_size, device, rows[chosen]))
-                bar.update()
-            self._fit_linear(np.concatenate(parts, axis=1), targets[chosen], weights[chosen])
-            bar.update()
-
-    def _build_probe(self, settings: dict[str, Any], thresholds: Tensor | None = None) -> LinearProbe:
-        readout = Readout(*self._frozen, **settings, thresholds=thresholds)
-        channels = num_channels(self.input_shape_, readout.encoder)
-        features: dict[str, nn.Module] = {"embedding": readout}
-        sizes = {"embedding": channels * readout.out_features}
-        if len(self.input_shape_) < 3:  # a spectrogram's rows may be standardised already
-            summary, statistics = SignalSummary(channels), WaveletStatistics(channels, self.input_shape_[-1])
-            features = {"summary": summary, "statistics": statistics, **features}
-            sizes |= {"summary": summary.out_features, "statistics": statistics.out_features}
-        return self._probe_of(features, sizes, self._num_outputs)
+    def _unused_parameters(self, is_spectrogram: bool) -> dict[str, Sequence[str]]:
+        """Return the parameters that have no effect, by the reason and the remedy."""
+        head_settings = {name for head in HEADS.values() for name in head.setting_names}
+        if self.finetune == "none":
+            # A pretrainer that is fitted here uses these parameters too.
+            trains = isinstance(self.pretrainer, MAEPretrainer) or (self.pretrainer is None and is_spectrogram)
+            shared = {"precision", "checkpoint_dir"} if trains else set()
+            loop = [name for name in ("max_epochs", *LOOP_PARAMETERS) if name not in shared]
+            names = ["head", *sorted(head_settings), "layer_decay", *loop, *STOPPING_PARAMETERS]
+            return {"finetune='none': choose another value of finetune": names}
+        unused: dict[str, Sequence[str]] = {}
+        foreign = sorted(head_settings - set(HEADS[self.head].setting_names))
+        unused[f"head={self.head!r}: choose another head"] = foreign
+        if self.finetune == "head":
+            unused["finetune='head': fine-tune blocks of the encoder"] = ["layer_decay"]
+        if not self.early_stopping:
+            unused["early_stopping=False: set early_stopping=True"] = STOPPING_PARAMETERS
+        return unused
 
     def _fine_tune(
-        self,
-        X: np.ndarray,
-        rows: np.ndarray,
-        targets: tuple[Tensor, Tensor],
-        parts: tuple[np.ndarray, np.ndarray],
-        device: torch.device,
-    ) -> FloatingPointError | None:
-        """Train a network, or its head, on some of the labelled rows, and hold out the others."""
-        self._head = {name: getattr(self, name) for name in _HEAD_PARAMETERS}
-        scalogram, encoder = self._frozen
+        self, signal_encoder: SignalEncoder, samples: LabelledSamples, seed: int, device: torch.device
+    ) -> SignalClassifier | None:
+        """Train a network, or only its head, on the labelled samples; None if nothing is to be fine-tuned."""
+        if self.finetune == "none":
+            return None
+        _require_blocks(self.finetune, len(signal_encoder.encoder.blocks))
+        self._head = {name: getattr(self, name) for name in ("head", *HEADS[self.head].setting_names)}
         if self.finetune != "head":
-            encoder = copy.deepcopy(encoder).requires_grad_(True)  # the pretrainer's may be frozen
-        self.model_ = SignalClassifier(scalogram, encoder, self._build_head(encoder, self._head))
-        module: nn.Module = self.model_
+            signal_encoder = copy.deepcopy(signal_encoder).requires_grad_(True)  # that of the pretrainer may be frozen
+        network = SignalClassifier(signal_encoder, self._build_head(signal_encoder))
+        trained: nn.Module = network
         if self.finetune == "head":
-            module, X = self.model_.head, self._tokens(X, rows, device)
-            rows = np.arange(len(rows))
+            trained, samples = network.head, self._encode(network, samples, device)
         elif self.finetune == "lora":
-            encoder.requires_grad_(False)
-            inject_lora(encoder.blocks)
+            signal_encoder.encoder.requires_grad_(False)
+            inject_lora(signal_encoder.encoder.blocks)
         elif not isinstance(self.finetune, str):
-            _freeze_below(encoder, self.finetune)
-        train_set, valid_set = (
-            SignalDataset(X, rows[part], tuple(target[part] for target in targets)) for part in parts
-        )
-        criterion, settings = self._criterion()
-        self.net_, diverged = train(
+            freeze_below(signal_encoder, self.finetune)
+        parts = hold_out(self, len(samples.rows), seed, self._classes_of(samples.targets))
+        train_set, valid_set = (samples.dataset(part) for part in parts)
+        self.net_: Net = train(
             self,
-            module,
-            criterion,
+            trained,
+            self._criterion(),
             train_set,
             valid_set,
             device,
             layer_decay=self.layer_decay,
-            **settings,
+            start=self.pretrainer_.model_,
         )
+        self.history_ = history_rows(self.net_)
         if self.finetune != "head":
-            merge_lora(encoder)
-        return diverged
+            merge_lora(signal_encoder.encoder)  # makes all of its parameters trainable again, with or without LoRA
+        return network
 
-    def _build_head(self, encoder: Encoder, settings: dict[str, Any]) -> nn.Module:
-        sizes = (encoder.embed_dim, self._num_outputs)
-        kind, tokens, blocks, hidden_dim, dropout = (settings[name] for name in _HEAD_PARAMETERS)
-        head: nn.Module
-        if kind == "reasoning":
-            head = LatentReasoningHead(*sizes, encoder.num_heads, tokens, dropout)
-        else:
-            head = ResidualMLPHead(*sizes, blocks, hidden_dim, dropout)
-        channels = num_channels(self.input_shape_, encoder)
-        return head if channels == 1 else MultichannelHead(head, channels, encoder.embed_dim)
+    def _encode(self, network: SignalClassifier, samples: LabelledSamples, device: torch.device) -> LabelledSamples:
+        """Replace labelled samples by their patch tokens (m, M * N, D)."""
+        channels = network.signal_encoder.num_channels(self.input_shape_)
+        batch_size = max(1, self.batch_size // channels)
+        tokens = map_batches(network.to(device).tokens, samples.X, batch_size, device, samples.rows)
+        return samples._replace(X=tokens, rows=np.arange(len(tokens)))
 
-    def _tokens(self, X: np.ndarray, rows: np.ndarray, device: torch.device) -> np.ndarray:
-        """Return the patch tokens of some rows, (m, M * N, D)."""
-        model = self.model_.to(device)
-        return map_sequences(model.tokens, model.encoder, X, self.batch_size, device, rows)
+    def _fit_features_and_probe(
+        self, signal_encoder: SignalEncoder, samples: LabelledSamples, seed: int, device: torch.device
+    ) -> LinearProbe | None:
+        """Fit frozen features on all samples and linear models on the labelled ones; None without a probe."""
+        if not self.probe:
+            return None
+        kinds = applicable_features(spectrograms=samples.X.ndim == 4)
+        probe = self._build_probe(signal_encoder, kinds, self.pretrainer_.thresholds_).to(device)
+        classes = self._classes_of(samples.targets)
+        strata = np.zeros(len(samples.targets), dtype=int) if classes is None else classes
+        chosen = choose_samples(strata, probe.num_features, seed)
+        n_timepoints, parts = samples.X.shape[-1], []
+        steps = 1 + len(probe.features)
+        with progress_bar(f"{type(self).__name__}, linear models", steps, "step", self.verbose) as bar:
+            for kind in probe.kinds():
+                batch_size = kind.batch_size(self.batch_size, n_timepoints)
+                if kind.max_fit_signals:
+                    with torch.inference_mode():
+                        kind.fit(*sample_batches(samples.X, kind.max_fit_signals, batch_size, device))
+                parts.append(map_batches(kind, samples.X, batch_size, device, samples.rows[chosen]))
+                bar.update()
+            self._fit_probe(probe, np.concatenate(parts, axis=1), samples.targets[chosen], samples.weights[chosen])
+            bar.update()
+        return probe
 
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.three_d_array = True
-        tags.input_tags.allow_nan = True
-        tags.transformer_tags.preserves_dtype = ["float32"]
-        return tags
+    def _fit_thresholds(self, X: np.ndarray, device: torch.device) -> None:
+        """Learn thresholds for the embedding of a fine-tuned encoder, whose tokens differ from the frozen ones."""
+        if self.ensemble_.network is None or self._readout["pooling"] != "bands":
+            return
+        embedding = self.ensemble_.to(device).embedding
+        batch_size = embedding.batch_size(self.batch_size, X.shape[-1])
+        batches, _ = sample_batches(X, embedding.max_threshold_signals(), batch_size, device)
+        with torch.inference_mode():
+            self.ensemble_.fit_thresholds(batches)
+
+    def _build_ensemble(self, kinds: Sequence[str] | None) -> Ensemble:
+        """Build the ensemble that a file describes, with random weights; without a probe if no kinds are given."""
+        frozen, tuned = (SignalEncoder.from_settings(**self._settings) for _ in range(2))
+        probe = None if kinds is None else self._build_probe(frozen, kinds)
+        network = None if self._head is None else SignalClassifier(tuned, self._build_head(tuned))
+        return self._ensemble(frozen, probe, network)
+
+    def _ensemble(
+        self, signal_encoder: SignalEncoder, probe: LinearProbe | None, network: SignalClassifier | None
+    ) -> Ensemble:
+        channels = signal_encoder.num_channels(self.input_shape_)
+        return Ensemble(probe, network, self._output, **self._readout, n_channels=channels)
+
+    def _build_probe(
+        self, signal_encoder: SignalEncoder, kinds: Sequence[str], thresholds: Tensor | None = None
+    ) -> LinearProbe:
+        context = FeatureContext(
+            n_channels=signal_encoder.num_channels(self.input_shape_),
+            n_timepoints=self.input_shape_[-1],
+            signal_encoder=signal_encoder,
+            thresholds=thresholds,
+            **self._readout,
+        )
+        return self._probe_class(build_features(context, kinds), self._num_outputs)
+
+    def _build_head(self, signal_encoder: SignalEncoder) -> nn.Module:
+        assert self._head is not None
+        encoder, settings = signal_encoder.encoder, dict(self._head)
+        channels = signal_encoder.num_channels(self.input_shape_)
+        name = settings.pop("head")
+        return build_head(name, encoder.embed_dim, self._num_outputs, encoder.num_heads, channels, settings)
+
+    def _metadata(self) -> dict[str, Any]:
+        """Return what a file contains besides the weights."""
+        return {
+            "kind": self._kind,
+            "settings": self._settings,
+            "head": self._head,
+            "probe": None if self.ensemble_.probe is None else list(self.ensemble_.probe.features),
+            "readout": self._readout,
+            **self._dump_targets(),
+            "estimator": dump_estimator(self),
+        }
+
+    def _map(self, function: Callable[[Tensor], Tensor], X: Any) -> np.ndarray:
+        """Apply a function of batches of signals to X, in batches that suit the ensemble."""
+        X, device = self._ready(X)
+        return map_batches(function, X, self.ensemble_.batch_size(self.batch_size, X.shape[-1]), device)
 
 
-def _freeze_below(encoder: Encoder, count: int) -> None:
-    """Leave only the encoder's last blocks and what is above them trainable."""
-    _require_blocks(count, len(encoder.blocks))
-    encoder.requires_grad_(False)
-    for part in (*encoder.blocks[-count:], encoder.norm):
-        part.requires_grad_(True)
-
-
-def _require_blocks(finetune: Any, depth: int) -> None:
+def _require_blocks(finetune: str | int, depth: int) -> None:
     if not isinstance(finetune, str) and finetune > depth:
-        raise ValueError(f"finetune={finetune}, but the encoder has {depth} blocks; give so many at most, or 'full'.")
-
-
-def _read_labels(y: Any, mark: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Return y as an array, and which rows have a label: those without the mark."""
-    if mark is None:
-        y = column_or_1d(y, warn=True)
-        return y, np.ones(len(y), dtype=bool)
-    if not isinstance(y, (list, tuple)):
-        y = column_or_1d(y, warn=True)
-        if y.dtype.kind == "U" and not isinstance(mark, str) and str(mark) in y:
-            raise ValueError(f"y is text and unlabeled={mark!r} is not; give unlabeled={str(mark)!r}.")
-        if y.dtype.kind in "biuf" and isinstance(mark, str):
-            raise ValueError(f"y is numbers and unlabeled={mark!r} is text; give the number that marks rows.")
-        return y, np.array([not _is_same(label, mark) for label in y.tolist()], dtype=bool)
-    # In a list the mark may have another type; made an array together, one would take on the other's.
-    labelled = np.array([not _is_same(label, mark) for label in y], dtype=bool)
-    known = column_or_1d([label for label, is_known in zip(y, labelled, strict=True) if is_known])
-    labels = np.zeros(len(y), dtype=known.dtype)
-    labels[labelled] = known
-    return labels, labelled
-
-
-def _is_same(label: Any, mark: Any) -> bool:
-    """Compare a label with the mark of unlabelled rows; NaN is the same as NaN."""
-    if label is mark:
-        return True
-    try:
-        return bool(label == mark) or bool(label != label and mark != mark)
-    except TypeError:  # pandas' NA cannot say whether it equals anything
-        return False
+        raise ValueError(
+            f"finetune={finetune}, but the encoder has {depth} blocks; it must be at most {depth}, or 'full'."
+        )

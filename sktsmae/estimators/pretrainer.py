@@ -5,169 +5,135 @@ from __future__ import annotations
 import copy
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from functools import partial
 from importlib.resources import as_file, files
-from numbers import Real
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils import Bunch, Tags
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.base import ClassNamePrefixFeaturesOutMixin
+from sklearn.utils import Bunch
+from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
 from ..functional.patches import unpatchify
-from ..functional.wavelets import BOUNDARIES, standardize
-from ..models import CWT_MAE_RoPE, Encoder, Readout
+from ..functional.pooling import POOLINGS
+from ..functional.wavelets import BOUNDARIES, scale_grid, standardize, view_orders
+from ..models import PRETEXT_TASKS, CWT_MAE_RoPE, Encoder, EncoderEmbedding, PretextTask
+from ..models.auto import auto_num_heads, auto_patch_size, auto_scales
 from ..models.checkpoints import load_matching, read_safetensors, restore, write_safetensors
-from ..models.readout import POOLINGS, THRESHOLD_SIGNALS, token_thresholds
-from ._batches import SignalDataset, load_batch, map_batches, spread_rows
-from ._callbacks import CallbackSupportMixin, history_rows, tasks_of_fit, with_callbacks
-from ._checkpoints import describe_training
-from ._networks import mae_settings, map_sequences, num_channels, require_same_settings
-from ._persistence import NetworkMixin, damaged_description, dump_estimator, params_of, restore_fitted
-from ._processes import join_processes, launched_processes
-from ._seeds import draw_seed, seeded
-from ._training import TRAINING_CONSTRAINTS, hold_out, train, train_on
-from ._validation import (
+from ..models.features.embedding import THRESHOLD_SIGNALS
+from ..models.settings import EncoderSettings, require_positive
+from ..models.signal_encoder import require_views
+from ..signals.batches import SignalDataset, load_batch, map_batches, sample_batches
+from ..signals.device import resolve_device
+from ..signals.sharding import join_world, launched_world
+from ..signals.validation import check_signals
+from ..training.callbacks import history_rows
+from ..training.criteria import MeanLoss
+from ..training.loop import hold_out, train, train_one_pass
+from ..training.net import DistributedNet, PretextNet
+from ..training.parameters import (
     NON_NEGATIVE_REAL,
-    OPEN_SHARE,
+    OPEN_FRACTION,
+    POSITIVE_FRACTION,
     POSITIVE_INT,
     POSITIVE_REAL,
     SAMPLING_RATE,
     SCALES,
-    check_signals,
-    resolve_device,
-    rollback_on_error,
+    TrainingParameters,
 )
+from ..training.resume import describe_training
+from ..training.seeds import draw_seed, seeded
+from ._base import SignalEstimatorMixin, rollback_on_error
+from ._docs import inherit_parameter_docs
+from ._persistence import damaged_metadata, dump_estimator, params_of, restore_fitted
+from ._unused import LOOP_PARAMETERS, STOPPING_PARAMETERS, warn_unused
 
 
-class ReconstructionLoss(nn.Module):
-    """The loss that the autoencoder computes itself."""
-
-    def forward(self, loss: Tensor, targets: Any) -> Tensor:
-        """Return the loss.
-
-        Parameters
-        ----------
-        loss : Tensor of shape ()
-            What `CWT_MAE_RoPE` returns first.
-        targets : object
-            Unused.
-
-        Returns
-        -------
-        Tensor of shape ()
-            The loss.
-        """
-        return loss
-
-
-class MAEPretrainer(
-    CallbackSupportMixin, NetworkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
+@inherit_parameter_docs
+@dataclass(kw_only=True, eq=False, repr=False)
+class MAEPretrainer(  # numpydoc ignore=PR02
+    SignalEstimatorMixin, ClassNamePrefixFeaturesOutMixin, TrainingParameters
 ):
-    """Learn features of signals without labels, by rebuilding hidden patches of their wavelet images.
+    """Learn features from unlabelled signals by reconstructing masked patches of their wavelet images.
 
     Parameters
     ----------
+    pretext_task : str, default="reconstruction"
+        The pretext task, a key of `models.PRETEXT_TASKS`. "reconstruction" is the masked autoencoder.
     cwt_scales : "auto", int or array-like of float, default="auto"
-        "auto" takes 32 scales from 0.7 samples to a fifth of the signal in equal ratios. A number n stands for the
-        published grid 0.1, 1.1, ..., n - 0.9. Or the scales, in samples, increasing. A spectrogram as X has its own.
+        "auto" uses 32 scales with equal ratios, from 0.7 samples to a fifth of the signal. A number n means the
+        published grid 0.1, 1.1, ..., n - 0.9. Or the scales in samples, increasing. If X is a spectrogram, its own
+        scales are used.
     diff_orders : tuple of {0, 1, 2}, default=(0, 1, 2)
-        The views of a signal: itself, its first and its second difference.
+        The views of a signal: the signal itself, its first and its second difference.
     standardize : bool or "per_scale", default=True
-        Whether each view of an image is standardised (the published design), or each scale of it, so that none
-        outshines the others and how strong they are is forgotten.
+        Whether to standardise each view of an image (the published design), or each of its scales, so that no scale
+        dominates the others; the relative strength of the scales is then lost.
     boundary : {"zeros", "reflect"}, default="reflect"
-        What lies outside a signal's ends: zeros (the published design), or the signal mirrored; then an offset leaves
-        no trace.
+        Extension of a signal beyond its ends: by zeros (the published design), or by reflection, which also removes the
+        mean of the signal.
     signal_len : int or None, default=None
-        Samples that signals are resampled to, so that those of any length can be transformed; None keeps their own.
+        Length to which signals are resampled, so that signals of any length can be transformed; None keeps their
+        length.
     patch_size : "auto" or tuple of int, default="auto"
-        Scales and samples of a patch; "auto" makes a grid of about 4 x 16 patches, finer for long signals.
+        Number of scales and samples in a patch; "auto" chooses a grid of about 4 x 16 patches, or more for long
+        signals.
     embed_dim, depth, num_heads : int, default=64, 4 and 2
-        Size of the encoder. The published size is one call:
+        Size of the encoder. The published size is
         ``MAEPretrainer(cwt_scales=64, boundary="zeros", masking="patches", pooling="mean", patch_size=(4, 50),
         embed_dim=768, depth=12, num_heads=12, decoder_embed_dim=512, decoder_depth=8)``.
     mlp_rank_ratio : float, default=0.5
-        Rank of the encoder's MLP matrices over their smaller side.
+        Ratio of the rank of the encoder's MLP matrices to their smaller side.
     decoder_embed_dim, decoder_depth : int, default=64 and 1
-        Size of the decoder; it has a head of attention for every 32 features.
+        Size of the decoder, which has one attention head per 32 features.
     rope : {"axial", "raster"}, default="axial"
-        Rotary embedding by frequency and time apart, or by one index over the grid.
+        Rotary embedding with one index for frequency and one for time, or with one index over the flattened grid.
     mask_ratio : float, default=0.75
-        Share of patches that are hidden, in (0, 1).
+        Fraction of patches that are masked, in (0, 1).
     masking : {"patches", "mixed"}, default="mixed"
-        Whether patches are hidden one by one (the published design), or in some images by whole stretches of time or
-        whole frequency bands.
-    instance_loss_weight : float, default=0
-        Weight of a loss by which an image is to be recognised from another choice of its patches among the batch's
-        other images. `score` does not count it.
+        Whether single patches are masked (the published design), or in some images whole stretches of time or whole
+        frequency bands.
     time_loss_weight : float, default=1
-        Weight of the waveform's loss beside the spectrogram's.
+        Weight of the loss of the waveform, relative to that of the spectrogram.
     decode_ratio : float, default=1
-        Share of the columns of patches that each training step decodes, one at least; 1 is the published design. All
-        are decoded otherwise, so that below 1 a training loss does not compare with a validation loss or `score`.
+        Fraction of the time columns that the decoder reconstructs in each training step; 1 is the published design.
+        Outside of training all columns are decoded, so below 1 the training loss cannot be compared with the
+        validation loss or `score`.
     readout_layers : tuple of int or None, default=None
-        The layers whose tokens `transform` pools, as numbers of blocks passed; 0 is the embedded patches. None takes
-        the encoder's output (the published design).
+        The layers whose tokens `transform` pools, as the number of blocks that they have passed; 0 is the patch
+        embedding. None uses the output of the encoder (the published design).
     pooling : {"mean", "max", "cls", "bands"}, default="bands"
-        How the tokens of a channel become one embedding: their mean, their maximum or the class token (`embed_dim`
-        features), or of each row of patches, a frequency band, the mean, maximum, minimum and standard deviation, the
-        mean and maximum of each quarter, and the shares of time above eight thresholds, quantiles over the signals
-        seen in `fit` (20 * rows * `embed_dim` features).
+        How the tokens of a channel are pooled to one embedding: their mean, their maximum or the class token
+        (`embed_dim` features), or, for each row of patches (a frequency band), the mean, maximum, minimum and standard
+        deviation, the mean and maximum of each quarter, and the fractions of time above eight thresholds, which are
+        quantiles over the signals in `fit` (20 * bands * `embed_dim` features).
     sampling_rate : float or None, default=None
-        Samples a second; then figures are in Hz and seconds.
-    max_epochs : int, default=120
-        Passes over the data; 0 leaves the encoder untrained.
-    batch_size : int, default=64
-        Signals a step, all their channels with them; a step holds some 20 * M * V * S * T bytes for each.
-    lr : float, default=1e-3
-        Highest learning rate of AdamW.
-    weight_decay : float, default=0.05
-        Weight decay of the matrices.
-    warmup_fraction : float, default=0.1
-        Share of the steps in which the learning rate rises; it falls along a cosine after that.
-    gradient_clip : float or None, default=1
-        Largest norm of a gradient.
-    early_stopping : bool, default=False
-        Whether to hold out signals, stop when their loss no longer falls, and keep the best weights.
-    validation_fraction : float, default=0.1
-        Share that is held out.
-    n_iter_no_change : int, default=10
-        Epochs without improvement before stopping.
+        Sampling rate in Hz; figures then show Hz and seconds.
     warm_start : bool, default=False
-        Whether `fit` goes on from the weights that are there.
-    device : str or torch.device, default="auto"
-        Where to compute; "auto" takes a CUDA GPU where there is one.
-    precision : {"auto", "float32", "bfloat16"}, default="auto"
-        Arithmetic in training; "auto" is bfloat16 on a GPU, float32 on the CPU. Wavelets and losses are always float32.
-    random_state : int, RandomState or None, default=None
-        Seeds weights, masks and order; an int makes fits on the CPU repeatable. No global generator is touched.
-    verbose : int, default=0
-        Whether to show a progress bar.
-    callbacks : list or None, default=None
-        Further skorch callbacks; they are copied, and after `fit` stand in ``net_.callbacks``.
-    checkpoint_dir : str, path-like or None, default=None
-        Folder for a checkpoint after each epoch, of which two are kept. A `fit` with the same parameters and data goes
-        on from the newest, and ends with the weights that it would have had uninterrupted; `random_state` must be an
-        int.
+        Whether `fit` continues from the current weights.
+    batch_size : int, default=64
+        Number of signals per step, with all their channels; a step takes about 20 * M * V * S * T bytes per signal.
+    max_epochs : int, default=120
+        Number of passes over the data; 0 leaves the encoder untrained.
 
     Attributes
     ----------
     model_ : CWT_MAE_RoPE
-        The network.
+        The network, or that of another pretext task.
     encoder_ : Encoder
         Its encoder.
     net_ : skorch.NeuralNet
-        The net that trained it; absent from a loaded estimator.
-    thresholds_ : Tensor of shape (2 + depth, rows * embed_dim, 8), float32
-        Thresholds for ``pooling="bands"``, of all layers; None with another pooling.
+        The net that trained it; a loaded estimator does not have it.
+    thresholds_ : Tensor of shape (2 + depth, bands * embed_dim, 8), float32
+        Thresholds of all layers for ``pooling="bands"``; None with another pooling.
     history_ : list of dict
-        Of each epoch: ``epoch``, ``train_loss``, ``valid_loss`` where held out, ``dur`` in seconds.
+        For each epoch: ``epoch``, ``train_loss``, ``valid_loss`` with early stopping, and ``dur`` in seconds.
     n_iter_ : int
-        Epochs done, or passes of `partial_fit`.
+        Number of epochs, or of passes of `partial_fit`.
     seed_ : int
         The seed drawn from `random_state`.
     n_features_in_ : int
@@ -175,13 +141,13 @@ class MAEPretrainer(
     input_shape_ : tuple of int
         Shape of one sample in `fit`.
     offset_ : ndarray of shape () or (M,), float64
-        What is subtracted from each channel before it becomes float32: its level in `fit`, if that is over 1,000 times
-        what signals vary by; 0 otherwise. With ``boundary="reflect"`` it is each signal's own mean, of which no trace
-        would be left, and this is 0.
+        Offset that is subtracted from each channel before the conversion to float32: the mean of the channel in `fit`
+        if it is over 1,000 times the standard deviation of a signal, and 0 otherwise. With ``boundary="reflect"`` the
+        mean of each signal is subtracted instead, and this is 0.
 
     See Also
     --------
-    MAEClassifier : Fine-tunes the encoder.
+    MAEClassifier : Classifies signals by the encoder.
 
     References
     ----------
@@ -199,10 +165,34 @@ class MAEPretrainer(
     (40, 15360)
     """
 
-    model_: CWT_MAE_RoPE
-    thresholds_: Tensor | None
+    pretext_task: str = "reconstruction"
+    cwt_scales: int | Sequence[float] | str = "auto"
+    diff_orders: Sequence[int] = (0, 1, 2)
+    standardize: bool | str = True
+    boundary: str = "reflect"
+    signal_len: int | None = None
+    patch_size: str | tuple[int, int] = "auto"
+    embed_dim: int = 64
+    depth: int = 4
+    num_heads: int = 2
+    mlp_rank_ratio: float = 0.5
+    decoder_embed_dim: int = 64
+    decoder_depth: int = 1
+    rope: str = "axial"
+    mask_ratio: float = 0.75
+    masking: str = "mixed"
+    time_loss_weight: float = 1.0
+    decode_ratio: float = 1.0
+    readout_layers: Sequence[int] | None = None
+    pooling: str = "bands"
+    sampling_rate: float | None = None
+    warm_start: bool = False
+    batch_size: int = 64
+    max_epochs: int = 120
 
-    _parameter_constraints: dict[str, list[Any]] = {  # noqa: RUF012 - scikit-learn's name and form
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **TrainingParameters._parameter_constraints,
+        "pretext_task": [str],
         "cwt_scales": [StrOptions({"auto"}), *SCALES],
         "diff_orders": ["array-like"],
         "standardize": ["boolean", StrOptions({"per_scale"})],
@@ -216,179 +206,109 @@ class MAEPretrainer(
         "decoder_embed_dim": [POSITIVE_INT],
         "decoder_depth": [POSITIVE_INT],
         "rope": [StrOptions({"axial", "raster"})],
-        "mask_ratio": [OPEN_SHARE],
+        "mask_ratio": [OPEN_FRACTION],
         "masking": [StrOptions({"patches", "mixed"})],
-        "instance_loss_weight": [NON_NEGATIVE_REAL],
         "time_loss_weight": [NON_NEGATIVE_REAL],
-        "decode_ratio": [Interval(Real, 0, 1, closed="right")],
+        "decode_ratio": [POSITIVE_FRACTION],
         "readout_layers": ["array-like", None],
         "pooling": [StrOptions(set(POOLINGS))],
         "sampling_rate": SAMPLING_RATE,
         "warm_start": ["boolean"],
-        **TRAINING_CONSTRAINTS,
     }
 
-    def __init__(
-        self,
-        *,
-        cwt_scales: int | Sequence[float] | str = "auto",
-        diff_orders: Sequence[int] = (0, 1, 2),
-        standardize: bool | str = True,
-        boundary: str = "reflect",
-        signal_len: int | None = None,
-        patch_size: str | tuple[int, int] = "auto",
-        embed_dim: int = 64,
-        depth: int = 4,
-        num_heads: int = 2,
-        mlp_rank_ratio: float = 0.5,
-        decoder_embed_dim: int = 64,
-        decoder_depth: int = 1,
-        rope: str = "axial",
-        mask_ratio: float = 0.75,
-        masking: str = "mixed",
-        instance_loss_weight: float = 0.0,
-        time_loss_weight: float = 1.0,
-        decode_ratio: float = 1.0,
-        readout_layers: Sequence[int] | None = None,
-        pooling: str = "bands",
-        sampling_rate: float | None = None,
-        max_epochs: int = 120,
-        batch_size: int = 64,
-        lr: float = 1e-3,
-        weight_decay: float = 0.05,
-        warmup_fraction: float = 0.1,
-        gradient_clip: float | None = 1.0,
-        early_stopping: bool = False,
-        validation_fraction: float = 0.1,
-        n_iter_no_change: int = 10,
-        warm_start: bool = False,
-        device: str | torch.device = "auto",
-        precision: str = "auto",
-        random_state: Any = None,
-        verbose: int = 0,
-        callbacks: list[Any] | None = None,
-        checkpoint_dir: str | os.PathLike[str] | None = None,
-    ) -> None:
-        self.cwt_scales = cwt_scales
-        self.diff_orders = diff_orders
-        self.standardize = standardize
-        self.boundary = boundary
-        self.signal_len = signal_len
-        self.patch_size = patch_size
-        self.embed_dim = embed_dim
-        self.depth = depth
-        self.num_heads = num_heads
-        self.mlp_rank_ratio = mlp_rank_ratio
-        self.decoder_embed_dim = decoder_embed_dim
-        self.decoder_depth = decoder_depth
-        self.rope = rope
-        self.mask_ratio = mask_ratio
-        self.masking = masking
-        self.instance_loss_weight = instance_loss_weight
-        self.time_loss_weight = time_loss_weight
-        self.decode_ratio = decode_ratio
-        self.readout_layers = readout_layers
-        self.pooling = pooling
-        self.sampling_rate = sampling_rate
-        self.max_epochs = max_epochs
-        self.batch_size = batch_size
-        self.lr = lr
-        self.weight_decay = weight_decay
-        self.warmup_fraction = warmup_fraction
-        self.gradient_clip = gradient_clip
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.n_iter_no_change = n_iter_no_change
-        self.warm_start = warm_start
-        self.device = device
-        self.precision = precision
-        self.random_state = random_state
-        self.verbose = verbose
-        self.callbacks = callbacks
-        self.checkpoint_dir = checkpoint_dir
-
-    @with_callbacks
     def fit(self, X: Any, y: Any = None) -> MAEPretrainer:
-        """Train the autoencoder.
+        """Train the network.
 
         Parameters
         ----------
         X : array-like of shape (n, T), (n, M, T) or (n, M * V, S, T)
-            Signals of one channel or of M, or spectrograms by `CWTTransformer`. NaN within a signal is interpolated;
-            NaN at its ends, or a shorter signal of a list, is padding that nothing sees. The longest sets the scales;
-            later, still longer signals of a list are resampled to its length, with a warning.
+            Signals of one channel or of M channels, or spectrograms from `CWTTransformer`. NaN inside a signal is
+            interpolated. NaN at the ends of a signal, or the missing samples of a shorter signal in a list, is padding,
+            which is ignored. The longest signal determines the scales; longer signals in a later list are resampled to
+            its length, with a warning.
         y : None
             Ignored.
 
         Returns
         -------
         MAEPretrainer
-            Itself.
+            The estimator itself.
 
         Raises
         ------
         ValueError
-            If a parameter or X is impossible; the message names it, and the estimator is left as it was.
+            If a parameter or X is invalid. The message names it, and the estimator is unchanged.
         FloatingPointError
-            If training diverges; the estimator is left with the weights of before that, and earlier checkpoints as
-            they were. In its first epoch, the estimator is left as it was.
+            If training diverges: the estimator then has the last finite weights, and earlier checkpoints are unchanged.
+            If training diverges in its first epoch, the estimator is unchanged.
+
+        Warns
+        -----
+        UserWarning
+            If a parameter differs from its default but has no effect. The message says what makes it count.
 
         Notes
         -----
-        In processes that ``torchrun`` or ``accelerate launch`` started (extra ``distributed``), each reads and computes
-        its part of every batch, the first one reads and writes checkpoints, and all end with the same weights. X is to
-        be the same in all; memory-mapped, each reads its part of it and a few hundred signals that stand for all.
+        Several processes started by ``torchrun`` or ``accelerate launch`` train together (extra ``distributed``). Each
+        rank reads and computes its shard of every batch, rank 0 reads and writes checkpoints, and all ranks end with
+        the same weights. X must be the same in all processes. If X is memory-mapped, each rank reads only its shard,
+        and a few hundred signals from which offsets and thresholds are learned.
         """
         self._validate_params()
-        with tasks_of_fit(self), rollback_on_error(self):
+        with rollback_on_error(self):
             device = resolve_device(self.device)
-            processes = join_processes(device)
-            X = check_signals(self, X, reset=True, min_samples=2, processes=processes)
-            self.seed_ = processes.ask_first(lambda: draw_seed(self.random_state))
+            world = join_world(device)
+            X = check_signals(self, X, reset=True, min_samples=2, world=world)
+            warn_unused(self, self._unused_parameters(is_spectrogram=X.ndim == 4))
+            self.seed_ = world.broadcast_from_rank0(lambda: draw_seed(self.random_state))
             train_rows, valid_rows = hold_out(self, len(X), self.seed_)
-            train_set, valid_set = (SignalDataset(X, rows, processes=processes) for rows in (train_rows, valid_rows))
-            if processes.count > 1:
-                processes.require_same(describe_training(self, train_set))
+            train_set, valid_set = (SignalDataset(X, rows, world=world) for rows in (train_rows, valid_rows))
+            previous = self.__dict__.get("model_") if self.warm_start else None
+            net_class: Any = PretextNet
+            if world.size > 1:
+                world.require_same(describe_training(self, train_set, previous))
+                net_class = partial(DistributedNet, world=world)
             with seeded(self.seed_, device):
                 model = self._build(X)
-                if self.warm_start and hasattr(self, "model_"):
-                    require_same_settings(self.model_.settings, model.settings)
-                    load_matching(model, self.model_.state_dict(), "warm_start")
-                self.net_, diverged = train(self, model, ReconstructionLoss, train_set, valid_set, device)
-                self.thresholds_ = self._learn_thresholds(model, X, device) if self.pooling == "bands" else None
+                if previous is not None:
+                    _require_same_architecture(previous.settings, model.settings)
+                    load_matching(model, previous.state_dict(), "warm_start")
+                self.net_ = train(
+                    self, model, MeanLoss(), train_set, valid_set, device, net_class=net_class, start=previous
+                )
+                self.thresholds_ = self._fit_thresholds(model, X, device)
             self.model_ = model
-            self.__dict__.pop("_moments", None)
+            self._optimizer_state: dict[str, Any] | None = None
             self.history_ = history_rows(self.net_)
             self.n_iter_ = len(self.history_)
-        if diverged is not None:
-            raise diverged
+        self.net_.raise_if_diverged()
         return self
 
     def partial_fit(self, X: Any, y: Any = None) -> MAEPretrainer:
-        """Train one more pass over signals that have arrived, from the weights that are there.
+        """Train for one more pass over newly arrived signals, starting from the current weights.
 
-        In the first pass, and the first after `fit` or in another process, the learning rate rises to `lr`; then it
-        stays. `max_epochs`, `early_stopping` and `checkpoint_dir` have no part in it. Thresholds for
-        ``pooling="bands"`` follow the signals of late.
+        The learning rate rises linearly to `lr` in the first pass, and in the first pass after `fit` or after loading;
+        after that it is constant. `max_epochs`, `early_stopping` and `checkpoint_dir` are not used. The thresholds for
+        ``pooling="bands"`` are a moving average over the passes.
 
         Parameters
         ----------
         X : array-like of shape (n, T), (n, M, T) or (n, M * V, S, T)
-            Signals, or spectrograms by `CWTTransformer`, of the size of the first ones.
+            Signals, or spectrograms from `CWTTransformer`, of the same shape as in the first pass.
         y : None
             Ignored.
 
         Returns
         -------
         MAEPretrainer
-            Itself.
+            The estimator itself.
 
         Raises
         ------
         ValueError
-            If a parameter or X is impossible; the message names it, and the estimator is left as it was.
+            If a parameter or X is invalid. The message names it, and the estimator is unchanged.
         FloatingPointError
-            If training diverges; the estimator is left as it was.
+            If training diverges. The estimator is unchanged.
 
         Examples
         --------
@@ -403,27 +323,27 @@ class MAEPretrainer(
         """
         with rollback_on_error(self):
             self._validate_params()
-            if launched_processes().count > 1:
-                raise ValueError("partial_fit trains in one process, and several were started together; use fit.")
+            if launched_world().size > 1:
+                raise ValueError(
+                    "partial_fit trains in one process, but several were launched together; use fit instead."
+                )
             device = resolve_device(self.device)
-            is_first = not hasattr(self, "model_")
-            X = check_signals(self, X, reset=is_first)
-            if is_first:
-                self.seed_ = draw_seed(self.random_state)
-            before = getattr(self, "history_", [])
+            fitted: PretextTask | None = self.__dict__.get("model_")
+            X = check_signals(self, X, reset=fitted is None)
+            if fitted is None:
+                self.seed_, self.history_, self._optimizer_state = draw_seed(self.random_state), [], None
+            before = self.history_
             with seeded(self.seed_ + len(before), device):
-                model = self._build(X) if is_first else copy.deepcopy(self.model_)
+                model = self._build(X) if fitted is None else copy.deepcopy(fitted)
                 dataset = SignalDataset(X, np.arange(len(X)))
-                moments = getattr(self, "_moments", None)
-                self.net_, self._moments = train_on(self, model, ReconstructionLoss, dataset, device, moments)
-                if self.pooling == "bands":
-                    thresholds = self._learn_thresholds(model, X, device)
-                    known = getattr(self, "thresholds_", None)
-                    share = min(1.0, len(X) / THRESHOLD_SIGNALS)
-                    self.thresholds_ = thresholds if known is None else torch.lerp(known, thresholds, share)
-                else:
-                    self.thresholds_ = None
-            self.model_ = model
+                self.net_, self._optimizer_state = train_one_pass(
+                    self, model, MeanLoss(), dataset, device, self._optimizer_state, net_class=PretextNet
+                )
+                thresholds = self._fit_thresholds(model, X, device)
+                if fitted is not None and thresholds is not None and self.thresholds_ is not None:
+                    weight = min(1.0, len(X) / THRESHOLD_SIGNALS)
+                    thresholds = torch.lerp(self.thresholds_, thresholds, weight)
+            self.model_, self.thresholds_ = model, thresholds
             self.history_ = [*before, *({**row, "epoch": 1 + len(before)} for row in history_rows(self.net_))]
             self.n_iter_ = len(self.history_)
         return self
@@ -434,31 +354,37 @@ class MAEPretrainer(
         Parameters
         ----------
         X : array-like of shape (n, T), (n, M, T) or (n, M * V, S, T)
-            Samples of the size seen in `fit`.
+            Samples of the shape seen in `fit`.
 
         Returns
         -------
         ndarray of shape (n, M * D), float32
-            The embeddings of the channels, side by side; D as `pooling` says, for each of `readout_layers`.
+            The embeddings of the channels, side by side. D depends on `pooling` and `readout_layers`.
         """
         X, device = self._ready(X)
-        return map_sequences(self._readout(self.model_).to(device), self.encoder_, X, self.batch_size, device)
+        embedding = self._embedding(self.model_).to(device)
+        return map_batches(embedding, X, embedding.batch_size(self.batch_size, X.shape[-1]), device)
 
     def reconstruct(self, X: Any) -> Bunch:
-        """Hide patches of each signal's image and rebuild them.
+        """Mask patches of the image of each signal, and reconstruct them.
 
         Parameters
         ----------
         X : array-like of shape (n, T), (n, M, T) or (n, M * V, S, T)
-            Samples of the size seen in `fit`. The result holds three images of each, so give a few.
+            Samples of the shape seen in `fit`. The result contains three images per sample, so give only a few.
 
         Returns
         -------
         Bunch
-            ``image`` (n, M, V, S, T), the standardised images; ``mask`` (n, M, S, T), bool, what was hidden;
-            ``image_pred`` (n, M, V, S, T), what was made of the rest, meaningful where hidden; ``signal`` and
-            ``signal_pred`` (n, M, T), the standardised signal and what was made of it. All of them show a shorter
-            signal stretched to T.
+            ``image`` (n, M, V, S, T): the standardised images; ``mask`` (n, M, S, T), bool: True where the image was
+            masked; ``image_pred`` (n, M, V, S, T): the predicted images, which are meaningful in the masked patches;
+            ``signal`` and ``signal_pred`` (n, M, T): the standardised signals and their predictions. A signal that is
+            shorter than the others is stretched to T.
+
+        Raises
+        ------
+        ValueError
+            If the pretext task is not "reconstruction".
 
         Examples
         --------
@@ -470,6 +396,11 @@ class MAEPretrainer(
         """
         X, device = self._ready(X)
         model = self.model_
+        if not isinstance(model, CWT_MAE_RoPE):
+            raise ValueError(
+                f"reconstruct needs pretext_task='reconstruction', but this pretrainer was fitted with pretext_task="
+                f"{self.pretext_task!r}."
+            )
         size, patch_size = model.encoder.image_size[1:], model.encoder.patch_size
         with torch.inference_mode(), seeded(self.seed_, device):
             x = load_batch(X, slice(None)).to(device)
@@ -487,24 +418,63 @@ class MAEPretrainer(
         return Bunch(**{name: value.unflatten(0, lead).cpu().numpy() for name, value in results.items()})
 
     def score(self, X: Any, y: Any = None) -> float:
-        """Return the negative loss, the masks fixed by `seed_`.
+        """Return the negative mean loss, with masks that are fixed by `seed_`.
 
         Parameters
         ----------
         X : array-like of shape (n, T), (n, M, T) or (n, M * V, S, T)
-            Samples of the size seen in `fit`.
+            Samples of the shape seen in `fit`.
         y : None
             Ignored.
 
         Returns
         -------
         float
-            Minus the mean loss; higher is better.
+            The score; higher is better.
         """
         X, device = self._ready(X)
         with seeded(self.seed_, device):
-            losses = map_batches(lambda batch: self.model_(batch)[0].expand(len(batch)), X, self.batch_size, device)
-        return -float(losses.mean())
+            losses = map_batches(self.model_.signal_losses, X, self.batch_size, device)
+        return -float(losses.mean(dtype=np.float64))
+
+    def score_samples(self, X: Any, n_draws: int = 8) -> np.ndarray:
+        """Return the negative loss of each signal, a measure of how normal it is.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, T), (n, M, T) or (n, M * V, S, T)
+            Samples of the shape seen in `fit`.
+        n_draws : int, default=8
+            Number of masks over which the loss of each signal is averaged. All signals get the same masks, which
+            `seed_` determines, so that the score of a signal does not depend on the other signals in X.
+
+        Returns
+        -------
+        ndarray of shape (n,), float32
+            The scores; higher is more normal. Signals unlike those in `fit` have low scores.
+
+        Raises
+        ------
+        ValueError
+            If `n_draws` is not a positive whole number.
+
+        Examples
+        --------
+        >>> from sktsmae import MAEPretrainer
+        >>> from sktsmae.datasets import load_sparwatch
+        >>> X = load_sparwatch().data[:20, 0]
+        >>> MAEPretrainer(max_epochs=1, random_state=0).fit(X).score_samples(X[:3]).shape
+        (3,)
+        """
+        require_positive(n_draws=n_draws)
+        X, device = self._ready(X)
+        model = self.model_
+        channels = model.signal_encoder.num_channels(X.shape[1:])
+        with seeded(self.seed_, device):
+            draws = [model.draw(channels, device) for _ in range(n_draws)]
+        batch_size = max(1, self.batch_size // channels)
+        scores: np.ndarray = -map_batches(partial(_mean_losses, model, draws), X, batch_size, device)
+        return scores
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the fitted estimator to one safetensors file.
@@ -512,7 +482,8 @@ class MAEPretrainer(
         Parameters
         ----------
         path : str or path-like
-            The file, replaced if it is there. Parameters that are objects (`callbacks`, a RandomState) are left out.
+            The file; an existing one is replaced. Parameters that are objects (`callbacks`, a RandomState) are not
+            written.
 
         Examples
         --------
@@ -529,12 +500,12 @@ class MAEPretrainer(
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> MAEPretrainer:
-        """Read a fitted estimator.
+        """Load a fitted estimator.
 
         Parameters
         ----------
         path : str or path-like
-            A file by `save`, or by `sktsmae.models.save_mae`.
+            A file that `save` or `sktsmae.models.save_mae` wrote.
 
         Returns
         -------
@@ -546,7 +517,7 @@ class MAEPretrainer(
         FileNotFoundError
             If there is no such file.
         ValueError
-            If the file is truncated or not one of these.
+            If the file is truncated, or was not written by these functions.
 
         Examples
         --------
@@ -561,38 +532,47 @@ class MAEPretrainer(
         state, metadata = read_safetensors(path, kind="mae")
         thresholds = state.pop("thresholds", None)
         stored = metadata["settings"]
-        model = restore(lambda: CWT_MAE_RoPE(**stored), stored, state, path)
+        description = metadata.get("estimator", {"params": {}, "fitted": {"input_shape_": [stored.get("signal_len")]}})
+        with damaged_metadata(path):
+            task = _pretext_task(params_of(description).get("pretext_task", "reconstruction"))
+        model = restore(lambda: task(**stored), stored, state, path)
         settings = model.settings
-        description = metadata.get("estimator", {"params": {}, "fitted": {"input_shape_": [settings["signal_len"]]}})
         shared = set(cls._parameter_constraints) & set(settings)
-        with damaged_description(path):
+        with damaged_metadata(path):
             pretrainer = cls(
                 **{
                     **{name: settings[name] for name in shared},
-                    "signal_len": settings["signal_len"] if settings.get("resample") else None,
+                    "signal_len": settings["signal_len"] if settings["resample"] else None,
                     "pooling": "mean",
                     "patch_size": (settings["patch_size_freq"], settings["patch_size_time"]),
                     **params_of(description),
                 }
             )
-            restore_fitted(pretrainer, {"fitted": {"seed_": 0, "n_features_in_": settings["signal_len"]}})
+            restore_fitted(
+                pretrainer,
+                {"fitted": {"seed_": 0, "n_iter_": 0, "history_": [], "n_features_in_": settings["signal_len"]}},
+            )
             restore_fitted(pretrainer, description)
             pretrainer._validate_params()
-        expected = Readout(model.scalogram, model.encoder).all_thresholds_shape
+        expected = EncoderEmbedding(model.signal_encoder).all_thresholds_shape
         if thresholds is not None and (thresholds.shape != expected or not thresholds.is_floating_point()):
-            raise ValueError(f"{path}: its thresholds are damaged: {tuple(thresholds.shape)} for {tuple(expected)}.")
-        pretrainer.model_, pretrainer.thresholds_ = model, thresholds
+            raise ValueError(
+                f"{path}: damaged thresholds in the file: {thresholds.dtype} of shape {tuple(thresholds.shape)} "
+                f"instead of float32 of shape {tuple(expected)}."
+            )
+        pretrainer.model_, pretrainer.thresholds_, pretrainer._optimizer_state = model, thresholds, None
         return pretrainer
 
     @classmethod
     def from_pretrained(cls) -> MAEPretrainer:
-        """Read the encoder that comes with the package, trained on synthetic signals.
+        """Load the encoder in the package, which was trained on synthetic signals.
 
         Returns
         -------
         MAEPretrainer
-            The estimator, ready to transform signals of any length and number of channels. What is faster than a
-            512th of a signal is lost in resampling. The names of its columns are those of one channel.
+            The estimator, ready to transform signals of any length and number of channels. It resamples signals to 512
+            samples, so that longer signals lose their highest frequencies. `get_feature_names_out` names the columns of
+            one channel.
 
         Examples
         --------
@@ -607,7 +587,7 @@ class MAEPretrainer(
 
     @property
     def encoder_(self) -> Encoder:
-        """The network's encoder.
+        """The encoder of the network.
 
         Returns
         -------
@@ -618,49 +598,104 @@ class MAEPretrainer(
         return self.model_.encoder
 
     @property
-    def _forgets_level(self) -> bool:
+    def _ignores_mean(self) -> bool:
         return self.boundary == "reflect"
 
     @property
     def _n_features_out(self) -> int:
-        return num_channels(self.input_shape_, self.model_.encoder) * self._readout(self.model_).out_features
+        return self._embedding(self.model_).out_features
 
     def __getstate__(self) -> dict[str, Any]:
-        state = super().__getstate__()
-        return {name: value for name, value in state.items() if name != "_moments"}  # of training, perhaps on a GPU
+        # The state of the optimizer may be on a GPU, and only training in this process needs it.
+        return {**super().__getstate__(), "_optimizer_state": None}
 
     def _networks(self) -> list[nn.Module]:
-        return [self.model_] if hasattr(self, "model_") else []
+        return [self.__dict__["model_"]] if "model_" in self.__dict__ else []
 
-    def _build(self, X: np.ndarray) -> CWT_MAE_RoPE:
+    def _build(self, X: np.ndarray) -> PretextTask:
         """Return an untrained network for signals like X."""
-        model = CWT_MAE_RoPE(**mae_settings(self, X))
-        Readout(model.scalogram, model.encoder, self.pooling, self.readout_layers)  # refuses missing layers
+        task = _pretext_task(self.pretext_task)
+        signal_len = self.signal_len or X.shape[-1]
+        cwt_scales = auto_scales(self.cwt_scales, signal_len)
+        if X.ndim == 4:
+            if self.signal_len is not None:
+                raise ValueError(
+                    f"signal_len={signal_len}, but X is a spectrogram, which is not resampled; give signal_len=None."
+                )
+            require_views(X.shape, len(view_orders(self.diff_orders)))
+            cwt_scales = X.shape[2]
+        patch_size = self._resolve_patch_size(len(scale_grid(cwt_scales)), signal_len)
+        settings = {
+            **self.get_params(deep=False),
+            "signal_len": signal_len,
+            "cwt_scales": cwt_scales,
+            "patch_size_freq": patch_size[0],
+            "patch_size_time": patch_size[1],
+            "decoder_num_heads": auto_num_heads(self.decoder_embed_dim),
+            "resample": self.signal_len is not None,
+        }
+        names = {field.name for field in fields(task.settings_class)}
+        model = task(**{name: value for name, value in settings.items() if name in names})
+        EncoderEmbedding(model.signal_encoder, self.pooling, self.readout_layers)  # raises if a layer does not exist
         return model
 
-    def _readout(self, model: CWT_MAE_RoPE) -> Readout:
-        thresholds = getattr(self, "thresholds_", None)
-        if self.pooling == "bands" and thresholds is None and hasattr(self, "model_"):
+    def _resolve_patch_size(self, num_scales: int, signal_len: int) -> tuple[int, int]:
+        size = self.patch_size
+        if isinstance(size, str):
+            return auto_patch_size(num_scales, signal_len)
+        if len(size) != 2 or not all(isinstance(side, (int, np.integer)) and side > 0 for side in size):
+            raise ValueError(f"patch_size={size!r}: give 'auto' or two positive whole numbers (scales, samples).")
+        return int(size[0]), int(size[1])
+
+    def _embedding(self, model: PretextTask) -> EncoderEmbedding:
+        """Return the embedding that `transform` computes."""
+        if self.pooling == "bands" and self.thresholds_ is None:
             raise ValueError(
-                "pooling='bands' needs thresholds, which fit takes with this pooling; fit again, or choose another."
+                "pooling='bands' needs thresholds, which fit learns only with this pooling; fit again, or choose "
+                "another pooling."
             )
-        return Readout(model.scalogram, model.encoder, self.pooling, self.readout_layers, thresholds)
+        channels = model.signal_encoder.num_channels(self.input_shape_)
+        return EncoderEmbedding(model.signal_encoder, self.pooling, self.readout_layers, self.thresholds_, channels)
 
-    def _learn_thresholds(self, model: CWT_MAE_RoPE, X: np.ndarray, device: torch.device) -> Tensor:
-        """Return the thresholds of all layers' features, taken from some signals of X."""
-        encoder = model.encoder
-        layers, channels = 2 + len(encoder.blocks), num_channels(X.shape[1:], encoder)
-        values = layers * channels * encoder.num_patches * encoder.embed_dim  # of a signal; 512 MB are held at most
-        most = max(1, min(THRESHOLD_SIGNALS, 2**27 // values))
-        rows = spread_rows(len(X), most)
-        parts = np.array_split(rows, -(-len(rows) * channels // self.batch_size))
+    def _fit_thresholds(self, model: PretextTask, X: np.ndarray, device: torch.device) -> Tensor | None:
+        """Return the thresholds of all layers for ``pooling="bands"``, learned from some signals of X."""
+        if self.pooling != "bands":
+            return None
+        channels = model.signal_encoder.num_channels(X.shape[1:])
+        embedding = EncoderEmbedding(model.signal_encoder, n_channels=channels).to(device)
+        most = embedding.max_threshold_signals()
         with torch.inference_mode():
-            batches = (load_batch(X, part).to(device) for part in parts if len(part))
-            return token_thresholds(model.scalogram, model.encoder, batches).cpu()
+            batches, _ = sample_batches(X, most, embedding.batch_size(self.batch_size, X.shape[-1]), device)
+            return embedding.fit_all_layers(batches).cpu()
 
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.three_d_array = True
-        tags.input_tags.allow_nan = True
-        tags.transformer_tags.preserves_dtype = ["float32"]
-        return tags
+    def _unused_parameters(self, is_spectrogram: bool) -> dict[str, Sequence[str]]:
+        """Return the parameters that have no effect, by the reason and the remedy."""
+        unused: dict[str, Sequence[str]] = {}
+        if self.max_epochs == 0:
+            unused["max_epochs=0: raise max_epochs"] = [*LOOP_PARAMETERS, *STOPPING_PARAMETERS, "decode_ratio"]
+        elif not self.early_stopping:
+            unused["early_stopping=False: set early_stopping=True"] = STOPPING_PARAMETERS
+        if is_spectrogram:
+            unused["spectrograms as X: give signals"] = ["cwt_scales", "boundary"]
+        return unused
+
+
+def _pretext_task(name: str) -> type[PretextTask]:
+    if name not in PRETEXT_TASKS:
+        raise ValueError(f"pretext_task={name!r}: choose one of {', '.join(map(repr, PRETEXT_TASKS))}.")
+    return PRETEXT_TASKS[name]
+
+
+def _mean_losses(model: PretextTask, draws: list[dict[str, Tensor]], batch: Tensor) -> Tensor:
+    """Return the losses (B,) of signals, averaged over draws that are the same for every signal."""
+    repeated = ({name: value.repeat(len(batch), 1) for name, value in drawn.items()} for drawn in draws)
+    return torch.stack([model.signal_losses(batch, drawn) for drawn in repeated]).mean(0)
+
+
+def _require_same_architecture(old: dict[str, Any], new: dict[str, Any]) -> None:
+    """Refuse to continue the training of a network with another architecture; masks and loss weights may change."""
+    encoder = {field.name for field in fields(EncoderSettings)}
+    names = [name for name in new if name in encoder or name.startswith("decoder_")]
+    changed = [f"{name} was {old[name]!r} and is {new[name]!r}" for name in names if old.get(name) != new[name]]
+    if changed:
+        raise ValueError(f"warm_start=True, but the network differs: {'; '.join(changed)}. Give warm_start=False.")

@@ -1,4 +1,4 @@
-"""Tensor mathematics without parameters or state: every function here maps tensors to tensors.
+"""Functions on tensors, without parameters or state. May import torch and NumPy.
 
-May import torch and nothing else.
+One module per topic, each usable alone.
 """

@@ -1,4 +1,4 @@
-"""Signals with gaps: NaN inside a signal is interpolated, NaN at its ends is no part of it."""
+"""Missing values: interpolation of gaps inside signals, and leading and trailing padding."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from torch import Tensor
 
 
 def fill_gaps(x: Tensor) -> Tensor:
-    """Interpolate missing values, but for those outside a sample's ends.
+    """Interpolate missing values inside signals linearly; padding stays NaN.
 
     Parameters
     ----------
     x : Tensor of shape (B, T) or (B, M, T)
-        Signals; NaN is a missing value. Each channel of each has a value at least.
+        Signals; NaN marks a missing value. Each channel of each sample has at least one value.
 
     Returns
     -------
     Tensor of the shape of `x`
-        Between two values the line between them. Where a channel begins later or ends earlier than the others of its
-        sample, its first or last value; where all do, NaN.
+        The signals without gaps. If one channel of a sample starts later or ends earlier than the others, it is
+        extended by its first or last value. Leading and trailing padding, which is missing in all channels, stays NaN.
 
     Examples
     --------
@@ -39,27 +39,29 @@ def fill_gaps(x: Tensor) -> Tensor:
     after = torch.where(known, time, last + 1).flip(-1).cummin(-1).values.flip(-1)
     before, after = torch.where(before < 0, after, before), torch.where(after > last, before, after)
     values = x.nan_to_num()
-    share = (time - before) / (after - before).clamp(min=1)
-    filled = torch.lerp(values.gather(-1, before), values.gather(-1, after), share.clamp(0, 1).to(x.dtype))
+    fraction = (time - before) / (after - before).clamp(min=1)
+    filled = torch.lerp(values.gather(-1, before), values.gather(-1, after), fraction.clamp(0, 1).to(x.dtype))
     start, stop = unpadded_extent(x)
     inside = (time >= start[:, None]) & (time < stop[:, None])  # (B, T)
     return torch.where(inside if x.ndim == 2 else inside[:, None], filled, torch.nan)
 
 
 def map_unpadded(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
-    """Apply a function to signals without what lies outside their ends.
+    """Apply a function to signals without their leading and trailing padding.
 
     Parameters
     ----------
     function : callable
-        Maps signals (b, T') or (b, M, T') of any length T' to a tensor (b, ...) of one shape, each alone.
+        Maps signals (b, T') or (b, M, T') of any length T' to a tensor (b, ...). It treats each signal independently,
+        and the shape of its result does not depend on T'.
     x : Tensor of shape (B, T) or (B, M, T)
-        Signals, NaN outside their ends.
+        Signals. NaN marks leading and trailing padding.
 
     Returns
     -------
     Tensor of shape (B, ...)
-        The results: of all at once where none has NaN, else of those together that begin and end alike.
+        The results. The function is called once if no signal has NaN, and otherwise once for each group of signals
+        with the same start and stop.
 
     Examples
     --------
@@ -68,7 +70,7 @@ def map_unpadded(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     >>> map_unpadded(lambda x: x.mean(-1), torch.tensor([[1.0, 3.0], [1.0, float("nan")]])).tolist()
     [2.0, 1.0]
     """
-    if torch.onnx.is_in_onnx_export() or not bool(x.isnan().any()):  # a file takes whole signals
+    if torch.onnx.is_in_onnx_export() or not bool(x.isnan().any()):  # exported graphs take signals without padding
         return function(x)
     extents, place = torch.stack(unpadded_extent(x), dim=1).unique(dim=0, return_inverse=True)
     groups = [torch.nonzero(place == number)[:, 0] for number in range(len(extents))]
@@ -77,17 +79,17 @@ def map_unpadded(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
 
 
 def unpadded_extent(x: Tensor) -> tuple[Tensor, Tensor]:
-    """Say where signals begin and end: what is missing before and behind is padding.
+    """Return where signals start and stop, that is, their extent without leading and trailing padding.
 
     Parameters
     ----------
     x : Tensor of shape (B, T) or (B, M, T)
-        Signals, NaN where a value is missing.
+        Signals; NaN marks a missing value.
 
     Returns
     -------
     start, stop : Tensor of shape (B,), int64
-        The first sample that is known in a channel, and the one after the last.
+        Index of the first sample that has a value in any channel, and 1 plus the index of the last such sample.
 
     Examples
     --------

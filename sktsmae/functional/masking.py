@@ -1,4 +1,4 @@
-"""Choosing the patches that an encoder sees."""
+"""Random masking of patches for masked autoencoders."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from torch import Tensor
 
 
 def num_kept(num_patches: int, mask_ratio: float) -> int:
-    """Return how many patches stay visible.
+    """Return the number of patches that stay visible.
 
     Parameters
     ----------
     num_patches : int
-        Patches N of an image.
+        Number of patches N of an image.
     mask_ratio : float
-        Share of patches to hide, in (0, 1).
+        Fraction of patches to mask, in (0, 1).
 
     Returns
     -------
@@ -24,7 +24,7 @@ def num_kept(num_patches: int, mask_ratio: float) -> int:
     Raises
     ------
     ValueError
-        If `mask_ratio` is outside (0, 1), or would leave no patch visible or none masked.
+        If `mask_ratio` is outside (0, 1), or if no patch would be visible or no patch would be masked.
 
     Examples
     --------
@@ -33,36 +33,36 @@ def num_kept(num_patches: int, mask_ratio: float) -> int:
     84
     """
     if not 0 < mask_ratio < 1:
-        raise ValueError(f"mask_ratio={mask_ratio}: give a share strictly between 0 and 1.")
+        raise ValueError(f"mask_ratio={mask_ratio}: give a fraction strictly between 0 and 1.")
     kept = int(num_patches * (1 - mask_ratio))
     if not 0 < kept < num_patches:
         raise ValueError(
-            f"mask_ratio={mask_ratio} leaves {kept} of {num_patches} patches visible; at least one must be visible and "
-            "one masked: choose another mask_ratio or a smaller patch_size."
+            f"mask_ratio={mask_ratio} leaves {kept} of {num_patches} patches visible, but at least one patch must be "
+            "visible and at least one masked; choose another mask_ratio or a smaller patch_size."
         )
     return kept
 
 
 def mixed_noise(batch: int, grid: tuple[int, int], device: torch.device | None = None) -> Tensor:
-    """Draw noise by which some images keep single patches, some whole columns of patches and some whole rows.
+    """Draw noise that masks single patches of some images, and whole rows or columns of patches of others.
 
-    A wavelet spans many samples, so that a hidden patch is nearly given by its neighbours in time; a hidden stretch of
-    time or a hidden frequency band is not.
+    A wavelet spans many samples, so a single masked patch is almost determined by its neighbours in time. A masked
+    time interval or a masked frequency band is not.
 
     Parameters
     ----------
     batch : int
-        Images B.
+        Number of images B.
     grid : tuple of int
-        Rows and columns of patches, N in all.
+        Number of rows and columns of patches; N is their product.
     device : torch.device, default=None
-        Where to; None for torch's default.
+        Device of the noise. None uses torch's default device.
 
     Returns
     -------
     Tensor of shape (B, N)
-        For half of the images one number a patch, for a quarter one a column and for a quarter one a row, where a
-        thousandth of noise tells patches apart.
+        Uniform noise for `random_masking`. On average, half of the images have one value per patch, a quarter one per
+        column and a quarter one per row. To break ties, noise below 0.001 is added to the values per column and row.
 
     Examples
     --------
@@ -84,16 +84,16 @@ def random_masking(noise: Tensor, mask_ratio: float) -> tuple[Tensor, Tensor, Te
     Parameters
     ----------
     noise : Tensor of shape (B, N)
-        One number a patch; uniform noise gives a uniformly random choice.
+        One value per patch. Uniform noise gives a uniformly random choice.
     mask_ratio : float
-        Share of patches to hide, in (0, 1).
+        Fraction of patches to mask, in (0, 1).
 
     Returns
     -------
     ids_keep : Tensor of shape (B, K), int64
-        Indices of the visible patches, by increasing noise.
+        Indices of the visible patches, in the order of increasing noise.
     ids_restore : Tensor of shape (B, N), int64
-        Where each patch of the image stands in the sequence "visible patches, then masked ones".
+        Index of each patch of the image in the sequence of the visible patches followed by the masked patches.
     mask : Tensor of shape (B, N), float32
         0 for a kept patch and 1 for a masked one.
 
@@ -116,12 +116,12 @@ def random_masking(noise: Tensor, mask_ratio: float) -> tuple[Tensor, Tensor, Te
 
 
 def take_tokens(tokens: Tensor, ids: Tensor) -> Tensor:
-    """Pick tokens by index.
+    """Select tokens by index.
 
     Parameters
     ----------
     tokens : Tensor of shape (B, N, D)
-        Sequences.
+        Sequences of tokens.
     ids : Tensor of shape (B, K), int64
         Indices into the sequences, from 0 to N - 1.
 
@@ -137,7 +137,7 @@ def take_tokens(tokens: Tensor, ids: Tensor) -> Tensor:
     >>> take_tokens(torch.tensor([[[1, 2], [3, 4], [5, 6]]]), torch.tensor([[2, 0]])).tolist()
     [[[5, 6], [1, 2]]]
     """
-    # Rows of one long matrix: several times faster than torch.gather, backwards too.
+    # Selecting rows of one long matrix is several times faster than torch.gather, also in the backward pass.
     first = torch.arange(len(tokens), device=tokens.device)[:, None] * tokens.shape[1]
     taken: Tensor = tokens.flatten(0, 1).index_select(0, (ids + first).flatten()).unflatten(0, ids.shape)
     return taken

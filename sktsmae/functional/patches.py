@@ -1,4 +1,4 @@
-"""Cutting a time-frequency image into patches, and putting it together again."""
+"""Division of time-frequency images into patches, and its inverse."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from torch.nn import functional as F
 
 
 def grid_size(image_size: tuple[int, int], patch_size: tuple[int, int]) -> tuple[int, int]:
-    """Return the rows and columns of patches that cover an image.
+    """Return the number of rows and columns of patches that cover an image.
 
     Parameters
     ----------
     image_size : tuple of int
-        Scales and samples, (S, T).
+        Number of scales and of samples of the image, (S, T).
     patch_size : tuple of int
-        Scales and samples of a patch.
+        Number of scales and of samples in a patch.
 
     Returns
     -------
     tuple of int
-        Rows along the scales and columns along the time, both rounded up.
+        Number of rows (along the scales) and of columns (along the time), both rounded up.
 
     Examples
     --------
@@ -33,19 +33,20 @@ def grid_size(image_size: tuple[int, int], patch_size: tuple[int, int]) -> tuple
 
 
 def patchify(image: Tensor, patch_size: tuple[int, int]) -> Tensor:
-    """Cut images into patches, ragged ends filled up with zeros.
+    """Divide images into patches; incomplete patches are padded with zeros.
 
     Parameters
     ----------
     image : Tensor of shape (B, V, S, T)
         Time-frequency images.
     patch_size : tuple of int
-        Scales and samples of a patch.
+        Number of scales and of samples in a patch.
 
     Returns
     -------
     Tensor of shape (B, N, V * scales * samples)
-        Patches in raster order (rows of scales outer, time inner); inside a patch view, scale, time.
+        Patches in raster order: the index over the scales is outer, the index over the time is inner. The order inside
+        a patch is view, scale, time.
 
     Examples
     --------
@@ -57,7 +58,7 @@ def patchify(image: Tensor, patch_size: tuple[int, int]) -> Tensor:
     height, width = patch_size
     rows, columns = grid_size((image.shape[-2], image.shape[-1]), patch_size)
     ragged = columns * width - image.shape[-1], rows * height - image.shape[-2]
-    if any(ragged):  # a padding of nothing would copy the image
+    if any(ragged):  # F.pad copies the image even if there is nothing to pad
         image = F.pad(image, (0, ragged[0], 0, ragged[1]))
     blocks: Tensor = image.unflatten(-1, (columns, width)).unflatten(
         -3, (rows, height)
@@ -66,21 +67,21 @@ def patchify(image: Tensor, patch_size: tuple[int, int]) -> Tensor:
 
 
 def unpatchify(patches: Tensor, image_size: tuple[int, int], patch_size: tuple[int, int]) -> Tensor:
-    """Put patches together again: the inverse of `patchify`.
+    """Assemble images from patches. This is the inverse of `patchify`.
 
     Parameters
     ----------
     patches : Tensor of shape (B, N, V * scales * samples)
         Patches in the order of `patchify`.
     image_size : tuple of int
-        Scales and samples of the image, (S, T).
+        Number of scales and of samples of the image, (S, T).
     patch_size : tuple of int
-        Scales and samples of a patch.
+        Number of scales and of samples in a patch.
 
     Returns
     -------
     Tensor of shape (B, V, S, T)
-        The images, the padding cut off.
+        The images without padding.
 
     Examples
     --------
@@ -99,21 +100,21 @@ def unpatchify(patches: Tensor, image_size: tuple[int, int], patch_size: tuple[i
 
 
 def patch_validity(image_size: tuple[int, int], patch_size: tuple[int, int], num_views: int) -> Tensor | None:
-    """Tell which values of the patches are image and which are padding.
+    """Return a mask of the values of the patches that belong to the image.
 
     Parameters
     ----------
     image_size : tuple of int
-        Scales and samples of the image, (S, T).
+        Number of scales and of samples of the image, (S, T).
     patch_size : tuple of int
-        Scales and samples of a patch.
+        Number of scales and of samples in a patch.
     num_views : int
-        Views V of the image.
+        Number of views V of the image.
 
     Returns
     -------
     Tensor of shape (N, V * scales * samples) or None
-        1 for a value of the image and 0 for padding; None where the patches cover the image exactly.
+        1 for a value of the image and 0 for padding; None if there is no padding.
 
     Examples
     --------

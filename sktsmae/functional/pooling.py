@@ -1,27 +1,51 @@
-"""Statistics of the rows of wavelet images: how much of the time, and how long at a stretch, they are above a level."""
+"""Pooling over time: of series to fractions of time above thresholds and longest runs, of tokens to embeddings."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
 
 import torch
 from torch import Tensor
 
-# Shares of a row's values that lie below its thresholds: even on a logit scale, so that they are dense in the tails,
-# where rare shapes show.
+# Quantiles that serve as thresholds. They are evenly spaced on the logit scale, hence dense in the tails, where rare
+# shapes appear.
 QUANTILES = tuple(torch.sigmoid(torch.linspace(-3.5, 3.5, 8)).tolist())
-NUM_PARTS = 4
-# Samples that are compared with the thresholds at once: what comes of it stays in the processor's cache.
+NUM_QUARTERS = 4
+# Number of time steps that are compared with the thresholds at once: the result stays in the cache of the processor.
 _STEPS = 16
 
 
+def quarter_bounds(length: int) -> list[tuple[int, int]]:
+    """Return the bounds of the four quarters of a series.
+
+    Parameters
+    ----------
+    length : int
+        Length of the series, at least 1.
+
+    Returns
+    -------
+    list of tuple of int
+        Start and stop of each quarter. No quarter is empty, so those of a series shorter than four samples overlap.
+
+    Examples
+    --------
+    >>> from sktsmae.functional.pooling import quarter_bounds
+    >>> quarter_bounds(10), quarter_bounds(2)
+    ([(0, 2), (2, 5), (5, 7), (7, 10)], [(0, 1), (0, 1), (1, 2), (1, 2)])
+    """
+    bounds = [quarter * length // NUM_QUARTERS for quarter in range(NUM_QUARTERS + 1)]
+    return [(start, max(start + 1, stop)) for start, stop in pairwise(bounds)]
+
+
 def quantile_thresholds(values: Tensor) -> Tensor:
-    """Return the thresholds of rows: quantiles of their values.
+    """Return thresholds for each series: quantiles of its values.
 
     Parameters
     ----------
     values : Tensor of shape (C, n)
-        Values of each row in the training signals.
+        Values of each series in the training signals.
 
     Returns
     -------
@@ -42,73 +66,75 @@ def quantile_thresholds(values: Tensor) -> Tensor:
     return torch.lerp(ordered[:, below], ordered[:, above], (place - below).to(values.dtype))
 
 
-def threshold_statistics(rows: Tensor, thresholds: Tensor) -> Tensor:
-    """Describe rows by the time that they spend above thresholds.
+def threshold_statistics(series: Tensor, thresholds: Tensor) -> Tensor:
+    """Compute the fractions of time that series are above thresholds, and their longest runs above and below them.
 
     Parameters
     ----------
-    rows : Tensor of shape (B, C, T)
-        Rows, at least four samples long.
+    series : Tensor of shape (B, C, T)
+        Series of at least four samples.
     thresholds : Tensor of shape (C, K)
-        Thresholds of each row.
+        Thresholds of each series.
 
     Returns
     -------
     Tensor of shape (B, C, K, 7), float32
-        The share of the time above the threshold; the longest run above it, and the longest not above it, as shares of
-        the time; and the share above it in each quarter of the time.
+        The fraction of time above the threshold; the longest run above it and the longest run not above it, as
+        fractions of the time; and the fraction of each quarter of the time above it.
 
     Notes
     -----
-    One pass over the time, all rows and thresholds at once: what is held fits the processor's cache. (Runs by a
-    cumulative maximum over whole rows took ten times as long.)
+    One pass over the time handles all series and thresholds at once, so that the intermediate results fit the cache of
+    the processor. (Longest runs by a cumulative maximum over whole series took ten times as long.)
 
     References
     ----------
-    A. Dempster et al., "MiniRocket", KDD 2021 (shares above thresholds); C. W. Tan et al., "MultiRocket", 2022 (longest
-    runs).
+    A. Dempster et al., "MiniRocket", KDD 2021 (fractions above thresholds); C. W. Tan et al., "MultiRocket", 2022
+    (longest runs).
 
     Examples
     --------
     >>> import torch
     >>> from sktsmae.functional.pooling import threshold_statistics
-    >>> rows = torch.tensor([0.0, 1, 1, 1, 0, 0, 1, 0])[None, None]
-    >>> threshold_statistics(rows, torch.tensor([[0.5]])).flatten().tolist()
+    >>> series = torch.tensor([0.0, 1, 1, 1, 0, 0, 1, 0])[None, None]
+    >>> threshold_statistics(series, torch.tensor([[0.5]])).flatten().tolist()
     [0.5, 0.375, 0.25, 0.5, 1.0, 0.0, 0.5]
     """
-    n_timepoints = rows.shape[-1]
-    series = rows.permute(2, 1, 0).contiguous()  # (T, C, B)
+    n_timepoints = series.shape[-1]
+    quarters = quarter_bounds(n_timepoints)
+    compute = _compute_as_scan if torch.onnx.is_in_onnx_export() else _compute
     limits = thresholds.T[..., None]  # (K, C, 1)
-    bounds = [part * n_timepoints // NUM_PARTS for part in range(NUM_PARTS + 1)]
-    runs = _scan if torch.onnx.is_in_onnx_export() else _count
-    shares, longest = runs(series, limits, bounds)
-    widths = torch.tensor(bounds, device=rows.device).diff() / n_timepoints
-    share = (torch.stack(shares, dim=-1) * widths).sum(-1)
-    return torch.stack((share, *(longest / n_timepoints).unbind(0), *shares), dim=-1).permute(
-        2, 1, 0, 3
-    )  # (B, C, K, 7)
+    fractions, longest = compute(series.permute(2, 1, 0).contiguous(), limits, quarters)
+    widths = torch.tensor([stop - start for start, stop in quarters], device=series.device) / n_timepoints
+    fraction = (torch.stack(fractions, dim=-1) * widths).sum(-1)
+    statistics = torch.stack((fraction, *(longest / n_timepoints).unbind(0), *fractions), dim=-1)  # (K, C, B, 7)
+    return statistics.permute(2, 1, 0, 3)  # (B, C, K, 7)
 
 
-def _count(series: Tensor, limits: Tensor, bounds: list[int]) -> tuple[list[Tensor], Tensor]:
-    """Return the share above limits (K, C, 1) in each part of the time, and the longest runs above and not above."""
+def _compute(series: Tensor, limits: Tensor, quarters: list[tuple[int, int]]) -> tuple[list[Tensor], Tensor]:
+    """Compute the statistics of series (T, C, B) for limits (K, C, 1).
+
+    Returns the fraction above the limits in each quarter (K, C, B), and the longest runs above and not above them
+    (2, K, C, B).
+    """
     shape = (2, limits.shape[0], *series.shape[1:])
     whole = torch.int16 if len(series) < 2**15 else torch.int32
     run, longest = torch.zeros(2, *shape, dtype=whole, device=series.device)
-    shares = []
-    for start, stop in pairwise(bounds):
+    fractions = []
+    for start, stop in quarters:
         count = torch.zeros(shape[1:], device=series.device)
         for samples in series[start:stop].split(_STEPS):
             above = samples[:, None] > limits  # (steps, K, C, B)
             count += above.sum(0)
             for flags in torch.stack((above, ~above), dim=1):
-                run.add_(1).mul_(flags)  # begins again where it is broken
+                run.add_(1).mul_(flags)  # starts again at 0 when it is interrupted
                 torch.maximum(longest, run, out=longest)
-        shares.append(count / (stop - start))
-    return shares, longest
+        fractions.append(count / (stop - start))
+    return fractions, longest
 
 
-def _scan(series: Tensor, limits: Tensor, bounds: list[int]) -> tuple[list[Tensor], Tensor]:
-    """Do the same as a loop of the graph: in an ONNX file `_count` would be ten thousand nodes."""
+def _compute_as_scan(series: Tensor, limits: Tensor, quarters: list[tuple[int, int]]) -> tuple[list[Tensor], Tensor]:
+    """Compute the same with a Scan operator, since `_compute` would become ten thousand nodes of an ONNX file."""
     from torch._higher_order_ops.scan import scan  # PyTorch has no public name for it yet
 
     below = torch.tensor([False, True])[:, None, None, None]
@@ -119,11 +145,71 @@ def _scan(series: Tensor, limits: Tensor, bounds: list[int]) -> tuple[list[Tenso
         run = (run + 1) * flags
         return [count + flags, run, torch.maximum(longest, run)], []
 
-    nothing = torch.zeros_like(series[0].expand(2, limits.shape[0], -1, -1))
-    run = longest = nothing
-    shares = []
-    for start, stop in pairwise(bounds):
-        # Copies, since a scan refuses the same tensor twice.
-        (count, run, longest), _ = scan(step, [nothing, run.clone(), longest.clone()], series[start:stop])
-        shares.append(count[0] / (stop - start))
-    return shares, longest
+    zeros = torch.zeros_like(series[0].expand(2, limits.shape[0], -1, -1))
+    run = longest = zeros
+    fractions = []
+    for start, stop in quarters:
+        # Copies, since a scan does not accept the same tensor twice.
+        (count, run, longest), _ = scan(step, [zeros, run.clone(), longest.clone()], series[start:stop])
+        fractions.append(count[0] / (stop - start))
+    return fractions, longest
+
+
+def band_rows(tokens: Tensor, grid: tuple[int, int]) -> Tensor:
+    """Rearrange tokens to one time series per feature and frequency band.
+
+    Parameters
+    ----------
+    tokens : Tensor of shape (B, 1 + N, D)
+        The class token, which is dropped, and the patch tokens.
+    grid : tuple of int
+        Number of rows and columns of patches; N is their product.
+
+    Returns
+    -------
+    Tensor of shape (B, rows * D, columns)
+        The series of each feature in each row of patches, which is a frequency band.
+    """
+    bands: Tensor = tokens[:, 1:].unflatten(1, grid)  # (B, rows, columns, D)
+    return bands.transpose(2, 3).flatten(1, 2)
+
+
+def pool_bands(tokens: Tensor, grid: tuple[int, int], thresholds: Tensor) -> Tensor:
+    """Pool the tokens of each frequency band by statistics over time.
+
+    Parameters
+    ----------
+    tokens : Tensor of shape (B, 1 + N, D)
+        The class token, which is not used, and the patch tokens.
+    grid : tuple of int
+        Number of rows and columns of patches; N is their product.
+    thresholds : Tensor of shape (rows * D, 8)
+        Thresholds of each feature in each row of patches, which is a frequency band.
+
+    Returns
+    -------
+    Tensor of shape (B, 20 * rows * D)
+        For each feature and band: the mean, maximum, minimum and standard deviation; the mean and maximum of each
+        quarter; and the fraction of time above each threshold.
+    """
+    rows, columns = grid
+    bands: Tensor = tokens[:, 1:].unflatten(1, grid)  # (B, rows, columns, D), with the features adjacent in memory
+    quarters = [bands[:, :, start:stop] for start, stop in quarter_bounds(columns)]
+    mean = bands.mean(2, keepdim=True)
+    deviation = (bands - mean).square().mean(2).sqrt()  # torch.std takes ten times as long along this axis
+    whole = [mean[:, :, 0], bands.amax(2), bands.amin(2), deviation]
+    parts = [statistic for quarter in quarters for statistic in (quarter.mean(2), quarter.amax(2))]
+    limits = thresholds.T.contiguous().unflatten(1, (rows, 1, -1))  # (8, rows, 1, D)
+    above = torch.empty_like(bands, requires_grad=False)
+    fractions = [torch.gt(bands.detach(), limit, out=above).mean(2) for limit in limits]
+    return torch.cat([*whole, *parts, *fractions], dim=1).flatten(1)
+
+
+# Functions that pool the tokens (B, 1 + N, D) of a grid of patches to one embedding (B, D'), by the name that the
+# parameter `pooling` of `MAEPretrainer` takes.
+POOLINGS: dict[str, Callable[[Tensor, tuple[int, int], Tensor], Tensor]] = {
+    "mean": lambda tokens, grid, thresholds: tokens[:, 1:].mean(1),
+    "max": lambda tokens, grid, thresholds: tokens[:, 1:].amax(1),
+    "cls": lambda tokens, grid, thresholds: tokens[:, 0],
+    "bands": pool_bands,
+}

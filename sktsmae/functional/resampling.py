@@ -1,4 +1,4 @@
-"""Signals at other lengths."""
+"""Resampling of signals to another length."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from torch.nn import functional as F
 
 
 def resample(x: Tensor, n_timepoints: int) -> Tensor:
-    """Resample signals by linear interpolation, the ends kept.
+    """Resample signals by linear interpolation; the first and the last sample keep their values.
 
     Parameters
     ----------
     x : Tensor of shape (..., T)
         Signals.
     n_timepoints : int
-        Samples they are to have.
+        Number of samples of the result.
 
     Returns
     -------
     Tensor of shape (..., n_timepoints)
-        The signals, as they are where the length is the same.
+        The resampled signals; `x` itself if it already has this length.
 
     Examples
     --------

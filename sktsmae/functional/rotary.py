@@ -7,21 +7,22 @@ from torch import Tensor
 
 
 def rotary_angles(positions: Tensor, dim: int, base: float = 10000.0) -> Tensor:
-    """Return the angles of every position, one for each pair of features.
+    """Return the rotation angles of positions, one per pair of features.
 
     Parameters
     ----------
     positions : Tensor of shape (..., A), int64
-        Coordinates on A axes.
+        Coordinates of the positions on A axes.
     dim : int
-        Features that rotate, a multiple of 2 A; each axis turns an equal share of them.
+        Number of features that are rotated, a multiple of 2 A. Each axis rotates dim / A of them.
     base : float, default=10000
-        The slowest frequency is about 1 / base radians a position.
+        Base of the frequencies. The lowest frequency is about 1 / base radians per position.
 
     Returns
     -------
     Tensor of shape (..., dim / 2), float32
-        ``position * base ** (-2 i / (dim / A))``, the axes' angles side by side.
+        ``position * base ** (-2 i / (dim / A))`` for i from 0 to dim / (2 A) - 1. The angles of the axes are
+        concatenated.
 
     Examples
     --------
@@ -30,26 +31,26 @@ def rotary_angles(positions: Tensor, dim: int, base: float = 10000.0) -> Tensor:
     >>> rotary_angles(torch.tensor([[0, 0], [2, 5]]), 4).tolist()
     [[0.0, 0.0], [2.0, 5.0]]
     """
-    share = dim // positions.shape[-1]
-    frequencies = base ** (-torch.arange(0, share, 2, dtype=torch.float32, device=positions.device) / share)
+    axis_dim = dim // positions.shape[-1]
+    frequencies = base ** (-torch.arange(0, axis_dim, 2, dtype=torch.float32, device=positions.device) / axis_dim)
     return (positions[..., None].float() * frequencies).flatten(-2)
 
 
 def apply_rotary(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Rotate features i and i + D/2 of every token by the token's angle (the half-split convention).
+    """Rotate features i and i + D/2 of every token by the angle of its position (half-split convention).
 
     Parameters
     ----------
     x : Tensor of shape (..., B, H, N, D)
-        Queries or keys, or both.
+        Queries, keys, or both, stacked.
     cos, sin : Tensor of shape (B, 1, N, D / 2) or (1, 1, N, D / 2), float32
         Cosine and sine of the angles.
 
     Returns
     -------
     Tensor of shape (..., B, H, N, D), dtype of `x`
-        The rotated features. The product of a rotated query and a rotated key depends on their positions only
-        through the difference.
+        The rotated features. The dot product of a rotated query and a rotated key depends on their positions only
+        through the difference of the positions.
 
     References
     ----------
@@ -64,5 +65,5 @@ def apply_rotary(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     [[[[-4.0, 3.0]]]]
     """
     first, second = x.chunk(2, dim=-1)
-    turned = (first * cos).addcmul(second, sin, value=-1), (second * cos).addcmul(first, sin)
-    return torch.cat(turned, dim=-1).to(x.dtype)
+    rotated = (first * cos).addcmul(second, sin, value=-1), (second * cos).addcmul(first, sin)
+    return torch.cat(rotated, dim=-1).to(x.dtype)

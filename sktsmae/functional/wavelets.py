@@ -1,4 +1,4 @@
-"""Continuous wavelet transform with the Ricker wavelet, and the three views of a signal."""
+"""Continuous wavelet transform (CWT) with the Ricker wavelet, views of signals, and standardisation."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from torch.nn import functional as F
 DIFF_ORDERS = (0, 1, 2)
 BOUNDARIES = ("zeros", "reflect")
 STD_FLOOR = 1e-5
-# Bytes of one chunk's transforms: small enough to stay in the processor's cache.
+# Size in bytes of the transforms of one chunk. It is chosen so that they stay in the cache of the processor.
 CHUNK_BYTES = 2 * 2**20
 
 
 def scale_grid(cwt_scales: int | Sequence[float]) -> Tensor:
-    """Return the scales that `cwt_scales` stands for.
+    """Return the scales that the parameter `cwt_scales` specifies.
 
     Parameters
     ----------
     cwt_scales : int or sequence of float
-        A number n of scales, for the linear grid 0.1, 1.1, ..., n - 0.9, or the scales themselves, in samples,
-        positive and increasing.
+        Either the number n of scales of the linear grid 0.1, 1.1, ..., n - 0.9, or the scales themselves. Scales are in
+        samples, positive and increasing.
 
     Returns
     -------
@@ -37,7 +37,7 @@ def scale_grid(cwt_scales: int | Sequence[float]) -> Tensor:
     Raises
     ------
     ValueError
-        If there is no scale, or the scales are not positive, finite and increasing.
+        If `cwt_scales` is empty or not numeric, or if the scales are not positive, finite and increasing.
 
     Examples
     --------
@@ -52,32 +52,32 @@ def scale_grid(cwt_scales: int | Sequence[float]) -> Tensor:
     try:
         values = [float(scale) for scale in cast(Sequence[float], cwt_scales)]
     except (TypeError, ValueError) as error:
-        raise ValueError(f"cwt_scales={cwt_scales!r}: give a whole number or a sequence of numbers.") from error
+        raise ValueError(f"cwt_scales={cwt_scales!r}: give the number of scales or a sequence of numbers.") from error
     scales = torch.tensor(values, dtype=torch.float64, device="cpu")
     if scales.numel() == 0 or not bool(torch.isfinite(scales).all()) or bool((scales <= 0).any()):
         raise ValueError(f"cwt_scales={cwt_scales!r}: give one or more scales, all positive and finite, in samples.")
     if bool((scales.diff() <= 0).any()):
-        raise ValueError(f"cwt_scales={cwt_scales!r}: the scales must increase; sort them and drop repeated ones.")
+        raise ValueError(f"cwt_scales={cwt_scales!r}: the scales must increase; sort them and remove duplicates.")
     return scales
 
 
 def view_orders(diff_orders: Sequence[int]) -> tuple[int, ...]:
-    """Return the orders of difference of the views.
+    """Check the difference orders of the views and return them as a tuple.
 
     Parameters
     ----------
     diff_orders : sequence of {0, 1, 2}
-        The orders.
+        The difference order of each view.
 
     Returns
     -------
     tuple of int
-        The same.
+        The same orders.
 
     Raises
     ------
     ValueError
-        If there is none, or one is unknown or repeated.
+        If `diff_orders` is empty, or if an order is unknown or repeated.
 
     Examples
     --------
@@ -87,19 +87,19 @@ def view_orders(diff_orders: Sequence[int]) -> tuple[int, ...]:
     """
     orders = diff_orders.tolist() if hasattr(diff_orders, "tolist") else list(diff_orders)
     if not orders or any(order not in DIFF_ORDERS for order in orders) or len(set(orders)) < len(orders):
-        raise ValueError(f"diff_orders={diff_orders!r}: give one or more of 0, 1 and 2, each once.")
+        raise ValueError(f"diff_orders={diff_orders!r}: give one or more of 0, 1 and 2, each at most once.")
     return tuple(int(order) for order in orders)
 
 
 def log_scale_grid(num_scales: int, smallest: float, largest: float) -> list[float]:
-    """Return scales in equal ratios, rounded to four digits.
+    """Return logarithmically spaced scales, rounded to four significant digits.
 
     Parameters
     ----------
     num_scales : int
-        How many.
+        Number of scales.
     smallest, largest : float
-        The ends, in samples. From 0.7 on the samples of a wavelet sum to about 0.
+        The first and the last scale, in samples. For scales of at least 0.7, the samples of the wavelet sum to about 0.
 
     Returns
     -------
@@ -113,7 +113,7 @@ def log_scale_grid(num_scales: int, smallest: float, largest: float) -> list[flo
     [0.7, 1.4, 2.8, 5.6]
     """
     ratio = (largest / smallest) ** (1 / max(1, num_scales - 1))
-    return [float(f"{smallest * ratio**place:.4g}") for place in range(num_scales)]
+    return [float(f"{smallest * ratio**index:.4g}") for index in range(num_scales)]
 
 
 def ricker(scales: Tensor, length: int) -> Tensor:
@@ -124,7 +124,7 @@ def ricker(scales: Tensor, length: int) -> Tensor:
     scales : Tensor of shape (S,)
         Scales in samples.
     length : int
-        Odd number of samples; the wavelet is centred on the middle one.
+        Number of samples, which must be odd. The wavelet is centred on the middle sample.
 
     Returns
     -------
@@ -151,25 +151,26 @@ def ricker(scales: Tensor, length: int) -> Tensor:
 
 
 def peak_frequency(scales: Tensor, sampling_rate: float = 1.0) -> Tensor:
-    r"""Return the frequency that the Ricker wavelet of each scale answers most to.
+    r"""Return the peak frequency of the Ricker wavelet at each scale.
 
     Parameters
     ----------
     scales : Tensor of shape (S,)
         Scales :math:`s` in samples.
     sampling_rate : float, default=1
-        Samples a second :math:`r`, in Hz.
+        Sampling rate :math:`r` in Hz.
 
     Returns
     -------
     Tensor of shape (S,)
-        :math:`\sqrt{2} r / (2 \pi s)` in Hz; for a rate of 1, in cycles a sample. Below a scale of 0.45 samples that is
-        over half the sampling rate: so narrow a wavelet, sampled, is one value, and answers to all frequencies alike.
+        :math:`\sqrt{2} r / (2 \pi s)` in Hz, or in cycles per sample if the sampling rate is 1. For scales below 0.45
+        samples this exceeds the Nyquist frequency. At much smaller scales, the wavelet has only one sample that differs
+        from 0, so its spectrum is flat.
 
     References
     ----------
     C. Torrence and G. P. Compo, "A practical guide to wavelet analysis", Bulletin of the American Meteorological
-    Society 79, 1998: the spectrum is proportional to :math:`(s \omega)^2 e^{-(s \omega)^2 / 2}`, highest at
+    Society 79, 1998: the spectrum is proportional to :math:`(s \omega)^2 e^{-(s \omega)^2 / 2}`, which is maximal at
     :math:`s \omega = \sqrt{2}`.
 
     Examples
@@ -183,7 +184,7 @@ def peak_frequency(scales: Tensor, sampling_rate: float = 1.0) -> Tensor:
 
 
 def kernel_length(scales: Tensor, n_timepoints: int) -> int:
-    """Return the odd number of samples that every wavelet of a transform is cut to.
+    """Return the kernel length of a transform, which is the same for all scales and odd.
 
     Parameters
     ----------
@@ -195,7 +196,7 @@ def kernel_length(scales: Tensor, n_timepoints: int) -> int:
     Returns
     -------
     int
-        Ten times the largest scale, at most the signal's length, made odd upwards.
+        Ten times the largest scale, but at most the length of the signals; rounded up to an odd number.
 
     Examples
     --------
@@ -209,20 +210,20 @@ def kernel_length(scales: Tensor, n_timepoints: int) -> int:
 
 
 def differences(x: Tensor, diff_orders: Sequence[int] = DIFF_ORDERS) -> Tensor:
-    """Stack a signal's views: itself, its first and its second difference.
+    """Return the views of signals: the signal itself, its first difference and its second difference.
 
     Parameters
     ----------
     x : Tensor of shape (..., T)
         Signals.
     diff_orders : sequence of {0, 1, 2}, default=(0, 1, 2)
-        The order of difference of each view: 0 is ``x[t]``, 1 is ``x[t] - x[t-1]``, 2 is
-        ``x[t+1] - 2 x[t] + x[t-1]``. Signals are continued by their edge values.
+        The difference order of each view: 0 is ``x[t]``, 1 is ``x[t] - x[t-1]``, 2 is ``x[t+1] - 2 x[t] + x[t-1]``. The
+        first and last samples are replicated beyond the ends of a signal.
 
     Returns
     -------
     Tensor of shape (..., V, T)
-        One view an order.
+        One view per order.
 
     Examples
     --------
@@ -238,7 +239,7 @@ def differences(x: Tensor, diff_orders: Sequence[int] = DIFF_ORDERS) -> Tensor:
 
 
 def cwt(x: Tensor, scales: Tensor, boundary: str = "zeros") -> Tensor:
-    """Continuous wavelet transform with the Ricker wavelet.
+    """Compute the continuous wavelet transform of signals with the Ricker wavelet.
 
     Parameters
     ----------
@@ -247,12 +248,12 @@ def cwt(x: Tensor, scales: Tensor, boundary: str = "zeros") -> Tensor:
     scales : Tensor of shape (S,)
         Scales in samples.
     boundary : {"zeros", "reflect"}, default="zeros"
-        What lies outside a signal's ends, as in `cwt_of_views`.
+        Extension of a signal beyond its ends, as in `cwt_of_views`.
 
     Returns
     -------
-    Tensor of shape (..., S, T), dtype of `x`, float32 for whole numbers
-        Each signal convolved with each wavelet.
+    Tensor of shape (..., S, T), dtype of `x` or float32 if `x` has an integer dtype
+        The convolution of each signal with each wavelet.
 
     Examples
     --------
@@ -271,7 +272,7 @@ def cwt_of_views(
     finish: Callable[[Tensor], Tensor] | None = None,
     boundary: str = "zeros",
 ) -> Tensor:
-    """Continuous wavelet transform of the views of a signal, by chunks of fast Fourier transforms.
+    """Compute the continuous wavelet transform of the views of signals by fast Fourier transforms (FFT).
 
     Parameters
     ----------
@@ -280,30 +281,32 @@ def cwt_of_views(
     scales : Tensor of shape (S,)
         Scales in samples.
     diff_orders : sequence of {0, 1, 2}, default=(0, 1, 2)
-        The order of difference of each view, as in `differences`.
+        The difference order of each view, as in `differences`.
     finish : callable, default=None
-        Maps the transforms of one view of some signals (b, S, T) to tensors of that shape, signal by signal, while they
-        are in the processor's cache.
+        Function of the transforms of one view of some signals, (b, S, T), that returns a tensor of the same shape. It
+        must treat each signal independently. It is called while the transforms are in the cache of the processor. None
+        returns the transforms unchanged.
     boundary : {"zeros", "reflect"}, default="zeros"
-        What lies outside a signal's ends: zeros outside each view, or the signal mirrored. With "reflect" every wavelet
-        is made to sum to zero too, so that an offset leaves no trace.
+        Extension beyond the ends: "zeros" extends each view by zeros, "reflect" mirrors the signal. With "reflect", the
+        mean of each wavelet is also subtracted from it, so that an offset of the signal has no effect.
 
     Returns
     -------
-    Tensor of shape (..., V, S, T), dtype of `x`, float32 for whole numbers
-        Each view convolved with each wavelet.
+    Tensor of shape (..., V, S, T), dtype of `x` or float32 if `x` has an integer dtype
+        The convolution of each view with each wavelet.
 
     Raises
     ------
     ValueError
-        If an order of difference or the boundary is unknown.
+        If a difference order or the boundary is unknown.
 
     Notes
     -----
-    The second difference is ``d2[t] = d1[t+1] - d1[t]``, and so is its transform. Taking it so saves a third of the
-    Fourier transforms. In float32 it costs digits where a signal is smooth over thousands of samples, but less than a
-    tenth of what rounding such a signal to float32 costs that view. (The transform of the first difference is not taken
-    from the signal's: that would cost more.)
+    The second difference is ``d2[t] = d1[t+1] - d1[t]``. The transform is linear, so the transform of the second
+    difference is computed in the same way from that of the first difference, which saves a third of the FFTs. In
+    float32, this is inaccurate if a signal is smooth over thousands of samples, but the error is less than a tenth of
+    the error that rounding such a signal to float32 causes in this view. The transform of the first difference is not
+    computed from that of the signal, because the error would be larger.
 
     Examples
     --------
@@ -313,53 +316,27 @@ def cwt_of_views(
     torch.Size([5, 3, 16, 100])
     """
     if any(order not in DIFF_ORDERS for order in diff_orders):
-        raise ValueError(f"diff_orders={diff_orders!r}: give some of 0, 1 and 2.")
+        raise ValueError(f"diff_orders={diff_orders!r}: give only the orders 0, 1 and 2.")
     if boundary not in BOUNDARIES:
         raise ValueError(f"boundary={boundary!r}: choose 'zeros' or 'reflect'.")
     x = x if x.is_floating_point() else x.float()
-    n_timepoints, num_scales = x.shape[-1], len(scales)
     if torch.onnx.is_in_onnx_export():
-        views = _convolved(x, scales, diff_orders, boundary)
+        views = _cwt_by_convolution(x, scales, diff_orders, boundary)
         return views if finish is None else finish(views)
+    n_timepoints = x.shape[-1]
     bank = _filter_bank(tuple(scales.tolist()), n_timepoints, boundary, x.dtype, x.device)  # (S, F)
-    n_fft = 2 * (bank.shape[1] - 1)
     margin = 0
     if boundary == "reflect":
         margin = kernel_length(scales, n_timepoints) // 2 + 1
-        x = (x - x[..., :1])[..., _mirrored(n_timepoints, margin, x.device)]  # a constant gives zeros, however large
+        # Subtracting the first value makes a constant signal exactly zero, and hence its transform.
+        x = (x - x[..., :1])[..., _mirror_indices(n_timepoints, margin, x.device)]
     kept = slice(margin, margin + n_timepoints)
     if torch.is_grad_enabled() and x.requires_grad:
+        n_fft = 2 * (bank.shape[1] - 1)
         spectra = torch.fft.rfft(differences(x, diff_orders), n_fft)[..., None, :]  # (..., V, 1, F)
         transforms: Tensor = torch.fft.irfft(spectra * bank, n_fft)[..., kept]
         return transforms if finish is None else finish(transforms.flatten(0, -3)).reshape(transforms.shape)
-
-    signals = x.reshape(-1, x.shape[-1])
-    out = _empty((len(signals), len(diff_orders), num_scales, n_timepoints), x.dtype, x.device)
-    # A chunk is a view of some signals at all scales, or, of a long signal, at some of them.
-    rows = (CHUNK_BYTES if x.device.type == "cpu" else 64 * CHUNK_BYTES) // (n_fft * x.element_size())
-    step, bands = max(1, rows // num_scales), -(-num_scales // max(1, rows))
-    band = -(-num_scales // bands)
-    # Made once: fresh memory would cost more than the arithmetic.
-    product = _empty((step, band, bank.shape[1]), x.dtype.to_complex(), x.device)
-    inverse = _empty((step, band, n_fft), x.dtype, x.device)
-    for start in range(0, len(signals), step):
-        part = slice(start, start + step)
-        for source in {min(order, 1) for order in diff_orders}:  # the signal and its first difference
-            spectra = torch.fft.rfft(differences(signals[part], (source,)), n_fft)  # (b, 1, F)
-            for low in range(0, num_scales, band):
-                chunk = slice(low, min(low + band, num_scales))
-                here = slice(len(spectra)), slice(chunk.stop - low)
-                torch.mul(spectra, bank[chunk], out=product[here])
-                transforms = torch.fft.irfft(product[here], n_fft, out=inverse[here])
-                for view, order in enumerate(diff_orders):
-                    if order == source:
-                        out[part, view, chunk] = transforms[..., kept]
-                    elif order == source + 1 == 2:
-                        after, before = transforms[..., margin + 1 : kept.stop + 1], transforms[..., kept]
-                        torch.sub(after, before, out=out[part, view, chunk])
-        if finish is not None:
-            for view in range(len(diff_orders)):
-                out[part, view] = finish(out[part, view])
+    out = _cwt_in_chunks(x.reshape(-1, x.shape[-1]), bank, kept, diff_orders, finish)
     return out.reshape(*x.shape[:-1], *out.shape[1:])
 
 
@@ -369,9 +346,9 @@ def standardize(x: Tensor, dim: int | tuple[int, ...]) -> Tensor:
     Parameters
     ----------
     x : Tensor
-        Values; a constant slice becomes zeros.
+        Values. If all values that share a mean are equal, they become exactly 0.
     dim : int or tuple of int
-        The axes that share one mean and one standard deviation.
+        The axes over which the mean and the standard deviation are computed.
 
     Returns
     -------
@@ -390,25 +367,27 @@ def standardize(x: Tensor, dim: int | tuple[int, ...]) -> Tensor:
     anchor = x
     for axis in dims:
         anchor = anchor.narrow(axis, 0, 1)
-    centred = x - anchor  # so that a constant gives zeros, however large it is
+    centred = x - anchor  # subtracting only the mean would leave rounding errors of a large constant
     centred -= centred.mean(dims, keepdim=True)
-    # Several times faster than torch.var, and exact: the mean is subtracted already.
+    # The mean is already subtracted, so the norm gives the deviation. It is several times faster than torch.std.
     norm: Tensor = torch.linalg.vector_norm(centred, dim=dims, keepdim=True)
     return centred / (norm / math.sqrt(max(1, count - 1))).clamp(min=STD_FLOOR)
 
 
 def unit_amplitude(x: Tensor) -> Tensor:
-    """Scale signals by powers of two to a range of 1/2 to 1, so that units do not meet `standardize`'s floor.
+    """Multiply each signal by a power of two that brings its range (maximum minus minimum) to between 1/2 and 1.
+
+    Without this, `standardize` would clamp the standard deviation of signals with tiny values, such as EEG in volts.
 
     Parameters
     ----------
     x : Tensor of shape (..., T), floating point
-        Signals. One that varies by less than its rounding stays as it is.
+        Signals. If the range of a signal is within the rounding error of its values, the signal is unchanged.
 
     Returns
     -------
     Tensor of shape (..., T)
-        The signals scaled, without rounding.
+        The scaled signals. Multiplication by a power of two has no rounding error.
 
     Examples
     --------
@@ -419,63 +398,111 @@ def unit_amplitude(x: Tensor) -> Tensor:
     """
     span = x.amax(-1, keepdim=True) - x.amin(-1, keepdim=True)
     varies = span > 8 * torch.finfo(x.dtype).eps * x.abs().amax(-1, keepdim=True)
-    # ONNX has no exponents; next to a power of two the logarithm's may be one off, which only the floor would notice.
+    # ONNX has no frexp. Close to a power of two, the exponent from log2 may be off by one, which matters only if
+    # `standardize` clamps the standard deviation.
     exponent = torch.log2(span).floor() + 1 if torch.onnx.is_in_onnx_export() else torch.frexp(span).exponent
-    exponent = torch.where(varies, exponent, 0).clamp(-126, 126)  # or the factor overflows
+    exponent = torch.where(varies, exponent, 0).clamp(-126, 126)  # larger exponents would overflow
     return x * torch.ldexp(torch.ones_like(span), -exponent)
 
 
-def _convolved(x: Tensor, scales: Tensor, diff_orders: Sequence[int], boundary: str) -> Tensor:
-    """Return what `cwt_of_views` does by convolution: a graph writes into no chunks, and ONNX's transforms are slow."""
+def _cwt_in_chunks(
+    signals: Tensor,
+    bank: Tensor,
+    kept: slice,
+    diff_orders: Sequence[int],
+    finish: Callable[[Tensor], Tensor] | None,
+) -> Tensor:
+    """Compute the transforms (n, V, S, T) of signals (n, T') with the spectra (S, F) of a filter bank.
+
+    Only the samples `kept` of each transform are returned. The method is described in `cwt_of_views`.
+    """
+    num_scales, n_fft = len(bank), 2 * (bank.shape[1] - 1)
+    out = _empty((len(signals), len(diff_orders), num_scales, kept.stop - kept.start), signals.dtype, signals.device)
+    # A chunk is one view of some signals at all scales. If a single signal exceeds the chunk size, the scales are
+    # divided into bands.
+    rows = (CHUNK_BYTES if signals.device.type == "cpu" else 64 * CHUNK_BYTES) // (n_fft * signals.element_size())
+    step, bands = max(1, rows // num_scales), -(-num_scales // max(1, rows))
+    band = -(-num_scales // bands)
+    # These buffers are reused by all chunks, because allocating memory takes longer than the arithmetic.
+    product = _empty((step, band, bank.shape[1]), signals.dtype.to_complex(), signals.device)
+    inverse = _empty((step, band, n_fft), signals.dtype, signals.device)
+    for start in range(0, len(signals), step):
+        part = slice(start, start + step)
+        for source in {min(order, 1) for order in diff_orders}:  # order 2 is computed from order 1
+            spectra = torch.fft.rfft(differences(signals[part], (source,)), n_fft)  # (b, 1, F)
+            for low in range(0, num_scales, band):
+                chunk = slice(low, min(low + band, num_scales))
+                used = slice(len(spectra)), slice(chunk.stop - low)
+                torch.mul(spectra, bank[chunk], out=product[used])
+                transforms = torch.fft.irfft(product[used], n_fft, out=inverse[used])
+                for view, order in enumerate(diff_orders):
+                    if order == source:
+                        out[part, view, chunk] = transforms[..., kept]
+                    elif order == source + 1 == 2:
+                        after, before = transforms[..., kept.start + 1 : kept.stop + 1], transforms[..., kept]
+                        torch.sub(after, before, out=out[part, view, chunk])
+        if finish is not None:
+            for view in range(len(diff_orders)):
+                out[part, view] = finish(out[part, view])
+    return out
+
+
+def _cwt_by_convolution(x: Tensor, scales: Tensor, diff_orders: Sequence[int], boundary: str) -> Tensor:
+    """Compute the result of `cwt_of_views` by convolution, for ONNX export.
+
+    An ONNX graph cannot write into parts of a tensor in place, and FFTs in ONNX Runtime are slow.
+    """
     n_timepoints = x.shape[-1]
     wavelets = ricker(scales, kernel_length(scales, n_timepoints))
     half = wavelets.shape[-1] // 2
-    outside, edge = half, 0
+    padding, edge = half, 0
     if boundary == "reflect":
-        x = (x - x[..., :1])[..., _mirrored(n_timepoints, half + 1, x.device)]
+        x = (x - x[..., :1])[..., _mirror_indices(n_timepoints, half + 1, x.device)]
         wavelets = wavelets - wavelets.mean(-1, keepdim=True)
-        outside, edge = 0, 1
+        padding, edge = 0, 1
     views = differences(x, diff_orders)  # (..., V, T')
-    rows = F.conv1d(views.reshape(-1, 1, views.shape[-1]), wavelets[:, None].to(x.dtype), padding=outside)
+    rows = F.conv1d(views.reshape(-1, 1, views.shape[-1]), wavelets[:, None].to(x.dtype), padding=padding)
     return rows.reshape(*views.shape[:-1], *rows.shape[1:])[..., edge : edge + n_timepoints]
 
 
 @lru_cache(maxsize=8)
-@torch.inference_mode(False)  # what one caller asks for in inference may serve another in training
+@torch.inference_mode(False)  # a tensor that is cached in inference mode could not be used in training
 def _filter_bank(
     scales: tuple[float, ...], n_timepoints: int, boundary: str, dtype: torch.dtype, device: torch.device
 ) -> Tensor:
-    """Return the spectra (S, F) of the wavelets about their centres, real because they are even."""
+    """Return the spectra (S, F) of the wavelets, centred at time 0. They are real because the wavelets are even."""
     grid = torch.tensor(scales, dtype=torch.float64)
     length = kernel_length(grid, n_timepoints)
     wavelets = ricker(grid, length)
     if boundary == "reflect":
         wavelets -= wavelets.mean(-1, keepdim=True)
-        n_fft = _fast_length(n_timepoints + 2 * (length // 2 + 1))  # what wraps around stays within the margins
+        # Circular convolution affects only the mirrored margins, which are removed.
+        n_fft = _fast_length(n_timepoints + 2 * (length // 2 + 1))
     else:
-        # One sample more than the signal has is needed for the last difference; what wraps around falls beyond it.
+        # The last second difference needs one sample beyond the end of the signal. The wrap-around of the circular
+        # convolution falls beyond that sample.
         n_fft = _fast_length(n_timepoints + 1 + length // 2)
     kernel = F.pad(wavelets, (0, n_fft - length)).roll(-(length // 2), -1)
     spectrum: Tensor = torch.fft.rfft(kernel).real
     return spectrum.to(device=device, dtype=dtype)
 
 
-def _mirrored(n_timepoints: int, margin: int, device: torch.device) -> Tensor:
-    """Return the places in a signal of its samples and of its mirror images, `margin` on each side."""
+def _mirror_indices(n_timepoints: int, margin: int, device: torch.device) -> Tensor:
+    """Return the indices that extend a signal by `margin` mirrored samples at each end."""
     period = max(1, 2 * (n_timepoints - 1))
-    places = torch.arange(-margin, n_timepoints + margin, device=device) % period
-    return torch.minimum(places, period - places) if n_timepoints > 1 else torch.zeros_like(places)
+    indices = torch.arange(-margin, n_timepoints + margin, device=device) % period
+    return torch.minimum(indices, period - indices) if n_timepoints > 1 else torch.zeros_like(indices)
 
 
 def _empty(shape: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
-    """Return a tensor to be filled; on a CPU in numpy's memory, which comes in large pages and so five times faster."""
+    """Return an uninitialised tensor. On a CPU, NumPy allocates it in large memory pages: five times faster."""
     if device.type != "cpu":
         return torch.empty(shape, dtype=dtype, device=device)
     return torch.from_numpy(np.empty(shape, dtype=torch.empty(0, dtype=dtype).numpy().dtype))
 
 
 def _fast_length(n: int) -> int:
-    """Return the smallest even 2^a 3^b 5^c that is at least n: lengths that real Fourier transforms are fast at."""
+    """Return the smallest even number 2^a 3^b 5^c that is at least n, because real FFTs of such lengths are fast."""
     best = 1 << max(1, (n - 1).bit_length())
     fives = 1
     while fives < best:

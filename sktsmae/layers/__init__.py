@@ -1,4 +1,4 @@
-"""Trainable parts of the networks, one idea a file.
+"""Layers with trainable parameters, one per module. May import `functional` and torch.
 
-May import `sktsmae.functional` and torch.
+The networks in `models` are built from these layers.
 """

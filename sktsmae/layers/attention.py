@@ -9,7 +9,7 @@ from ..functional.rotary import apply_rotary
 
 
 class Attention(nn.Module):
-    """Scaled dot-product self-attention, queries and keys rotated by their position.
+    """Scaled dot-product self-attention with rotary position embedding of the queries and keys.
 
     Parameters
     ----------
@@ -38,22 +38,22 @@ class Attention(nn.Module):
         self.proj = nn.Linear(dim, dim)
 
     def forward(self, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-        """Attend to all tokens of the sequence.
+        """Apply self-attention to all tokens of each sequence.
 
         Parameters
         ----------
         x : Tensor of shape (B, N, D)
             Tokens.
         cos, sin : Tensor of shape (B, 1, N, D / H / 2) or (1, 1, N, D / H / 2)
-            Rotation of each token, from `RotaryEmbedding`.
+            Cosine and sine of the rotation angles of each token, from `RotaryEmbedding`.
 
         Returns
         -------
         Tensor of shape (B, N, D)
-            Mixed tokens.
+            The output tokens.
         """
         qkv = self.qkv(x).unflatten(-1, (3, self.num_heads, -1)).permute(2, 0, 3, 1, 4)  # (3, B, H, N, D / H)
         q, k = apply_rotary(qkv[:2], cos, sin).unbind(0)
         out = F.scaled_dot_product_attention(q, k, qkv[2])
-        mixed: Tensor = self.proj(out.transpose(1, 2).flatten(2))  # (B, N, D)
-        return mixed
+        output: Tensor = self.proj(out.transpose(1, 2).flatten(2))  # (B, N, D)
+        return output

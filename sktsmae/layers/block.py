@@ -1,4 +1,4 @@
-"""The pre-norm transformer block that encoder and decoder share."""
+"""Pre-norm transformer block, used by the encoder and the decoder."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from .mlp import MLP, LinearFactory
 
 
 class Block(nn.Module):
-    """Attention and MLP, each behind a layer norm and added to its input.
+    """Pre-norm transformer block: self-attention and an MLP, each after a layer norm and with a residual connection.
 
     Parameters
     ----------
     dim : int
         Embedding size D.
     num_heads : int
-        Attention heads.
+        Number of attention heads H.
     mlp_ratio : float, default=4
-        Hidden size of the MLP over `dim`.
+        Ratio of the hidden size of the MLP to `dim`.
     linear : callable, default=nn.Linear
-        Class of the MLP's linear layers, called with their sizes.
+        Class of the linear layers of the MLP. It is called with the number of input and of output features.
 
     References
     ----------
@@ -50,12 +50,12 @@ class Block(nn.Module):
         x : Tensor of shape (B, N, D)
             Tokens.
         cos, sin : Tensor of shape (B, 1, N, D / H / 2) or (1, 1, N, D / H / 2)
-            Rotation of each token, from `RotaryEmbedding`.
+            Cosine and sine of the rotation angles of each token, from `RotaryEmbedding`.
 
         Returns
         -------
         Tensor of shape (B, N, D)
-            Tokens.
+            The output tokens.
         """
         x = x + self.attn(self.norm1(x), cos, sin)
         x = x + self.mlp(self.norm2(x))

@@ -1,4 +1,4 @@
-"""Low-rank updates of matrices that stay as they are (Hu et al., arXiv:2106.09685)."""
+"""LoRA: trainable low-rank updates of frozen weight matrices (Hu et al., arXiv:2106.09685)."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ RANK = 8
 
 
 class LoRA(nn.Module):
-    """A matrix plus the product of two thin ones, which starts at zero.
+    """Parametrization that adds a low-rank update to a weight matrix; the update is initially zero.
 
     Parameters
     ----------
     out_features, in_features : int
-        Size of the matrix.
+        Number of rows and of columns of the matrix.
     rank : int, default=8
-        Rank of the product.
+        Rank of the update, which is the product of two matrices.
 
     References
     ----------
@@ -37,7 +37,7 @@ class LoRA(nn.Module):
         self.a = nn.Parameter(torch.randn(rank, in_features) / in_features**0.5)
 
     def forward(self, weight: Tensor) -> Tensor:
-        """Update a matrix.
+        """Add the update to a matrix.
 
         Parameters
         ----------
@@ -53,12 +53,12 @@ class LoRA(nn.Module):
 
 
 def inject_lora(module: nn.Module, rank: int = RANK) -> None:
-    """Freeze a module, and give each of its linear layers a low-rank update that is trained.
+    """Freeze a module and add a trainable low-rank update to each of its linear layers.
 
     Parameters
     ----------
     module : nn.Module
-        Changed in place.
+        The module; it is changed in place.
     rank : int, default=8
         Rank of the updates.
 
@@ -82,12 +82,12 @@ def inject_lora(module: nn.Module, rank: int = RANK) -> None:
 
 
 def merge_lora(module: nn.Module) -> None:
-    """Put the updates of `inject_lora` into the matrices, so that the module is of the form that it was.
+    """Merge the updates of `inject_lora` into the weight matrices, and make all parameters trainable.
 
     Parameters
     ----------
     module : nn.Module
-        Changed in place; all of it is trainable after that.
+        The module; it is changed in place. Afterwards its parameters have the same names as before `inject_lora`.
     """
     for layer in list(module.modules()):
         if parametrize.is_parametrized(layer, "weight"):

@@ -1,4 +1,4 @@
-"""A linear layer whose matrix is the product of two thin ones."""
+"""Linear layer whose weight matrix is the product of two low-rank matrices."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ MIN_RANK = 32
 
 
 class LowRankLinear(nn.Module):
-    """Linear layer ``y = U V x + b``.
+    """Low-rank linear layer ``y = U V x + b``.
 
     Parameters
     ----------
     in_features, out_features : int
-        Sizes of the input and the output.
+        Number of input and of output features.
     rank_ratio : float, default=0.5
-        The rank is ``max(32, int(min(in_features, out_features) * rank_ratio))``.
+        Determines the rank, which is ``max(32, int(min(in_features, out_features) * rank_ratio))``.
 
     Examples
     --------

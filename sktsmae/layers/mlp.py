@@ -1,4 +1,4 @@
-"""The feed-forward part of a transformer block."""
+"""Feed-forward network (MLP) of a transformer block."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ LinearFactory = Callable[[int, int], nn.Module]
 
 
 class MLP(nn.Module):
-    """Two linear layers with a GELU between them.
+    """MLP of two linear layers with a GELU activation between them.
 
     Parameters
     ----------
     dim : int
-        Size of the input and the output.
+        Number of input and of output features.
     hidden_dim : int
-        Size between the layers.
+        Number of hidden features.
     linear : callable, default=nn.Linear
-        Class of the layers, called with their sizes.
+        Class of the linear layers. It is called with the number of input and of output features.
 
     References
     ----------

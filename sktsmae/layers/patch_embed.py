@@ -1,4 +1,4 @@
-"""Embedding of time-frequency patches."""
+"""Linear embedding of time-frequency patches."""
 
 from __future__ import annotations
 
@@ -7,17 +7,18 @@ from torch.nn import functional as F
 
 
 class PatchEmbed(nn.Module):
-    """Strided convolution over patches that are cut already, and a layer norm.
+    """Patch embedding: a strided convolution, followed by a layer norm.
 
-    A convolution whose stride is its kernel is one matrix product a patch, so patches that are masked need not be
-    embedded. The weights keep the convolution's shape.
+    The stride of the convolution equals its kernel size, so it is one matrix product per patch. It is applied to
+    patches that `patchify` returns, which means that masked patches need not be embedded. The weights have the shape of
+    the convolution kernel.
 
     Parameters
     ----------
     num_views : int
-        Views V of an image.
+        Number of views V of an image.
     patch_size : tuple of int
-        Scales and samples of a patch.
+        Number of scales and of samples in a patch.
     embed_dim : int
         Embedding size D.
 
@@ -44,7 +45,7 @@ class PatchEmbed(nn.Module):
         Parameters
         ----------
         patches : Tensor of shape (B, K, V * scales * samples)
-            Patches as `patchify` cuts them.
+            Patches in the layout that `patchify` returns.
 
         Returns
         -------

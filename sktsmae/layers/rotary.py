@@ -1,4 +1,4 @@
-"""Rotary position embedding on one axis or several (Su et al., arXiv:2104.09864; Heo et al., arXiv:2403.13298)."""
+"""Rotary position embedding for one or more axes (Su et al., arXiv:2104.09864; Heo et al., arXiv:2403.13298)."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from ..functional.rotary import rotary_angles
 
 
 class RotaryEmbedding(nn.Module):
-    """Cosines and sines that rotate queries and keys by their position.
+    """Rotary position embedding: cosines and sines of the angles by which queries and keys are rotated.
 
-    They are computed in float32 from the positions at hand, so no position is ever beyond a table's end.
+    They are computed in float32 from the given positions rather than read from a table, so positions are unlimited.
 
     Parameters
     ----------
     dim : int
-        Features of an attention head.
+        Number of features of an attention head.
     num_axes : int
-        Coordinates A of a position: 1 for an index, 2 for time and frequency. Each axis turns an equal share of the
-        head.
+        Number of coordinates A of a position: 1 for a single index, 2 for time and frequency. Each axis rotates
+        dim / A features.
 
     Raises
     ------
     ValueError
-        If the head cannot be shared out among the axes.
+        If `dim` is not a multiple of 2 A.
 
     References
     ----------
@@ -44,23 +44,23 @@ class RotaryEmbedding(nn.Module):
         super().__init__()
         if dim % (2 * num_axes):
             raise ValueError(
-                f"a head of {dim} features cannot rotate on {num_axes} axes: embed_dim / num_heads must be a multiple "
-                f"of {2 * num_axes}."
+                f"a head of {dim} features cannot encode positions on {num_axes} axes; choose embed_dim and num_heads "
+                f"so that embed_dim / num_heads is a multiple of {2 * num_axes}."
             )
         self.dim = dim
 
     def forward(self, positions: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the cosines and sines of positions.
+        """Return the cosines and sines of the rotation angles of positions.
 
         Parameters
         ----------
         positions : Tensor of shape (B, N, A), int64
-            Coordinates of every token.
+            Coordinates of each token.
 
         Returns
         -------
         cos, sin : Tensor of shape (B, 1, N, dim / 2), float32
-            The A axes' angles side by side; the singleton axis stands for the heads.
+            Cosines and sines, concatenated over the axes. The axis of size 1 is broadcast over the heads.
         """
         angles = rotary_angles(positions, self.dim)[:, None]
         return angles.cos(), angles.sin()

@@ -1,35 +1,49 @@
 """Whole networks, usable without scikit-learn. May import `layers`, `functional` and torch.
 
-One letter an axis, everywhere: B batch, M channels, V views, S scales, T time, N tokens, K kept tokens, D embedding,
-H heads, C classes, P values of a patch.
+Comments and docstrings use one letter per axis: B batch, M channels, V views, S scales, T time, N tokens, K kept
+tokens, D embedding, H heads, C classes, P values of a patch.
 """
 
 from .classifier import SignalClassifier, TF_MAE_Classifier, load_reference_classifier
 from .decoder import Decoder
 from .encoder import Encoder
-from .heads import LatentReasoningHead, MultichannelHead, ResidualMLPHead
+from .ensemble import Ensemble
+from .features import FEATURES, EncoderEmbedding, FeatureContext, Features, SummaryStatistics, WaveletStatistics
+from .heads import HEADS, Head, LatentReasoningHead, MultichannelHead, ResidualMLPHead
 from .mae import CWT_MAE_RoPE, Reconstruction, load_mae, load_reference_mae, save_mae
-from .probe import LinearProbe, Probe
-from .readout import Readout
+from .pretext import PretextTask
+from .pretext_tasks import PRETEXT_TASKS
+from .probe import LinearProbe, LinearProbeClassifier
 from .relevance import relevance_map
 from .scalogram import Scalogram
-from .statistics import WaveletStatistics
-from .summary import SignalSummary
+from .settings import EncoderSettings, MAESettings
+from .signal_encoder import SignalEncoder
 
 __all__ = [
+    "FEATURES",
+    "HEADS",
+    "PRETEXT_TASKS",
     "CWT_MAE_RoPE",
     "Decoder",
     "Encoder",
+    "EncoderEmbedding",
+    "EncoderSettings",
+    "Ensemble",
+    "FeatureContext",
+    "Features",
+    "Head",
     "LatentReasoningHead",
     "LinearProbe",
+    "LinearProbeClassifier",
+    "MAESettings",
     "MultichannelHead",
-    "Probe",
-    "Readout",
+    "PretextTask",
     "Reconstruction",
     "ResidualMLPHead",
     "Scalogram",
     "SignalClassifier",
-    "SignalSummary",
+    "SignalEncoder",
+    "SummaryStatistics",
     "TF_MAE_Classifier",
     "WaveletStatistics",
     "load_mae",

@@ -1,4 +1,4 @@
-"""Reading and writing weights; no file read here can run code."""
+"""Checkpoint files: reading and writing weights and settings. Reading a file never executes code from it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from .format_1 import upgrade_format_1
+from .format_1 import rename_tensors, upgrade_format_1
 
 FORMAT = "sktsmae"
 FORMAT_VERSION = 2
@@ -24,16 +24,19 @@ FORMAT_VERSION = 2
 Model = TypeVar("Model", bound=nn.Module)
 Built = TypeVar("Built")
 
-# Settings that say how often something is built, each with weights of its own; and how many scales are made at once.
-_REPEATED, _MOST_SCALES = {"depth", "decoder_depth", "num_res_blocks"}, 10**6
+# Settings that are numbers of layers. Each layer has tensors of its own, so these numbers cannot exceed the number of
+# tensors in a file.
+_LAYER_COUNTS = {"depth", "decoder_depth", "num_res_blocks"}
+# Maximum number of scales in the settings of a file: a damaged file must not allocate arbitrary amounts of memory.
+_MAX_SCALES = 10**6
 
-# Names in the reference implementation's files, and here. The first pattern that matches decides.
-_RENAMED = [
-    (r"(cls_token|pos_embed|patch_embed\..+|norm\..+)", r"encoder.\1"),
+# Names of tensors in the reference implementation and in this package. The first pattern that matches is used.
+_REFERENCE_NAMES = [
+    (r"(cls_token|pos_embed|patch_embed\..+|norm\..+)", r"signal_encoder.encoder.\1"),
     (r"(decoder_embed\..+|mask_token|decoder_pos_embed|time_reducer\..+)", r"decoder.\1"),
-    (r"blocks\.(\d+)\.mlp\.0\.(.+)", r"encoder.blocks.\1.mlp.fc1.\2"),
-    (r"blocks\.(\d+)\.mlp\.3\.(.+)", r"encoder.blocks.\1.mlp.fc2.\2"),
-    (r"blocks\.(.+)", r"encoder.blocks.\1"),
+    (r"blocks\.(\d+)\.mlp\.0\.(.+)", r"signal_encoder.encoder.blocks.\1.mlp.fc1.\2"),
+    (r"blocks\.(\d+)\.mlp\.3\.(.+)", r"signal_encoder.encoder.blocks.\1.mlp.fc2.\2"),
+    (r"blocks\.(.+)", r"signal_encoder.encoder.blocks.\1"),
     (r"decoder_blocks\.(\d+)\.mlp\.0\.(.+)", r"decoder.blocks.\1.mlp.fc1.\2"),
     (r"decoder_blocks\.(\d+)\.mlp\.3\.(.+)", r"decoder.blocks.\1.mlp.fc2.\2"),
     (r"decoder_blocks\.(.+)", r"decoder.blocks.\1"),
@@ -42,71 +45,72 @@ _RENAMED = [
     (r"time_pred\.(.+)", r"decoder.pred_time.\1"),
     (r"(head\..+)", r"\1"),
 ]
-# Tables that are computed here.
-_DROPPED = r"rope_(encoder|decoder)\..+"
+# Rotary tables of the reference implementation, which this package computes.
+_ROTARY_TABLES = r"rope_(encoder|decoder)\..+"
 
 
 def write_safetensors(path: str | os.PathLike[str], state: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> None:
-    """Write tensors and what belongs to them to one file, in one step.
+    """Write tensors and metadata to a safetensors file; the write is atomic.
 
     Parameters
     ----------
     path : str or path-like
-        The file, replaced if it is there; an interrupted write leaves the old one.
+        The file. An existing file is replaced. If the write fails or is interrupted, an existing file is unchanged.
     state : mapping of str to Tensor
         The tensors, on any device.
     metadata : mapping
-        Anything JSON can hold.
+        Values that can be written as JSON.
 
     Raises
     ------
     FileNotFoundError
-        If there is no such folder.
+        If the directory does not exist.
     ValueError
-        If the path is a folder.
+        If the path is a directory.
     """
     header = json.dumps({"format_version": FORMAT_VERSION, **metadata})
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
     with atomic_write(path) as temporary:
         save_file(tensors, temporary, metadata={FORMAT: header})
-        # safetensors lets nobody else read it; the permissions are to be those of any new file.
-        (any_file := temporary.with_name("any")).touch()
-        temporary.chmod(any_file.stat().st_mode)
+        # safetensors makes files readable only by their owner. Set the default permissions of a new file instead.
+        (new_file := temporary.with_name("new")).touch()
+        temporary.chmod(new_file.stat().st_mode)
 
 
 @contextmanager
 def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Put a file in its place once it is whole.
+    """Write a file atomically: it replaces an existing file only when it is complete.
 
     Parameters
     ----------
     path : str or path-like
-        The file, replaced if it is there; an interrupted write leaves the old one.
+        The file. An existing file is replaced. If the write fails or is interrupted, an existing file is unchanged.
 
     Yields
     ------
     Path
-        Where to write it, in a temporary folder beside.
+        Temporary path at which the file is to be written, in the same directory.
 
     Raises
     ------
     FileNotFoundError
-        If there is no such folder.
+        If the directory does not exist.
     ValueError
-        If the path is a folder.
+        If the path is a directory.
     """
     path = Path(path)
     if path.is_dir():
-        raise ValueError(f"{path}: a folder; give the name of a file in it.")
+        raise ValueError(f"{path}: this is a directory; give the path of a file.")
     if not path.parent.is_dir():
-        raise FileNotFoundError(f"{path}: there is no folder {path.parent}; make it first.")
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
-        yield Path(folder) / path.name
-        os.replace(Path(folder) / path.name, path)
+        raise FileNotFoundError(f"{path}: the directory {path.parent} does not exist; create it first.")
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as directory:
+        temporary = Path(directory) / path.name
+        yield temporary
+        os.replace(temporary, path)
 
 
 def is_safetensors(path: str | os.PathLike[str]) -> bool:
-    """Tell by its content whether a file is in the safetensors format, whatever its name.
+    """Return whether a file is in the safetensors format, based on its content and not on its name.
 
     Parameters
     ----------
@@ -116,12 +120,12 @@ def is_safetensors(path: str | os.PathLike[str]) -> bool:
     Returns
     -------
     bool
-        Whether its header is one of JSON, behind eight bytes of length.
+        Whether a JSON header follows the first eight bytes, which contain the length of the header.
 
     Raises
     ------
     FileNotFoundError
-        If there is no such file.
+        If the file does not exist.
     """
     _require_file(path)
     with open(path, "rb") as file:
@@ -129,7 +133,7 @@ def is_safetensors(path: str | os.PathLike[str]) -> bool:
 
 
 def stored_kind(path: str | os.PathLike[str]) -> str | None:
-    """Tell what a file holds, without reading its weights.
+    """Return the kind of model in a file without reading its weights.
 
     Parameters
     ----------
@@ -139,7 +143,8 @@ def stored_kind(path: str | os.PathLike[str]) -> str | None:
     Returns
     -------
     str or None
-        The ``"kind"`` that `read_safetensors` asks for; None if it names none, which reading it then explains.
+        The ``"kind"`` in the metadata, as in `read_safetensors`. None if the file cannot be read or has no kind;
+        `read_safetensors` then raises an error with the reason.
     """
     try:
         with safe_open(path, framework="pt") as file:
@@ -150,205 +155,212 @@ def stored_kind(path: str | os.PathLike[str]) -> str | None:
 
 
 def read_safetensors(path: str | os.PathLike[str], kind: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Read a file that `write_safetensors` wrote.
+    """Read the tensors and the metadata of a file that `write_safetensors` wrote.
 
     Parameters
     ----------
     path : str or path-like
         The file.
     kind : str
-        The ``"kind"`` that the metadata must name.
+        The required ``"kind"`` in the metadata: "mae", "classifier" or "regressor".
 
     Returns
     -------
     state : dict of str to Tensor
         The tensors, on the CPU.
     metadata : dict
-        What was written beside them.
+        The metadata.
 
     Raises
     ------
     FileNotFoundError
-        If there is no such file.
+        If the file does not exist.
     ValueError
-        If the file is truncated, foreign, of another kind or of a newer version.
+        If the file is truncated, was not written by sktsmae, or has another kind or a newer format version.
     """
     if not is_safetensors(path):
         raise ValueError(
-            f"{path}: not a safetensors file. Weights in a .pth file are read by sktsmae.models.load_reference_mae, "
-            "with their settings, and written as one by save_mae."
+            f"{path}: not a safetensors file. To convert a .pth file, load it with sktsmae.models.load_reference_mae, "
+            "which needs its settings, and save the model with sktsmae.models.save_mae."
         )
     try:
         with safe_open(path, framework="pt") as file:
             header = (file.metadata() or {}).get(FORMAT)
-            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
-        metadata = None if header is None else json.loads(header)
+            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - `file` is not iterable
+        metadata: Any = None if header is None else json.loads(header)
     except (SafetensorError, OSError, json.JSONDecodeError) as error:
-        raise ValueError(f"{path}: not a readable safetensors file, perhaps truncated ({error}).") from error
+        raise ValueError(f"{path}: not a readable safetensors file; it may be truncated ({error}).") from error
     version = metadata.pop("format_version", metadata.get("version")) if isinstance(metadata, dict) else None
     if not isinstance(version, int):
-        raise ValueError(f"{path}: a safetensors file, but not one that sktsmae wrote; its settings are missing.")
+        raise ValueError(f"{path}: this safetensors file was not written by sktsmae; give a file that sktsmae wrote.")
     if version > FORMAT_VERSION:
         raise ValueError(
-            f"{path}: format_version {version} is newer than the {FORMAT_VERSION} that this version of sktsmae reads; "
-            "upgrade sktsmae."
+            f"{path}: the file has format_version {version}, but this version of sktsmae reads only format_version "
+            f"{FORMAT_VERSION} and older; upgrade sktsmae."
         )
     if metadata.get("kind") != kind:
         raise ValueError(
-            f"{path}: holds a {metadata.get('kind')!r}, and a {kind!r} is needed here. MAEPretrainer writes the kind "
-            "'mae', MAEClassifier 'classifier' and MAERegressor 'regressor', and each reads its own."
+            f"{path}: the file has the kind {metadata.get('kind')!r}, but the kind {kind!r} is required. MAEPretrainer "
+            "saves files of the kind 'mae', MAEClassifier 'classifier' and MAERegressor 'regressor'; load a file with "
+            "the class that saved it."
         )
     if not isinstance(metadata.get("settings"), dict):
-        raise ValueError(f"{path}: its settings are missing; the file is damaged.")
+        raise ValueError(f"{path}: the metadata contain no settings; the file is damaged.")
     return upgrade_format_1(state, metadata) if version == 1 else (state, metadata)
 
 
 def read_reference(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], bool]:
-    """Read a ``.pth`` file and give its tensors the names that they have here.
+    """Read a ``.pth`` file and rename its tensors to the names in this package.
 
     Parameters
     ----------
     path : str or path-like
-        A state dict of the reference implementation, bare or under ``"model"``; or one of `CWT_MAE_RoPE` or
-        `TF_MAE_Classifier` themselves, saved by `torch.save`.
+        A file that `torch.save` wrote. It contains a state dict of the reference implementation, of `CWT_MAE_RoPE` or
+        of `TF_MAE_Classifier`, either directly or under the key ``"model"``.
 
     Returns
     -------
     state : dict of str to Tensor
         The tensors, on the CPU.
     from_reference : bool
-        Whether the names were the reference implementation's.
+        Whether the file has the names of the reference implementation.
 
     Raises
     ------
     FileNotFoundError
-        If there is no such file.
+        If the file does not exist.
     ValueError
-        If the file cannot be read without running code, or holds no such weights.
+        If the file cannot be read without executing code, or contains no such state dict.
     """
     _require_file(path)
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # a damaged pickle can raise anything
+    except Exception as error:  # a damaged pickle can raise any exception
         raise ValueError(
-            f"{path}: not readable as weights alone; it is truncated, foreign, or holds code ({type(error).__name__})."
+            f"{path}: the file cannot be read as a state dict without executing code ({type(error).__name__}); it is "
+            "truncated, has another format, or contains code."
         ) from error
     state = content.get("model", content) if isinstance(content, dict) else None
     if not isinstance(state, dict) or not all(isinstance(n, str) and isinstance(t, Tensor) for n, t in state.items()):
-        raise ValueError(f"{path}: holds no state dict, bare or under 'model'.")
+        raise ValueError(f"{path}: the file must contain a state dict, either directly or under the key 'model'.")
     return convert_reference(state, path)
 
 
 def convert_reference(state: Mapping[str, Tensor], source: object = "state dict") -> tuple[dict[str, Tensor], bool]:
-    """Rename the tensors of the reference implementation; a state dict with our names passes unchanged.
+    """Rename the tensors of the reference implementation; names of this package are unchanged.
 
     Parameters
     ----------
     state : mapping of str to Tensor
-        The state dict; prefixes that wrappers add (``module.``, ``_orig_mod.``) are taken off.
+        The state dict. The prefixes of wrappers (``module.``, ``_orig_mod.``) are removed.
     source : object, default="state dict"
-        What an error calls it.
+        Name of the source in error messages.
 
     Returns
     -------
     state : dict of str to Tensor
-        Tensors under the names of `CWT_MAE_RoPE` or `TF_MAE_Classifier`.
+        The tensors with the names in `CWT_MAE_RoPE` or `TF_MAE_Classifier`.
     from_reference : bool
-        Whether anything had to be renamed.
+        Whether the names were those of the reference implementation.
 
     Raises
     ------
     ValueError
-        If a name is known on neither side.
+        If a name is unknown.
     """
     named = {re.sub(r"^((module|_orig_mod)\.)+", "", name): tensor for name, tensor in state.items()}
-    if any(name.startswith("encoder.") for name in named):
+    if any(name.startswith("signal_encoder.") for name in named):
         return named, False
+    if any(name.startswith("encoder.") for name in named):
+        return rename_tensors(named), False
     converted = {}
     for name, tensor in named.items():
         bare = name.removeprefix("encoder_model.")
-        if re.fullmatch(_DROPPED, bare):
+        if re.fullmatch(_ROTARY_TABLES, bare):
             continue
-        for pattern, replacement in _RENAMED:
+        for pattern, replacement in _REFERENCE_NAMES:
             if re.fullmatch(pattern, bare):
                 converted[re.sub(pattern, replacement, bare)] = tensor
                 break
         else:
-            raise ValueError(f"{source}: the tensor {name!r} belongs to no CWT-MAE model.")
+            raise ValueError(f"{source}: the tensor {name!r} is not part of a CWT-MAE model.")
     return _convert_head(converted), True
 
 
 def load_matching(model: nn.Module, state: Mapping[str, Tensor], source: object) -> None:
-    """Load a state dict whose tensors must all fit.
+    """Load a state dict into a model if all tensors fit.
 
     Parameters
     ----------
     model : nn.Module
-        Where to.
+        The model; it is changed in place.
     state : mapping of str to Tensor
-        What.
+        The state dict.
     source : object
-        What an error calls it.
+        Name of the source in error messages.
 
     Raises
     ------
     ValueError
-        If a tensor is missing, left over or of another shape; it is named.
+        If a tensor is missing or unknown, or has another shape. The message names it.
     """
     _require_matching(model, state, source)
     model.load_state_dict(dict(state))
 
 
 def plan(build: Callable[[], Built], settings: Mapping[str, Any], state: Mapping[str, Tensor], source: object) -> Built:
-    """Build what a file describes, without allocating its weights.
+    """Build an object from the settings in a file without allocating memory for its weights.
 
     Parameters
     ----------
     build : callable
-        Builds it from the settings.
+        Function that builds the object from the settings.
     settings : mapping
-        The settings, whatever the file holds under their names.
+        The settings from the file; they may be invalid.
     state : mapping of str to Tensor
-        The file's weights.
+        The tensors in the file.
     source : object
-        What an error calls the file.
+        Name of the file in error messages.
 
     Returns
     -------
     object
-        What `build` returns, its tensors on the device "meta".
+        The result of `build`, with its tensors on the device "meta".
 
     Raises
     ------
     ValueError
-        If the settings are not ones that can be built.
+        If the settings are invalid.
     """
     for name, value in settings.items():
-        most = len(state) if name in _REPEATED else _MOST_SCALES if name == "cwt_scales" else None
-        if most is not None and not isinstance(value, list) and not (isinstance(value, int) and value <= most):
-            raise ValueError(f"{source}: its settings are damaged ({name}={value!r}, and {len(state)} tensors).")
+        maximum = len(state) if name in _LAYER_COUNTS else _MAX_SCALES if name == "cwt_scales" else None
+        if maximum is not None and not isinstance(value, list) and not (isinstance(value, int) and value <= maximum):
+            raise ValueError(
+                f"{source}: the settings in the file are damaged: {name}={value!r}, but it must be an integer of at "
+                f"most {maximum}."
+            )
     try:
         with torch.random.fork_rng(devices=[]), torch.device("meta"):
             return build()
-    except Exception as error:  # numbers and texts in the places of others can raise anything
-        raise ValueError(f"{source}: its settings are damaged ({error}).") from error
+    except Exception as error:  # settings of the wrong type can raise any exception
+        raise ValueError(f"{source}: the settings in the file are damaged ({error}).") from error
 
 
 def restore(
     build: Callable[[], Model], settings: Mapping[str, Any], state: Mapping[str, Tensor], source: object
 ) -> Model:
-    """Build what a file describes, and load its weights; nothing is allocated before they are known to fit.
+    """Build a module from the settings in a file and load its weights, after checking that the weights fit.
 
     Parameters
     ----------
     build : callable
-        Builds the module from the settings.
+        Function that builds the module from the settings.
     settings : mapping
-        The settings, whatever the file holds under their names.
+        The settings from the file; they may be invalid.
     state : mapping of str to Tensor
-        The weights.
+        The tensors in the file.
     source : object
-        What an error calls the file.
+        Name of the file in error messages.
 
     Returns
     -------
@@ -358,27 +370,27 @@ def restore(
     Raises
     ------
     ValueError
-        If the settings are not ones that can be built, or a tensor does not fit; it is named.
+        If the settings are invalid or a tensor does not fit. The message names it.
     """
     _require_matching(plan(build, settings, state, source), state, source)
-    with torch.random.fork_rng(devices=[]):  # the weights drawn here are about to be replaced
+    with torch.random.fork_rng(devices=[]):  # the random weights are replaced by those of the file
         model = build()
     model.load_state_dict(dict(state))
     return model.eval()
 
 
 def to_jsonable(value: Any) -> Any:
-    """Return a value in the form in which JSON gives it back.
+    """Convert a value to the types that JSON returns when the value is written and read again.
 
     Parameters
     ----------
     value : object
-        Such as a tuple, an array or a number of numpy's.
+        For example a tuple, a NumPy array or a NumPy number.
 
     Returns
     -------
     object
-        A list or a number in its place.
+        A list for a sequence or an array, and a Python number for a NumPy number. Other values are unchanged.
     """
     if hasattr(value, "tolist"):
         return value.tolist()
@@ -390,12 +402,12 @@ def _require_matching(model: nn.Module, state: Mapping[str, Tensor], source: obj
     problems = [f"{name} is missing" for name in own if name not in state]
     problems += [f"{name} is unknown" for name in state if name not in own]
     problems += [
-        f"{name} is {tuple(state[name].shape)} in the file and {tuple(own[name].shape)} by the settings"
+        f"{name} has the shape {tuple(state[name].shape)} in the file and {tuple(own[name].shape)} in the model"
         for name in own
         if name in state and state[name].shape != own[name].shape
     ]
     problems += [
-        f"{name} is {state[name].dtype} in the file"
+        f"{name} has the dtype {state[name].dtype} in the file and {own[name].dtype} in the model"
         for name in own
         if name in state and state[name].is_floating_point() != own[name].is_floating_point()
     ]
@@ -405,7 +417,7 @@ def _require_matching(model: nn.Module, state: Mapping[str, Tensor], source: obj
 
 
 def _convert_head(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Rename the layers of a residual MLP head, which the reference implementation numbers."""
+    """Rename the layers of a head. The reference implementation numbers the layers of a residual MLP head."""
     numbers = sorted({int(match[1]) for name in state if (match := re.match(r"head\.(\d+)\.", name))})
     if not numbers:
         return {
@@ -422,12 +434,12 @@ def _convert_head(state: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _fc_name(match: re.Match[str]) -> str:
-    """Name the first and the second linear layer of what was a numbered sequence."""
+    """Return the name of a linear layer of an MLP from its number in the reference implementation."""
     return ".fc1." if match[1] == "0" else ".fc2."
 
 
 def _require_file(path: str | os.PathLike[str]) -> None:
     if os.path.isdir(path):
-        raise ValueError(f"{path}: a folder; give a file in it.")
+        raise ValueError(f"{path}: this is a directory; give the path of a file.")
     if not os.path.isfile(path):
-        raise FileNotFoundError(f"{path}: no such file; give the path of a checkpoint.")
+        raise FileNotFoundError(f"{path}: this file does not exist; give the path of a checkpoint file.")

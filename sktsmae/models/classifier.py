@@ -1,72 +1,81 @@
-"""Scalogram, encoder and head: the network that is fine-tuned."""
+"""Signal encoder and head: the network that is fine-tuned."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from dataclasses import fields
 from functools import partial
 from typing import Any
 
 from torch import Tensor, nn
 
 from .checkpoints import is_safetensors, load_matching, plan, read_reference, read_safetensors, to_jsonable
-from .encoder import Encoder, build_encoder, resample_pos_embed
-from .heads import LatentReasoningHead, ResidualMLPHead
+from .encoder import Encoder
+from .heads import build_head
 from .scalogram import Scalogram
-
-# Settings of the autoencoder that its encoder does not share: a classifier may differ in them from its checkpoint.
-_DECODER_ONLY = {
-    "decoder_embed_dim",
-    "decoder_depth",
-    "decoder_num_heads",
-    "mask_ratio",
-    "time_loss_weight",
-    "decode_ratio",
-    "masking",
-    "instance_loss_weight",
-}
+from .settings import EncoderSettings, MAESettings
+from .signal_encoder import SignalEncoder
 
 
 class SignalClassifier(nn.Module):
-    """A head on the patch tokens of all channels; there is no decoder and no masking.
+    """A signal encoder and a head on the patch tokens of all channels. It has no decoder and does not mask.
 
     Parameters
     ----------
-    scalogram : Scalogram
-        Makes the images.
-    encoder : Encoder
-        Makes the tokens.
+    signal_encoder : SignalEncoder
+        Maps signals to tokens.
     head : nn.Module
-        Maps tokens (B, N, D) to logits (B, C).
+        Maps tokens (B, N, D) to outputs (B, C).
 
     Examples
     --------
     >>> import torch
-    >>> from sktsmae.models import Encoder, ResidualMLPHead, Scalogram, SignalClassifier
-    >>> encoder = Encoder((3, 16, 100), (4, 10), embed_dim=32, depth=1, num_heads=2)
-    >>> model = SignalClassifier(Scalogram(16), encoder, ResidualMLPHead(32, num_classes=5))
+    >>> from sktsmae.models import ResidualMLPHead, SignalClassifier, SignalEncoder
+    >>> signal_encoder = SignalEncoder.from_settings(signal_len=100, cwt_scales=16, embed_dim=32, depth=1, num_heads=2)
+    >>> model = SignalClassifier(signal_encoder, ResidualMLPHead(32, num_classes=5))
     >>> model(torch.randn(4, 100)).shape
     torch.Size([4, 5])
     """
 
-    def __init__(self, scalogram: Scalogram, encoder: Encoder, head: nn.Module) -> None:
+    def __init__(self, signal_encoder: SignalEncoder, head: nn.Module) -> None:
         super().__init__()
-        self.scalogram = scalogram
-        self.encoder = encoder
+        self.signal_encoder = signal_encoder
         self.head = head
 
+    @property
+    def encoder(self) -> Encoder:
+        """The encoder of the images.
+
+        Returns
+        -------
+        Encoder
+            A part of `signal_encoder`.
+        """
+        return self.signal_encoder.encoder
+
+    @property
+    def scalogram(self) -> Scalogram:
+        """The transform of signals to images.
+
+        Returns
+        -------
+        Scalogram
+            A part of `signal_encoder`.
+        """
+        return self.signal_encoder.scalogram
+
     def forward(self, x: Tensor) -> Tensor:
-        """Score the classes of signals.
+        """Compute the outputs for signals.
 
         Parameters
         ----------
         x : Tensor of shape (B, T), (B, M, T) or (B, M * V, S, T)
-            Signals of one channel or of M, or spectrograms.
+            Signals of one channel or of M channels, or spectrograms.
 
         Returns
         -------
         Tensor of shape (B, C)
-            Logits.
+            Logits of the classes, or predicted numbers.
         """
         logits: Tensor = self.head(self.tokens(x))
         return logits
@@ -77,14 +86,15 @@ class SignalClassifier(nn.Module):
         Parameters
         ----------
         x : Tensor of shape (B, T), (B, M, T) or (B, M * V, S, T)
-            Signals of one channel or of M, or spectrograms.
+            Signals of one channel or of M channels, or spectrograms.
 
         Returns
         -------
         Tensor of shape (B, M * N, D)
             The patch tokens of all channels, channel after channel.
         """
-        return encode_patches(self.scalogram, self.encoder, x)[:, :, 1:].flatten(1, 2)
+        tokens: Tensor = self.signal_encoder(x)
+        return tokens[:, :, 1:].flatten(1, 2)
 
 
 class TF_MAE_Classifier(SignalClassifier):  # noqa: N801 - the name of the published design
@@ -93,27 +103,27 @@ class TF_MAE_Classifier(SignalClassifier):  # noqa: N801 - the name of the publi
     Parameters
     ----------
     pretrained_path : str, path-like or None
-        A file by `save_mae`, or a ``.pth`` file of the reference implementation; None starts from random weights.
+        A file written by `save_mae`, or a ``.pth`` file of the reference implementation; None uses random weights.
     num_classes : int
         Classes C.
     use_cot : bool, default=True
         Whether the head is a `LatentReasoningHead` rather than a `ResidualMLPHead`.
     num_reasoning_tokens : int, default=8
-        Tokens of the reasoning head.
+        Number of reasoning tokens of the reasoning head.
     num_res_blocks, hidden_dim : int, default=2 and 512
         Size of the MLP head.
     dropout : float, default=0.1
         Dropout of the head.
     **settings
-        Arguments of `CWT_MAE_RoPE`. What is left out comes from the file, or else is the default there. A
-        `signal_len` other than the file's resamples the position embedding.
+        Fields of `MAESettings`. Missing ones are taken from the file, or else from the defaults. If `signal_len`
+        differs from that of the file, the position embedding is resampled.
 
     Raises
     ------
     FileNotFoundError
         If there is no such file.
     ValueError
-        If the file cannot be read, or does not fit the settings; the message says in what.
+        If the file cannot be read, or does not fit the settings. The message names the difference.
 
     Examples
     --------
@@ -138,101 +148,32 @@ class TF_MAE_Classifier(SignalClassifier):  # noqa: N801 - the name of the publi
         state: dict[str, Tensor] = {}
         if pretrained_path is not None:
             state, settings = _read_encoder(pretrained_path, settings)
-        scalogram, encoder = build_encoder(**encoder_settings(settings))
+        MAESettings(**settings)  # refuses unknown names
+        signal_encoder = SignalEncoder.from_settings(**EncoderSettings.among(settings).to_dict())
         if pretrained_path is not None:
-            load_encoder(encoder, state, pretrained_path)
-        embed_dim, num_heads = encoder.embed_dim, encoder.num_heads
-        head: nn.Module
-        if use_cot:
-            head = LatentReasoningHead(embed_dim, num_classes, num_heads, num_reasoning_tokens, dropout)
-        else:
-            head = ResidualMLPHead(embed_dim, num_classes, num_res_blocks, hidden_dim, dropout)
-        super().__init__(scalogram, encoder, head)
-
-
-def encoder_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Drop the settings of an autoencoder that belong to its decoder and its training.
-
-    Parameters
-    ----------
-    settings : mapping
-        Arguments of `CWT_MAE_RoPE`.
-
-    Returns
-    -------
-    dict
-        Those of `build_encoder`.
-    """
-    return {name: value for name, value in settings.items() if name not in _DECODER_ONLY}
-
-
-def encode_patches(scalogram: Scalogram, encoder: Encoder, x: Tensor) -> Tensor:
-    """Encode all patches of every channel.
-
-    Parameters
-    ----------
-    scalogram : Scalogram
-        Makes the images.
-    encoder : Encoder
-        Makes the tokens.
-    x : Tensor of shape (B, T), (B, M, T) or (B, M * V, S, T)
-        Signals of one channel or of M, or spectrograms.
-
-    Returns
-    -------
-    Tensor of shape (B, M, 1 + N, D)
-        The class token and the patch tokens of each channel.
-    """
-    image = scalogram(x)  # (B, V, S, T) or (B, M, V, S, T)
-    tokens: Tensor = encoder(encoder.patchify(image))  # (B * M, 1 + N, D)
-    tokens = tokens.unflatten(0, (x.shape[0], -1))  # (B, M, 1 + N, D); len(x) would fix the size in a graph
-    return tokens
-
-
-def load_encoder(encoder: Encoder, state: dict[str, Tensor], source: object) -> None:
-    """Load an encoder's weights, its position embedding resampled where the signal's length differs.
-
-    Parameters
-    ----------
-    encoder : Encoder
-        Where to.
-    state : dict of str to Tensor
-        A state dict with names ``encoder.*``; others are passed over.
-    source : object
-        What an error calls it.
-
-    Raises
-    ------
-    ValueError
-        If a tensor does not fit; it is named.
-    """
-    own = {name.removeprefix("encoder."): tensor for name, tensor in state.items() if name.startswith("encoder.")}
-    rows = encoder.grid_size[0]
-    reducer = state.get("decoder.time_reducer.0.weight")  # (D, D, rows, 1), in a file with a decoder
-    old_rows = rows if reducer is None else reducer.shape[2]
-    weight = own.get("patch_embed.proj.weight")
-    if old_rows != rows and weight is not None and weight.shape == encoder.patch_embed.proj.weight.shape:
-        raise ValueError(
-            f"{source}: its images have {old_rows} rows of patches and these settings {rows}; give cwt_scales and "
-            "patch_size_freq as they were in pre-training."
-        )
-    if "pos_embed" in own and (own["pos_embed"].shape[1] - 1) % old_rows == 0:
-        old_grid = (old_rows, (own["pos_embed"].shape[1] - 1) // old_rows)
-        new_grid = (old_rows, encoder.grid_size[1])
-        own["pos_embed"] = resample_pos_embed(own["pos_embed"], old_grid, new_grid)
-    load_matching(encoder, own, source)
+            signal_encoder.load_encoder(state, pretrained_path)
+        encoder = signal_encoder.encoder
+        head_settings = {
+            "num_reasoning_tokens": num_reasoning_tokens,
+            "num_res_blocks": num_res_blocks,
+            "hidden_dim": hidden_dim,
+            "dropout": dropout,
+        }
+        name = "reasoning" if use_cot else "mlp"
+        head = build_head(name, encoder.embed_dim, num_classes, encoder.num_heads, 1, head_settings)
+        super().__init__(signal_encoder, head)
 
 
 def load_reference_classifier(path: str | os.PathLike[str], **settings: Any) -> TF_MAE_Classifier:
-    """Build the classifier of a ``.pth`` file of the reference implementation, head included.
+    """Load a classifier with its head from a ``.pth`` file of the reference implementation.
 
     Parameters
     ----------
     path : str or path-like
         The file: a bare state dict, or one under ``"model"``.
     **settings
-        Arguments of `TF_MAE_Classifier`; the file holds none. The raster rotary embedding is set for the reference
-        implementation's files.
+        Arguments of `TF_MAE_Classifier`, which the file does not hold. For files of the reference implementation
+        ``rope="raster"`` is set.
 
     Returns
     -------
@@ -244,7 +185,7 @@ def load_reference_classifier(path: str | os.PathLike[str], **settings: Any) -> 
     FileNotFoundError
         If there is no such file.
     ValueError
-        If the file cannot be read without running code, or a tensor does not fit the settings; it is named.
+        If the file cannot be read without running code, or a tensor does not fit the settings. The message names it.
 
     Examples
     --------
@@ -265,28 +206,29 @@ def load_reference_classifier(path: str | os.PathLike[str], **settings: Any) -> 
 
 
 def _read_encoder(path: str | os.PathLike[str], settings: dict[str, Any]) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Read a checkpoint of an autoencoder, and complete the settings by those of the file."""
-    if is_safetensors(path):
-        state, metadata = read_safetensors(path, kind="mae")
-        stored = metadata["settings"]
-        if unknown := set(settings) - set(stored):
-            raise TypeError(f"TF_MAE_Classifier() got an unexpected keyword argument {min(unknown)!r}")
-        differing = [
-            f"{name}={value!r} (in the file {stored.get(name)!r})"
-            for name, value in encoder_settings(settings).items()
-            if name != "signal_len" and to_jsonable(value) != stored.get(name)
-        ]
-        if differing:
-            raise ValueError(
-                f"{path}: a checkpoint of another architecture; these settings differ: {', '.join(differing)}."
-            )
-        settings = {**stored, **settings}
-        wanted = encoder_settings(settings)
-        _, planned = plan(partial(build_encoder, **wanted), wanted, state, path)
-        # Position embeddings may be resampled to another length; all else has the size that it has in the file.
-        sizes = [sum(weights.numel() for weights in part) for part in (planned.parameters(), state.values())]
-        if sizes[0] > 100 * sizes[1]:
-            raise ValueError(f"{path}: {sizes[1]} weights, where the settings ask for {sizes[0]}.")
-        return state, settings
-    state, from_reference = read_reference(path)
-    return state, {**settings, "rope": "raster"} if from_reference else settings
+    """Read a checkpoint of an autoencoder, and add the settings of the file to those that are given."""
+    if not is_safetensors(path):
+        state, from_reference = read_reference(path)
+        return state, {**settings, "rope": "raster"} if from_reference else settings
+    state, metadata = read_safetensors(path, kind="mae")
+    stored = metadata["settings"]
+    if unknown := set(settings) - {field.name for field in fields(MAESettings)}:
+        raise TypeError(f"TF_MAE_Classifier() got an unexpected keyword argument {min(unknown)!r}")
+    encoder_names = {field.name for field in fields(EncoderSettings)} - {"signal_len"}
+    differing = [
+        f"{name}={value!r} (in the file {stored.get(name)!r})"
+        for name, value in settings.items()
+        if name in encoder_names and to_jsonable(value) != stored.get(name)
+    ]
+    if differing:
+        raise ValueError(
+            f"{path}: a checkpoint of another architecture; these settings differ: {', '.join(differing)}."
+        )
+    settings = {**stored, **settings}
+    wanted = {name: settings[name] for name in {*encoder_names, "signal_len"} if name in settings}
+    planned = plan(partial(SignalEncoder.from_settings, **wanted), wanted, state, path)
+    # Position embeddings may be resampled to another length; everything else has the size that it has in the file.
+    sizes = [sum(weights.numel() for weights in part) for part in (planned.parameters(), state.values())]
+    if sizes[0] > 100 * sizes[1]:
+        raise ValueError(f"{path}: the file holds {sizes[1]} weights, but the settings describe {sizes[0]}.")
+    return state, settings

@@ -1,4 +1,4 @@
-"""The decoder: latent tokens to spectrogram patches and the waveform."""
+"""The decoder of the masked autoencoder: a transformer that predicts spectrogram patches and the waveform."""
 
 from __future__ import annotations
 
@@ -11,37 +11,40 @@ from torch.nn import functional as F
 from ..functional.masking import take_tokens
 from ..functional.patches import grid_size
 from ..layers.block import Block
-from .encoder import Rope, init_weights, require_positive, rotary_grid
+from .encoder import init_weights, rotary_grid
+from .settings import Rope, require_positive
 
 
 class Decoder(nn.Module):
-    """Transformer over visible and masked tokens with a head for patches and one for the waveform.
+    """Transformer on visible tokens and mask tokens, with one linear head for patches and one for the waveform.
 
     Parameters
     ----------
     image_size : tuple of int
-        Views, scales and samples of an image, (V, S, T).
+        Number of views, scales and samples of an image, (V, S, T).
     patch_size : tuple of int
-        Scales and samples of a patch.
+        Number of scales and of samples in a patch.
     embed_dim : int, default=768
         Embedding size of the encoder.
     decoder_embed_dim : int, default=512
         Embedding size D of the decoder.
     decoder_depth : int, default=8
-        Number of blocks.
+        Number of transformer blocks.
     decoder_num_heads : int, default=16
-        Attention heads.
+        Number of attention heads H.
     mlp_ratio : float, default=4
-        Hidden size of the MLPs over `decoder_embed_dim`.
+        Ratio of the hidden size of the MLPs to `decoder_embed_dim`.
     rope : {"axial", "raster"}, default="axial"
         Rotary embedding, as in the encoder.
     decode_ratio : float, default=1
-        Share of the columns of patches that are decoded in training, drawn anew each time; in evaluation all are.
+        Fraction of the columns of patches that are decoded in each training step, in (0, 1]. The columns are drawn at
+        random. In evaluation mode all columns are decoded.
 
     Raises
     ------
     ValueError
-        If the sizes do not fit each other.
+        If a size or a ratio is invalid, if `decoder_num_heads` does not divide `decoder_embed_dim`, or if `rope` is
+        unknown or does not suit the size of a head.
 
     References
     ----------
@@ -73,11 +76,11 @@ class Decoder(nn.Module):
     ) -> None:
         super().__init__()
         if not 0 < decode_ratio <= 1:
-            raise ValueError(f"decode_ratio={decode_ratio}: give a share above 0, up to 1.")
+            raise ValueError(f"decode_ratio={decode_ratio}: give a number above 0 and at most 1.")
         self.decode_ratio = decode_ratio
         require_positive(decoder_embed_dim=decoder_embed_dim, decoder_num_heads=decoder_num_heads)
         if decoder_depth < 0:
-            raise ValueError(f"decoder_depth={decoder_depth}: give 0 or more blocks.")
+            raise ValueError(f"decoder_depth={decoder_depth}: give a number of blocks that is not negative.")
         num_views, num_scales, self.n_timepoints = image_size
         height, width = patch_size
         self.grid_size = grid_size((num_scales, self.n_timepoints), patch_size)
@@ -101,19 +104,19 @@ class Decoder(nn.Module):
         self.apply(init_weights)
 
     def draw_columns(self, count: int, device: torch.device | None = None) -> Tensor | None:
-        """Choose the columns of patches to decode.
+        """Draw the columns of patches to decode.
 
         Parameters
         ----------
         count : int
-            Images B.
+            Number of images B.
         device : torch.device, default=None
-            Where to; None for torch's default.
+            Device of the result. None uses torch's default device.
 
         Returns
         -------
         Tensor of shape (B, C), int64, or None
-            Which columns; None for all.
+            Indices of the columns. None means all columns.
         """
         columns = self.grid_size[1]
         drawn = max(1, round(self.decode_ratio * columns))
@@ -122,7 +125,7 @@ class Decoder(nn.Module):
         return torch.rand(count, columns, device=device).argsort(1)[:, :drawn]
 
     def patches_of(self, columns: Tensor) -> Tensor:
-        """Return the patches of some columns.
+        """Return the indices of the patches in some columns.
 
         Parameters
         ----------
@@ -132,7 +135,7 @@ class Decoder(nn.Module):
         Returns
         -------
         Tensor of shape (B, rows * C), int64
-            Indices of their patches, row after row.
+            Indices of the patches, row by row.
         """
         rows, stride = self.grid_size
         return (torch.arange(rows, device=columns.device)[:, None] * stride + columns[:, None]).flatten(1)
@@ -143,18 +146,18 @@ class Decoder(nn.Module):
         Parameters
         ----------
         latent : Tensor of shape (B, 1 + K, embed_dim)
-            The encoder's class token and visible tokens.
+            The class token and the visible tokens from the encoder.
         ids_restore : Tensor of shape (B, N), int64
-            Where each patch stands in the sequence "visible patches, then masked ones".
+            Index of each patch of the image in the sequence of the visible patches followed by the masked patches.
         columns : Tensor of shape (B, C), int64, default=None
-            Which columns of patches to predict; None for all.
+            Indices of the columns of patches to predict. None predicts all columns.
 
         Returns
         -------
         pred_spec : Tensor of shape (B, N, V * scales * samples) or (B, rows * C, V * scales * samples)
-            Patches of the image, or of its columns.
+            Predicted patches of the image, or of the given columns.
         pred_time : Tensor of shape (B, T) or (B, C, samples)
-            Waveform of the standardised signal, or the samples of the columns.
+            Predicted waveform of the standardised signal, or its samples in the given columns.
         """
         visible = self.decoder_embed(latent)  # (B, 1 + K, D)
         num_masked = ids_restore.shape[1] + 1 - visible.shape[1]
@@ -163,16 +166,15 @@ class Decoder(nn.Module):
         tokens = torch.cat((visible[:, :1], patches), dim=1) + self.decoder_pos_embed
         cos, sin = self.rotary(self.positions[None])
         if columns is not None:
-            ids = F.pad(
-                self._share(columns, ids_restore, visible.shape[1] - 1) + 1, (0, 1)
-            )  # the class token comes last
+            patch_ids = self._ids_to_decode(columns, ids_restore, visible.shape[1] - 1)
+            ids = F.pad(patch_ids + 1, (0, 1))  # the class token, index 0, comes last
             tokens = take_tokens(tokens, ids)
             cos, sin = cos[0, 0][ids][:, None], sin[0, 0][ids][:, None]  # (B, 1, tokens, D / H / 2)
         for block in self.blocks:
             tokens = block(tokens, cos, sin)
         tokens = self.norm(tokens)
         tokens = tokens[:, 1:] if columns is None else tokens[:, : columns.shape[1] * self.grid_size[0]]
-        # The convolution covers all rows at one time: one matrix product.
+        # The kernel of the convolution spans all rows of a column, so it is one matrix product per column.
         conv = self.time_reducer[0]
         weight = cast(Tensor, conv.weight).transpose(1, 2).flatten(1)  # (D, rows * D)
         stacks = tokens.unflatten(1, (self.grid_size[0], -1)).transpose(1, 2).flatten(2)  # (B, C, rows * D)
@@ -182,13 +184,14 @@ class Decoder(nn.Module):
             waveform = waveform.flatten(1)[:, : self.n_timepoints]
         return self.pred_spec(tokens), waveform
 
-    def _share(self, columns: Tensor, ids_restore: Tensor, num_visible: int) -> Tensor:
-        """Return the patches of some columns, then visible ones of the others, as many as there are on average.
+    def _ids_to_decode(self, columns: Tensor, ids_restore: Tensor, num_visible: int) -> Tensor:
+        """Return the indices of all patches in the drawn columns, followed by visible patches of other columns.
 
-        Samples with fewer visible patches there repeat some of their columns' own, so that all have one length.
+        The visible patches of other columns are as many in every sample as are expected outside the drawn columns. A
+        sample that has fewer is filled up with visible patches of the drawn columns, which then occur twice.
         """
         ids_keep = ids_restore.argsort(1)[:, :num_visible]
         drawn = columns.new_zeros(len(columns), self.grid_size[1]).scatter(1, columns, 1)  # (B, columns)
         others = ids_keep.gather(1, drawn.gather(1, ids_keep % self.grid_size[1]).argsort(dim=1, stable=True))
-        share = 1 - columns.shape[1] / self.grid_size[1]
-        return torch.cat((self.patches_of(columns), others[:, : round(share * num_visible)]), dim=1)
+        fraction = 1 - columns.shape[1] / self.grid_size[1]
+        return torch.cat((self.patches_of(columns), others[:, : round(fraction * num_visible)]), dim=1)

@@ -1,11 +1,10 @@
-"""The encoder: visible patches to latent tokens."""
+"""The encoder of the masked autoencoder: a vision transformer on the visible patches of an image."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from functools import partial
-from numbers import Integral
-from typing import Literal, cast
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -13,42 +12,39 @@ from torch.nn import functional as F
 
 from ..functional.masking import take_tokens
 from ..functional.patches import grid_size, patchify
-from ..functional.wavelets import DIFF_ORDERS
 from ..layers.block import Block
 from ..layers.low_rank import LowRankLinear
 from ..layers.patch_embed import PatchEmbed
 from ..layers.rotary import RotaryEmbedding
-from .scalogram import Scalogram
-
-Rope = Literal["axial", "raster"]
+from .settings import Rope
 
 
 class Encoder(nn.Module):
-    """Vision transformer over the patches of one channel's time-frequency image.
+    """Vision transformer on the patches of the time-frequency image of one channel.
 
     Parameters
     ----------
     image_size : tuple of int
-        Views, scales and samples of an image, (V, S, T).
+        Number of views, scales and samples of an image, (V, S, T).
     patch_size : tuple of int
-        Scales and samples of a patch.
+        Number of scales and of samples in a patch.
     embed_dim : int, default=768
         Embedding size D.
     depth : int, default=12
-        Number of blocks.
+        Number of transformer blocks.
     num_heads : int, default=12
-        Attention heads H.
+        Number of attention heads H.
     mlp_ratio : float, default=4
-        Hidden size of the MLPs over `embed_dim`.
+        Ratio of the hidden size of the MLPs to `embed_dim`.
     mlp_rank_ratio : float, default=0.5
-        Rank of the MLPs' matrices over their smaller side.
+        Ratio of the rank of the MLPs' matrices to their smaller side.
     rope : {"axial", "raster"}, default="axial"
-        Rotary embedding by frequency and time apart, or by one index over the flattened grid.
+        Rotary embedding with one index for frequency and one for time, or with one index over the flattened grid.
 
     Raises
     ------
     ValueError
-        If the sizes do not fit each other.
+        If `num_heads` does not divide `embed_dim`, the size of a head does not suit `rope`, or `rope` is unknown.
 
     Examples
     --------
@@ -94,12 +90,12 @@ class Encoder(nn.Module):
         self.apply(init_weights)
 
     def patchify(self, image: Tensor) -> Tensor:
-        """Cut images into the patches that this encoder takes.
+        """Divide images into the patches that are the input of `forward`.
 
         Parameters
         ----------
         image : Tensor of shape (..., V, S, T)
-            Images; the axes in front become one.
+            Images. The leading axes are flattened to one axis B.
 
         Returns
         -------
@@ -109,76 +105,77 @@ class Encoder(nn.Module):
         Raises
         ------
         ValueError
-            If the images are of another size.
+            If the images have another size.
         """
         if image.shape[-3:] != self.image_size:
             raise ValueError(
-                f"x gives images of {tuple(image.shape[-3:])} (views, scales, samples); this model was built for "
-                f"{self.image_size}: give samples of that size, or build it with another signal_len."
+                f"x has images of size {tuple(image.shape[-3:])} (views, scales, samples), but this model needs "
+                f"{self.image_size}; give samples of that size, or build the model with another signal_len."
             )
         return patchify(image.flatten(0, -4), self.patch_size)
 
     def forward(self, patches: Tensor, ids_keep: Tensor | None = None) -> Tensor:
-        """Encode the patches that are kept.
+        """Encode all patches, or only the kept ones.
 
         Parameters
         ----------
         patches : Tensor of shape (B, N, V * scales * samples)
             All patches of each image.
         ids_keep : Tensor of shape (B, K), int64, default=None
-            Which patches to see; None for all.
+            Indices of the patches to encode. None encodes all patches.
 
         Returns
         -------
         Tensor of shape (B, 1 + K, D)
-            The class token and the tokens of the kept patches, normalised.
+            The class token and the tokens of the encoded patches, after the final layer norm.
         """
-        for tokens in self.through_blocks(patches, ids_keep):  # noqa: B007 - only the last; a list would hold them all
+        for tokens in self.through_blocks(patches, ids_keep):  # noqa: B007 - a list would keep the tokens of all blocks
             pass
         return cast(Tensor, self.norm(tokens))
 
     def readout(self, patches: Tensor, layers: Collection[int]) -> list[Tensor]:
-        """Encode all patches, and return the tokens of some layers; blocks above the highest are not computed.
+        """Return the tokens of some layers; blocks above the highest of these layers are not computed.
 
         Parameters
         ----------
         patches : Tensor of shape (B, N, V * scales * samples)
             All patches of each image.
         layers : collection of int
-            How many blocks the tokens are to have passed, each from 0 to the encoder's depth.
+            Number of blocks that the tokens have passed, each from 0 to the depth of the encoder.
 
         Returns
         -------
         list of Tensor of shape (B, 1 + N, D)
-            The class token and the patch tokens of each layer, from low to high, normalised without gain.
+            The class token and the patch tokens of each layer, in increasing order of the layers, after a layer norm
+            without trainable parameters.
         """
         passed = zip(range(max(layers) + 1), self.through_blocks(patches), strict=False)
         return [F.layer_norm(tokens, tokens.shape[-1:]) for layer, tokens in passed if layer in layers]
 
     def through_blocks(self, patches: Tensor, ids_keep: Tensor | None = None) -> Iterator[Tensor]:
-        """Yield the tokens as they enter the first block, and as they leave each.
+        """Yield the input tokens of the first block, and then the output tokens of each block.
 
         Parameters
         ----------
         patches : Tensor of shape (B, N, V * scales * samples)
             All patches of each image.
         ids_keep : Tensor of shape (B, K), int64, default=None
-            Which patches to see; None for all.
+            Indices of the patches to encode. None encodes all patches.
 
         Yields
         ------
         Tensor of shape (B, 1 + K, D)
-            The class token and the patch tokens, not normalised.
+            The class token and the patch tokens, without the final layer norm.
         """
-        patches = patches.to(self.pos_embed.dtype)  # images are float32 in a model of lower precision too
+        patches = patches.to(self.pos_embed.dtype)  # images are float32 even if the model has lower precision
         pos_embed: Tensor = self.pos_embed  # (1, 1 + N, D)
         cos, sin = self.rotary(self.positions[None])  # (1, 1, 1 + N, D / H / 2)
         if ids_keep is not None:
             patches = take_tokens(patches, ids_keep)  # (B, K, P)
-            ids = F.pad(ids_keep + 1, (1, 0))  # (B, 1 + K), the class token's index 0 in front
+            ids = F.pad(ids_keep + 1, (1, 0))  # (B, 1 + K); index 0 is the class token
             pos_embed = F.embedding(ids, pos_embed[0])  # (B, 1 + K, D)
             cos, sin = cos[0, 0][ids][:, None], sin[0, 0][ids][:, None]  # (B, 1, 1 + K, D / H / 2)
-        cls_token = self.cls_token.expand(patches.shape[0], -1, -1)  # len(patches) would fix the size in a graph
+        cls_token = self.cls_token.expand(patches.shape[0], -1, -1)  # len(patches) would fix B in a graph
         tokens = torch.cat((cls_token, self.patch_embed(patches)), dim=1) + pos_embed
         yield tokens
         for block in self.blocks:
@@ -186,117 +183,35 @@ class Encoder(nn.Module):
             yield tokens
 
 
-def build_encoder(
-    signal_len: int = 3000,
-    cwt_scales: int | Sequence[float] = 64,
-    diff_orders: Sequence[int] = DIFF_ORDERS,
-    patch_size_freq: int = 4,
-    patch_size_time: int = 50,
-    embed_dim: int = 768,
-    depth: int = 12,
-    num_heads: int = 12,
-    mlp_ratio: float = 4.0,
-    mlp_rank_ratio: float = 0.5,
-    rope: Rope = "axial",
-    standardize: bool | str = True,
-    boundary: str = "zeros",
-    resample: bool = False,
-) -> tuple[Scalogram, Encoder]:
-    """Build a scalogram and the encoder that fits it; the defaults are the published design's.
-
-    Parameters
-    ----------
-    signal_len : int, default=3000
-        Samples T of a signal.
-    cwt_scales : int or sequence of float, default=64
-        A number of scales (0.1, 1.1, ...) or the scales in samples.
-    diff_orders : sequence of {0, 1, 2}, default=(0, 1, 2)
-        Orders of difference of the views.
-    patch_size_freq, patch_size_time : int, default=4 and 50
-        Scales and samples of a patch.
-    embed_dim, depth, num_heads : int, default=768, 12 and 12
-        Size of the encoder.
-    mlp_ratio : float, default=4
-        Hidden size of the MLPs over `embed_dim`.
-    mlp_rank_ratio : float, default=0.5
-        Rank of the MLPs' matrices over their smaller side.
-    rope : {"axial", "raster"}, default="axial"
-        Rotary embedding by frequency and time apart, or by one index over the grid.
-    standardize : bool or "per_scale", default=True
-        Whether images are standardised by view, or by row, as in `Scalogram`.
-    boundary : {"zeros", "reflect"}, default="zeros"
-        What lies outside a signal's ends, as in `Scalogram`.
-    resample : bool, default=False
-        Whether signals of any length are taken, and resampled to `signal_len`.
-
-    Returns
-    -------
-    scalogram : Scalogram
-        Signals to images.
-    encoder : Encoder
-        Patches of these images to tokens.
-
-    Raises
-    ------
-    ValueError
-        If a setting is impossible; the message names it.
-    """
-    scalogram = Scalogram(cwt_scales, diff_orders, standardize, boundary, signal_len if resample else None)
-    require_positive(signal_len=signal_len, patch_size_freq=patch_size_freq, patch_size_time=patch_size_time)
-    require_positive(embed_dim=embed_dim, depth=depth, num_heads=num_heads)
-    for name, ratio in {"mlp_ratio": mlp_ratio, "mlp_rank_ratio": mlp_rank_ratio}.items():
-        if not ratio > 0:
-            raise ValueError(f"{name}={ratio}: give a positive number.")
-    image_size = (scalogram.num_views, len(scalogram.scales), signal_len)
-    patch_size = (patch_size_freq, patch_size_time)
-    return scalogram, Encoder(image_size, patch_size, embed_dim, depth, num_heads, mlp_ratio, mlp_rank_ratio, rope)
-
-
-def require_positive(**sizes: int) -> None:
-    """Refuse sizes that are not positive whole numbers.
-
-    Parameters
-    ----------
-    **sizes : int
-        The sizes, by the names that the user knows.
-
-    Raises
-    ------
-    ValueError
-        If one is not; it is named.
-    """
-    for name, size in sizes.items():
-        if not isinstance(size, Integral) or size < 1:
-            raise ValueError(f"{name}={size!r}: give a positive whole number.")
-
-
 def rotary_grid(
     grid: tuple[int, int], embed_dim: int, num_heads: int, rope: Rope, prefix: str = ""
 ) -> tuple[RotaryEmbedding, Tensor]:
-    """Return the rotary embedding of a grid of patches and the position of each token.
+    """Return the rotary embedding for a grid of patches and the position of each token.
 
     Parameters
     ----------
     grid : tuple of int
-        Rows and columns of patches.
+        Number of rows and columns of patches.
     embed_dim, num_heads : int
-        Embedding size and attention heads.
+        Embedding size and number of attention heads.
     rope : {"axial", "raster"}
-        Two coordinates a token (column, then row) or one index; the class token is at the origin, patches start at 1.
+        Positions of the tokens: "axial" has two coordinates per token (column, row), "raster" one index. The class
+        token has position 0; the positions of the patches start at 1.
     prefix : str, default=""
-        What stands before the names of the sizes where the user sets them, for the messages.
+        Prefix of the names of the parameters in error messages, for example "decoder_".
 
     Returns
     -------
     rotary : RotaryEmbedding
-        The embedding, for as many axes as the positions have.
+        The embedding for A axes.
     positions : Tensor of shape (1 + N, A), int64
-        Position of the class token and of every patch.
+        Position of the class token and of each patch.
 
     Raises
     ------
     ValueError
-        If `rope` is unknown, the heads do not divide the embedding, or the axes a head.
+        If `rope` is unknown, if `num_heads` does not divide `embed_dim`, or if the size of a head is not a multiple
+        of 2 A.
     """
     rows, columns = grid
     if rope == "axial":
@@ -309,29 +224,29 @@ def rotary_grid(
     num_axes = positions.shape[1]
     sizes = f"{prefix}embed_dim={embed_dim}", f"{prefix}num_heads={num_heads}"
     if num_heads < 1 or embed_dim % num_heads:
-        raise ValueError(f"{sizes[0]} is not divisible by {sizes[1]}; choose a multiple of it.")
+        raise ValueError(f"{sizes[0]} is not divisible by {sizes[1]}; choose {prefix}embed_dim as a multiple of it.")
     if embed_dim // num_heads % (2 * num_axes):
         raise ValueError(
-            f"{sizes[0]} and {sizes[1]} make heads of {embed_dim // num_heads} features; rope={rope!r} needs a "
-            f"multiple of {2 * num_axes}."
+            f"{sizes[0]} and {sizes[1]} give heads of {embed_dim // num_heads} features, but rope={rope!r} needs a "
+            f"multiple of {2 * num_axes}; choose another {prefix}embed_dim or {prefix}num_heads."
         )
     return RotaryEmbedding(embed_dim // num_heads, num_axes), positions
 
 
 def resample_pos_embed(pos_embed: Tensor, old_grid: tuple[int, int], new_grid: tuple[int, int]) -> Tensor:
-    """Resample a position embedding bicubically to another number of patches.
+    """Resample a position embedding to another grid of patches by bicubic interpolation.
 
     Parameters
     ----------
     pos_embed : Tensor of shape (1, 1 + N, D)
-        Embedding of the class token and of N patches.
+        Position embedding of the class token and of N patches.
     old_grid, new_grid : tuple of int
-        Rows and columns of patches before and after.
+        Number of rows and columns of patches before and after resampling.
 
     Returns
     -------
     Tensor of shape (1, 1 + N', D)
-        The class token's embedding as it was, and the patches' resampled.
+        The unchanged embedding of the class token and the resampled embedding of the patches.
     """
     if old_grid == new_grid:
         return pos_embed
@@ -342,12 +257,12 @@ def resample_pos_embed(pos_embed: Tensor, old_grid: tuple[int, int], new_grid: t
 
 
 def init_weights(module: nn.Module) -> None:
-    """Draw the weights of a linear layer or a convolution, Xavier-uniform as in MAE, and clear its bias.
+    """Initialise the weights of a linear layer or convolution as in MAE (Xavier uniform), and its bias with zeros.
 
     Parameters
     ----------
     module : nn.Module
-        Any module; others than these stay as they are.
+        Any module. Modules of other classes are not changed.
     """
     if isinstance(module, (nn.Linear, nn.Conv2d)):
         nn.init.xavier_uniform_(module.weight.flatten(1))

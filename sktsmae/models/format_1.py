@@ -1,15 +1,49 @@
-"""Files of format version 1 (written before December 2026) under the names of today."""
+"""Files of format version 1 (written before December 2026), read under the names of today."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from torch import Tensor
 
+# Names of tensors in format version 1, and their names today. The first pattern that matches is used.
+_RENAMED = [
+    (r"encoder\.(.+)", r"signal_encoder.encoder.\1"),
+    (r"network\.encoder\.(.+)", r"network.signal_encoder.encoder.\1"),
+    (r"probe\.features\.embedding\.encoder\.(.+)", r"probe.features.embedding.signal_encoder.encoder.\1"),
+    (r"probe\.shares", "probe.mixture_weights"),
+    (r"probe\.sharpness", "probe.inverse_temperature"),
+]
+# Settings and tensors of the instance loss, which was removed.
+_REMOVED_SETTING, _REMOVED_TENSORS = "instance_loss_weight", "projector."
+
+
+def rename_tensors(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Give tensors the names of today.
+
+    Parameters
+    ----------
+    state : mapping of str to Tensor
+        A state dict with the names of format version 1.
+
+    Returns
+    -------
+    dict of str to Tensor
+        The same tensors under the names of today.
+    """
+    renamed = {}
+    for name, tensor in state.items():
+        if name.startswith(_REMOVED_TENSORS):
+            continue
+        match = next((pair for pair in _RENAMED if re.fullmatch(pair[0], name)), None)
+        renamed[name if match is None else re.sub(*match, name)] = tensor
+    return renamed
+
 
 def upgrade_format_1(state: Mapping[str, Tensor], metadata: dict[str, Any]) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Rename what a file of format version 1 holds.
+    """Turn the content of a file of format version 1 into that of today.
 
     Parameters
     ----------
@@ -23,17 +57,27 @@ def upgrade_format_1(state: Mapping[str, Tensor], metadata: dict[str, Any]) -> t
     state : dict of str to Tensor
         The tensors under the names of today.
     metadata : dict
-        The settings and parameters under the names of today.
+        Settings and parameters under the names of today.
     """
+    tensors = rename_tensors(state)
     upgraded = {**metadata, "settings": _rename_settings(metadata["settings"])}
     estimator = metadata.get("estimator")
     if isinstance(estimator, dict) and isinstance(estimator.get("params"), dict):
         upgraded["estimator"] = {**estimator, "params": _rename_settings(estimator["params"])}
-    return dict(state), upgraded
+    if metadata["kind"] != "mae":
+        kinds = ["embedding"] if "probe.linear.1.weight" not in tensors else ["summary", "statistics", "embedding"]
+        upgraded["probe"] = None if metadata.get("readout") is None else kinds
+        upgraded["readout"] = metadata.get("readout") or {"pooling": "mean", "layers": None}
+        frozen = tensors.get("probe.features.embedding.thresholds")
+        if metadata.get("head") is not None and frozen is not None and upgraded["readout"].get("pooling") == "bands":
+            # Format 1 has no thresholds of the fine-tuned encoder; those of the frozen one are the nearest substitute.
+            tensors["thresholds"] = frozen.clone()
+    return tensors, upgraded
 
 
 def _rename_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
     renamed = {("boundary" if name == "padding" else name): value for name, value in settings.items()}
+    renamed.pop(_REMOVED_SETTING, None)
     if renamed.get("standardize") == "row":
         renamed["standardize"] = "per_scale"
     return renamed

@@ -1,16 +1,57 @@
-"""Heads: the tokens of a signal to the scores of its class."""
+"""Heads: the tokens of a signal to outputs, such as the logits of its class."""
 
 from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from ..layers.mlp import MLP
-from .encoder import require_positive
+from .settings import require_positive
 
 
-class LatentReasoningHead(nn.Module):
-    """Learned reasoning tokens that read the patch tokens, talk among themselves, and decide by their mean.
+class Head(nn.Module, ABC):
+    """A head: it maps the tokens of a signal to outputs.
+
+    A new head is a subclass and an entry in `HEADS`. Its constructor takes the embedding size, the number of outputs
+    and the attention heads of the encoder, and those parameters of an estimator that `setting_names` lists.
+
+    Attributes
+    ----------
+    setting_names : tuple of str
+        Names of the settings, which are parameters of `MAEClassifier` and `MAERegressor`.
+    """
+
+    setting_names: ClassVar[tuple[str, ...]] = ()
+
+    @classmethod
+    @abstractmethod
+    def from_settings(cls, embed_dim: int, num_outputs: int, num_heads: int, **settings: Any) -> Head:
+        """Build the head.
+
+        Parameters
+        ----------
+        embed_dim : int
+            Embedding size D.
+        num_outputs : int
+            Outputs C.
+        num_heads : int
+            Attention heads of the encoder.
+        **settings
+            Values for `setting_names`.
+
+        Returns
+        -------
+        Head
+            The head with random weights.
+        """
+
+
+class LatentReasoningHead(Head):
+    """Learned reasoning tokens that attend to the patch tokens and to each other; their mean is classified.
 
     Parameters
     ----------
@@ -21,9 +62,9 @@ class LatentReasoningHead(nn.Module):
     num_heads : int
         Attention heads, a divisor of `embed_dim`.
     num_reasoning_tokens : int, default=8
-        How many tokens reason.
+        Number of reasoning tokens.
     dropout : float, default=0.1
-        Share of values dropped in attention and feed-forward while training.
+        Fraction of values dropped in attention and feed-forward layers during training.
 
     References
     ----------
@@ -36,6 +77,30 @@ class LatentReasoningHead(nn.Module):
     >>> LatentReasoningHead(48, num_classes=5, num_heads=4)(torch.randn(2, 30, 48)).shape
     torch.Size([2, 5])
     """
+
+    setting_names: ClassVar[tuple[str, ...]] = ("num_reasoning_tokens", "dropout")
+
+    @classmethod
+    def from_settings(cls, embed_dim: int, num_outputs: int, num_heads: int, **settings: Any) -> LatentReasoningHead:
+        """Build the head.
+
+        Parameters
+        ----------
+        embed_dim : int
+            Embedding size D.
+        num_outputs : int
+            Outputs C.
+        num_heads : int
+            Attention heads of the encoder.
+        **settings
+            `num_reasoning_tokens` and `dropout`.
+
+        Returns
+        -------
+        LatentReasoningHead
+            The head with random weights.
+        """
+        return cls(embed_dim, num_outputs, num_heads, **settings)
 
     def __init__(
         self, embed_dim: int, num_classes: int, num_heads: int, num_reasoning_tokens: int = 8, dropout: float = 0.1
@@ -54,7 +119,7 @@ class LatentReasoningHead(nn.Module):
         nn.init.normal_(self.reasoning_tokens, std=0.02)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """Score the classes.
+        """Compute the outputs.
 
         Parameters
         ----------
@@ -64,7 +129,7 @@ class LatentReasoningHead(nn.Module):
         Returns
         -------
         Tensor of shape (B, C)
-            Logits.
+            Logits of the classes, or predicted numbers.
         """
         thought = self.reasoning_tokens.expand(tokens.shape[0], -1, -1)  # (B, R, D); len() would fix B in a graph
         thought = self.norm1(thought + self.cross_attn(thought, tokens, tokens, need_weights=False)[0])
@@ -82,7 +147,7 @@ class ResidualBlock(nn.Module):
     dim : int
         Size of the input and the output.
     dropout : float
-        Share of values dropped while training.
+        Fraction of values dropped during training.
     """
 
     def __init__(self, dim: int, dropout: float) -> None:
@@ -110,8 +175,8 @@ class ResidualBlock(nn.Module):
         return x
 
 
-class ResidualMLPHead(nn.Module):
-    """Mean of the tokens, then a residual multi-layer perceptron.
+class ResidualMLPHead(Head):
+    """The mean of the tokens, followed by a residual multi-layer perceptron.
 
     Parameters
     ----------
@@ -120,11 +185,11 @@ class ResidualMLPHead(nn.Module):
     num_classes : int
         Classes C.
     num_res_blocks : int, default=2
-        Residual blocks.
+        Number of residual blocks.
     hidden_dim : int, default=512
-        Their size.
+        Size of the residual blocks.
     dropout : float, default=0.1
-        Share of values dropped while training.
+        Fraction of values dropped during training.
 
     Examples
     --------
@@ -133,6 +198,30 @@ class ResidualMLPHead(nn.Module):
     >>> ResidualMLPHead(48, num_classes=5)(torch.randn(2, 30, 48)).shape
     torch.Size([2, 5])
     """
+
+    setting_names: ClassVar[tuple[str, ...]] = ("num_res_blocks", "hidden_dim", "dropout")
+
+    @classmethod
+    def from_settings(cls, embed_dim: int, num_outputs: int, num_heads: int, **settings: Any) -> ResidualMLPHead:
+        """Build the head.
+
+        Parameters
+        ----------
+        embed_dim : int
+            Embedding size D.
+        num_outputs : int
+            Outputs C.
+        num_heads : int
+            Not used.
+        **settings
+            `num_res_blocks`, `hidden_dim` and `dropout`.
+
+        Returns
+        -------
+        ResidualMLPHead
+            The head with random weights.
+        """
+        return cls(embed_dim, num_outputs, **settings)
 
     def __init__(
         self, embed_dim: int, num_classes: int, num_res_blocks: int = 2, hidden_dim: int = 512, dropout: float = 0.1
@@ -148,7 +237,7 @@ class ResidualMLPHead(nn.Module):
         self.classifier = nn.Linear(hidden_dim, num_classes)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """Score the classes.
+        """Compute the outputs.
 
         Parameters
         ----------
@@ -158,7 +247,7 @@ class ResidualMLPHead(nn.Module):
         Returns
         -------
         Tensor of shape (B, C)
-            Logits.
+            Logits of the classes, or predicted numbers.
         """
         x = self.dropout(self.act(self.proj(self.norm_in(tokens.mean(1)))))
         logits: Tensor = self.classifier(self.norm(self.blocks(x)))
@@ -166,9 +255,9 @@ class ResidualMLPHead(nn.Module):
 
 
 class MultichannelHead(nn.Module):
-    """Tells the channels' tokens apart before they meet: each channel has a projection of its own.
+    """A head for several channels: it projects the tokens of each channel by a separate matrix first.
 
-    All channels share one encoder, so without it a head could not know which channel a token comes from. The
+    All channels share one encoder, so without the projections a head could not know the channel of a token. The
     projections start near the identity.
 
     Parameters
@@ -196,7 +285,7 @@ class MultichannelHead(nn.Module):
             self.weight.add_(0.02 * torch.randn_like(self.weight))
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """Score the classes.
+        """Compute the outputs.
 
         Parameters
         ----------
@@ -206,8 +295,43 @@ class MultichannelHead(nn.Module):
         Returns
         -------
         Tensor of shape (B, C)
-            Logits.
+            Logits of the classes, or predicted numbers.
         """
         channels = tokens.unflatten(1, (len(self.weight), -1))  # (B, M, N, D)
         logits: Tensor = self.head((channels @ self.weight).flatten(1, 2))
         return logits
+
+
+# The heads that exist, by the name that the estimators' `head` takes.
+HEADS: dict[str, type[Head]] = {"reasoning": LatentReasoningHead, "mlp": ResidualMLPHead}
+
+
+def build_head(
+    name: str, embed_dim: int, num_outputs: int, num_heads: int, num_channels: int, settings: Mapping[str, Any]
+) -> nn.Module:
+    """Build a head for signals of one or several channels.
+
+    Parameters
+    ----------
+    name : str
+        A key of `HEADS`.
+    embed_dim : int
+        Embedding size D.
+    num_outputs : int
+        Outputs C.
+    num_heads : int
+        Attention heads of the encoder.
+    num_channels : int
+        Channels M.
+    settings : mapping
+        Contains the settings of the head; others are ignored.
+
+    Returns
+    -------
+    nn.Module
+        The head, inside a `MultichannelHead` if there are several channels.
+    """
+    kind = HEADS[name]
+    own = {setting: settings[setting] for setting in kind.setting_names}
+    head: nn.Module = kind.from_settings(embed_dim, num_outputs, num_heads, **own)
+    return head if num_channels == 1 else MultichannelHead(head, num_channels, embed_dim)

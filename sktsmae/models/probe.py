@@ -1,25 +1,25 @@
-"""Linear models on frozen features."""
+"""Linear probes: linear models on frozen features, mixed by weights."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import accumulate
 
 import torch
 from torch import Tensor, nn
 
+from .features import FEATURES, FeatureContext, Features
+
 
 class LinearProbe(nn.Module):
-    """Linear models on frozen features, whose outputs are mixed.
+    """Linear models on frozen features, and a weighted mean of their outputs.
 
-    The first takes the first kind of features, the second the first two kinds side by side, and so on.
+    The first model uses the first kind of features, the second model the first two kinds side by side, and so on.
 
     Parameters
     ----------
-    features : mapping of str to nn.Module
-        Maps signals (B, T) or (B, M, T) to features (B, F), one way or several.
-    sizes : mapping of str to int
-        How many features F each kind has.
+    features : mapping of str to Features
+        One or more kinds of features, by name.
     num_outputs : int
         Outputs C.
 
@@ -30,22 +30,22 @@ class LinearProbe(nn.Module):
     Examples
     --------
     >>> import torch
-    >>> from sktsmae.models import LinearProbe
-    >>> probe = LinearProbe({"raw": torch.nn.Identity()}, {"raw": 100}, num_outputs=1)
-    >>> probe(torch.randn(5, 100)).shape
+    >>> from sktsmae.models import LinearProbe, SummaryStatistics
+    >>> probe = LinearProbe({"summary": SummaryStatistics(2)}, num_outputs=1)
+    >>> probe(torch.randn(5, 2, 100)).shape
     torch.Size([5, 1])
     """
 
     widths: list[int]
-    shares: Tensor
+    mixture_weights: Tensor
 
-    def __init__(self, features: Mapping[str, nn.Module], sizes: Mapping[str, int], num_outputs: int) -> None:
+    def __init__(self, features: Mapping[str, Features], num_outputs: int) -> None:
         super().__init__()
         self.features = nn.ModuleDict(features)
-        self.widths = list(accumulate(sizes[name] for name in features))
+        self.widths = list(accumulate(kind.out_features for kind in features.values()))
         self.linear = nn.ModuleList(nn.Linear(width, num_outputs) for width in self.widths)
-        # What each model counts for; of sum 1.
-        self.register_buffer("shares", torch.full((len(self.widths),), 1 / len(self.widths)))
+        # Weights of the models, which sum to 1.
+        self.register_buffer("mixture_weights", torch.full((len(self.widths),), 1 / len(self.widths)))
 
     @property
     def num_features(self) -> int:
@@ -54,12 +54,39 @@ class LinearProbe(nn.Module):
         Returns
         -------
         int
-            What the last model takes.
+            Number of inputs of the last model.
         """
         return self.widths[-1]
 
+    def kinds(self) -> list[Features]:
+        """Return the kinds of features.
+
+        Returns
+        -------
+        list of Features
+            The kinds, in the order of the models.
+        """
+        return list(self.features.values())  # type: ignore[arg-type]
+
+    def batch_size(self, most: int, n_timepoints: int) -> int:
+        """Return the number of signals to process per batch.
+
+        Parameters
+        ----------
+        most : int
+            Maximum number of signals, given by the user.
+        n_timepoints : int
+            Length of the signals.
+
+        Returns
+        -------
+        int
+            The smallest batch size of all kinds of features.
+        """
+        return min(kind.batch_size(most, n_timepoints) for kind in self.kinds())
+
     def forward(self, x: Tensor) -> Tensor:
-        """Describe signals.
+        """Predict from signals.
 
         Parameters
         ----------
@@ -69,12 +96,12 @@ class LinearProbe(nn.Module):
         Returns
         -------
         Tensor of shape (B, C)
-            The sum of the models' outputs, each by its share.
+            The weighted mean of the outputs.
         """
-        return (self.outputs(x) * self.shares[:, None, None]).sum(0)
+        return (self.outputs(x) * self.mixture_weights[:, None, None]).sum(0)
 
     def outputs(self, x: Tensor) -> Tensor:
-        """Apply each of the models.
+        """Compute the outputs of each linear model.
 
         Parameters
         ----------
@@ -86,41 +113,39 @@ class LinearProbe(nn.Module):
         Tensor of shape (K, B, C)
             The outputs of the K models.
         """
-        features = torch.cat([extract(x) for extract in self.features.values()], dim=-1)
+        features = torch.cat([kind(x) for kind in self.features.values()], dim=1)
         each = zip(self.linear, self.widths, strict=True)
         return torch.stack([linear(features[:, :width]) for linear, width in each])
 
 
-class Probe(LinearProbe):
-    """Linear classifiers on frozen features, whose probabilities are mixed.
+class LinearProbeClassifier(LinearProbe):
+    """Linear classifiers on frozen features, and a calibrated mixture of their probabilities.
 
     Parameters
     ----------
-    features : mapping of str to nn.Module
-        As in `LinearProbe`.
-    sizes : mapping of str to int
-        How many features each kind has.
-    num_classes : int
+    features : mapping of str to Features
+        One or more kinds of features, by name.
+    num_outputs : int
         Classes C.
 
     Examples
     --------
     >>> import torch
-    >>> from sktsmae.models import Probe
-    >>> probe = Probe({"raw": torch.nn.Identity()}, {"raw": 100}, num_classes=3)
-    >>> probe(torch.randn(5, 100)).shape
+    >>> from sktsmae.models import LinearProbeClassifier, SummaryStatistics
+    >>> probe = LinearProbeClassifier({"summary": SummaryStatistics(2)}, num_outputs=3)
+    >>> probe(torch.randn(5, 2, 100)).shape
     torch.Size([5, 3])
     """
 
-    sharpness: Tensor
+    inverse_temperature: Tensor
     class_offset: Tensor
 
-    def __init__(self, features: Mapping[str, nn.Module], sizes: Mapping[str, int], num_classes: int) -> None:
-        super().__init__(features, sizes, num_classes)
-        # The mixture's probabilities are raised to this power, and sum to 1 again: as sure as it has been right.
-        self.register_buffer("sharpness", torch.ones(()))
-        # Logarithms of what the classes weigh.
-        self.register_buffer("class_offset", torch.zeros(num_classes))
+    def __init__(self, features: Mapping[str, Features], num_outputs: int) -> None:
+        super().__init__(features, num_outputs)
+        # The log-probabilities of the mixture are multiplied by this factor and normalised again (temperature scaling).
+        self.register_buffer("inverse_temperature", torch.ones(()))
+        # Logarithms of the class weights.
+        self.register_buffer("class_offset", torch.zeros(num_outputs))
 
     def forward(self, x: Tensor) -> Tensor:
         """Classify signals.
@@ -135,5 +160,40 @@ class Probe(LinearProbe):
         Tensor of shape (B, C)
             Logarithms of probabilities.
         """
-        log_mixture = (self.outputs(x).log_softmax(-1) + self.shares.log()[:, None, None]).logsumexp(0)
-        return (self.sharpness * log_mixture + self.class_offset).log_softmax(-1)
+        log_mixture = (self.outputs(x).log_softmax(-1) + self.mixture_weights.log()[:, None, None]).logsumexp(0)
+        return (self.inverse_temperature * log_mixture + self.class_offset).log_softmax(-1)
+
+
+def applicable_features(spectrograms: bool) -> list[str]:
+    """Return the names of the kinds of features that apply to the input.
+
+    Parameters
+    ----------
+    spectrograms : bool
+        Whether the input is spectrograms. Their scales may be standardised already, so only the kinds that accept
+        spectrograms apply.
+
+    Returns
+    -------
+    list of str
+        Keys of `features.FEATURES`, in their order.
+    """
+    return [name for name, kind in FEATURES.items() if kind.takes_spectrograms or not spectrograms]
+
+
+def build_features(context: FeatureContext, names: Iterable[str]) -> dict[str, Features]:
+    """Build kinds of features.
+
+    Parameters
+    ----------
+    context : FeatureContext
+        Shape of the signals, and a pre-trained encoder.
+    names : iterable of str
+        Keys of `features.FEATURES`.
+
+    Returns
+    -------
+    dict of str to Features
+        The kinds by name, not fitted yet.
+    """
+    return {name: FEATURES[name].from_context(context) for name in names}

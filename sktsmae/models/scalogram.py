@@ -1,4 +1,4 @@
-"""Signals to time-frequency images."""
+"""Scalogram: the module that transforms signals to standardised time-frequency images."""
 
 from __future__ import annotations
 
@@ -22,26 +22,26 @@ from ..functional.wavelets import (
 
 
 class Scalogram(nn.Module):
-    """Continuous wavelet transform of the views of a signal, standardised by sample.
+    """Continuous wavelet transform of the views of signals, standardised per sample.
 
     Parameters
     ----------
     cwt_scales : int or sequence of float, default=64
-        A number n of scales (0.1, 1.1, ..., n - 0.9), or the scales, in samples, increasing.
+        A number n of scales (0.1, 1.1, ..., n - 0.9), or the scales in samples, in increasing order.
     diff_orders : sequence of {0, 1, 2}, default=(0, 1, 2)
-        Orders of difference of the views.
+        Difference order of each view.
     standardize : bool or "per_scale", default=True
-        Whether to standardise each view over scales and time; "per_scale" standardises the signals first and then each
-        scale of each view over time, so that no scale outshines the others.
+        Whether to standardise each view over scales and time. "per_scale" standardises the signals first and then each
+        scale of each view over time, so that no scale dominates the others.
     boundary : {"zeros", "reflect"}, default="zeros"
-        What lies outside a signal's ends, as in `functional.wavelets.cwt_of_views`.
+        Extension of a signal beyond its ends, as in `functional.wavelets.cwt_of_views`.
     resample_to : int or None, default=None
-        Samples that every signal is resampled to first; None leaves signals as long as they are.
+        Number of samples to which every signal is resampled before the transform. None does not resample.
 
     Raises
     ------
     ValueError
-        If the scales are not positive and increasing, an order of difference is unknown or repeated, or the
+        If the scales are not positive and increasing, if a difference order is unknown or repeated, or if the
         standardisation or the boundary is unknown.
 
     Examples
@@ -63,13 +63,13 @@ class Scalogram(nn.Module):
         super().__init__()
         self.diff_orders = view_orders(diff_orders)
         if standardize not in (True, False, "per_scale"):
-            raise ValueError(f"standardize={standardize!r}: give True, False or 'row'.")
+            raise ValueError(f"standardize={standardize!r}: give True, False or 'per_scale'.")
         if boundary not in BOUNDARIES:
             raise ValueError(f"boundary={boundary!r}: choose 'zeros' or 'reflect'.")
         self.standardize = standardize
         self.boundary = boundary
         self.resample_to = resample_to
-        # On the CPU in float64 wherever the module is: the kernels are made from them there.
+        # The scales are not a buffer: they stay on the CPU in float64, where the kernels are computed from them.
         self.scales = scale_grid(cwt_scales)
 
     @property
@@ -79,17 +79,17 @@ class Scalogram(nn.Module):
         Returns
         -------
         int
-            One a member of `diff_orders`.
+            Length of `diff_orders`.
         """
         return len(self.diff_orders)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Transform signals, or take spectrograms as they are.
+        """Transform signals to images, or split the channels of spectrograms into views; standardise both.
 
         Parameters
         ----------
         x : Tensor of shape (B, T), (B, M, T) or (B, M * V, S, T)
-            Signals of one channel or of M, or spectrograms.
+            Signals of one channel or of M channels, or spectrograms.
 
         Returns
         -------
@@ -99,41 +99,41 @@ class Scalogram(nn.Module):
         Raises
         ------
         ValueError
-            If the channels of a spectrogram are not whole sets of views.
+            If the number of channels of a spectrogram is not a multiple of the number of views.
         """
         if x.ndim == 4 and x.shape[1] % self.num_views:
             raise ValueError(
-                f"a spectrogram with {x.shape[1]} channels, no multiple of the {self.num_views} views of "
-                f"diff_orders={self.diff_orders}; give diff_orders as it was when the spectrogram was made."
+                f"x is a spectrogram with {x.shape[1]} channels, which is not a multiple of the {self.num_views} views "
+                f"of diff_orders={self.diff_orders}; give diff_orders as it was when the spectrogram was made."
             )
-        # A spectrogram in low precision would lose what its standardisation is about to bring out.
+        # In low precision, rounding would remove the small differences that the standardisation amplifies.
         with torch.autocast(x.device.type, enabled=False):
             x = self.resampled(x.float())
             axes = -1 if self.standardize == "per_scale" else (-2, -1)
             finish = partial(standardize, dim=axes) if self.standardize else None
             if x.ndim < 4:
                 x = unit_amplitude(x) if self.standardize else x
-                # So that the floor of a row's deviation stands for the same share of any signal's.
+                # This makes the lower limit of the standard deviation of a scale relative to that of the signal.
                 x = standardize(x, -1) if self.standardize == "per_scale" else x
                 return cwt_of_views(x, self.scales, self.diff_orders, finish, self.boundary)
             image: Tensor = x.unflatten(1, (-1, self.num_views))  # (B, M, V, S, T)
             return image if finish is None else finish(image)
 
     def resampled(self, x: Tensor) -> Tensor:
-        """Bring signals to the length that they are transformed at.
+        """Resample signals to the length at which they are transformed.
 
         Parameters
         ----------
         x : Tensor of shape (B, T), (B, M, T) or (B, M * V, S, T)
-            Signals, NaN where a shorter one is padded at its ends; or spectrograms, which are left as they are.
+            Signals, in which NaN marks leading and trailing padding, or spectrograms, which are returned unchanged.
 
         Returns
         -------
         Tensor of shape (B, T'), (B, M, T') or (B, M * V, S, T)
-            The signals, T' = `resample_to` or T; a shorter one without its padding, so that nothing sees that.
+            The signals; T' is `resample_to`, or T without it. Padding is removed before a signal is resampled.
         """
         length = self.resample_to or x.shape[-1]
-        return x if x.ndim == 4 else map_unpadded(lambda whole: resample(whole, length), x)
+        return x if x.ndim == 4 else map_unpadded(lambda unpadded: resample(unpadded, length), x)
 
     def transform(self, x: Tensor) -> Tensor:
         """Transform signals without standardising the images.

@@ -1,6 +1,6 @@
-"""Displays in scikit-learn's manner: arrays in, `plot` draws and returns itself, `from_estimator` computes.
+"""Figures, as Display classes like those of scikit-learn: `from_estimator` computes the arrays, and `plot` draws them.
 
-May import the estimators; matplotlib is imported only to draw.
+May import the estimators. matplotlib is imported only when a figure is drawn.
 """
 
 from .history import HistoryDisplay

@@ -1,4 +1,4 @@
-"""What the displays draw alike: time and frequency axes, images, colour bars. matplotlib is imported only to draw."""
+"""Helpers that the displays share: time and frequency axes, images and colour bars."""
 
 from __future__ import annotations
 
@@ -18,35 +18,35 @@ class TimeAxis:
     Parameters
     ----------
     count : int
-        Samples of what is drawn.
+        Number of samples to draw.
     sampling_rate : float or None
-        Samples a second of the original signal; None draws samples.
+        Sampling rate of the original signal in Hz. The axis then shows seconds; None shows samples.
     step : float, default=1
-        Samples of the original signal from one of what is drawn to the next.
+        Time between two samples to draw, in samples of the original signal.
 
     Raises
     ------
     ValueError
-        If `sampling_rate` is no positive number.
+        If `sampling_rate` is not a positive number.
     """
 
     def __init__(self, count: int, sampling_rate: float | None, step: float = 1.0) -> None:
         if sampling_rate is not None and not (isinstance(sampling_rate, Real) and 0 < sampling_rate < np.inf):
-            raise ValueError(f"sampling_rate={sampling_rate!r}: give samples a second, a positive number, or None.")
+            raise ValueError(f"sampling_rate={sampling_rate!r}: give a positive number in Hz, or None.")
         self.sampling_rate = sampling_rate
         self.unit = "samples" if sampling_rate is None else "s"
         step = step / (sampling_rate or 1.0)
-        self.places = np.arange(count) * step
+        self.times = np.arange(count) * step
         self.edges = (np.arange(count + 1) - 0.5) * step
-        self.limits = (self.places[0], max(self.places[-1], step))
+        self.limits = (self.times[0], max(self.times[-1], step))
 
     def label(self, axes: np.ndarray) -> None:
-        """Set the limits of axes one below the other, and label the last.
+        """Set the limits of all axes, and the label of the lowest.
 
         Parameters
         ----------
         axes : ndarray of matplotlib.axes.Axes
-            From top to bottom.
+            The axes, from top to bottom.
         """
         for axis in axes:
             axis.set_xlim(*self.limits)
@@ -54,20 +54,20 @@ class TimeAxis:
         axes[-1].set_xlabel(f"time ({self.unit})")
 
 
-def rate_of(estimator: Any, sampling_rate: float | None) -> float | None:
-    """Return the sampling rate that was given, or else the estimator's, if it has one.
+def sampling_rate_of(estimator: Any, sampling_rate: float | None) -> float | None:
+    """Return the given sampling rate, or that of the estimator if none is given.
 
     Parameters
     ----------
     estimator : estimator
-        Of this package.
+        An estimator of this package.
     sampling_rate : float or None
-        What was given.
+        The given sampling rate in Hz.
 
     Returns
     -------
     float or None
-        Samples a second.
+        The sampling rate in Hz; None if it is unknown.
     """
     return getattr(estimator, "sampling_rate", None) if sampling_rate is None else sampling_rate
 
@@ -80,7 +80,7 @@ def pick_channel(x: np.ndarray, channel: int) -> np.ndarray:
     x : ndarray of shape (T,) or (M, T)
         The signal.
     channel : int
-        Which one.
+        Index of the channel.
 
     Returns
     -------
@@ -90,29 +90,32 @@ def pick_channel(x: np.ndarray, channel: int) -> np.ndarray:
     Raises
     ------
     ValueError
-        If there is no such channel.
+        If the channel does not exist.
     """
     channels = np.atleast_2d(x)
     if not -len(channels) <= channel < len(channels):
-        raise ValueError(f"channel={channel}: the signal has {len(channels)} channel(s), from 0 on.")
+        raise ValueError(
+            f"channel={channel}: the signal has {len(channels)} channel(s); give 0 to {len(channels) - 1}."
+        )
     signal: np.ndarray = channels[channel]
     return signal
 
 
-def at_fitted_length(estimator: Any, x: Any) -> np.ndarray:
-    """Pad a signal that is shorter than those that an estimator was fitted on.
+def pad_to_fitted_length(estimator: Any, x: Any) -> np.ndarray:
+    """Pad a signal that is shorter than the signals in `fit`.
 
     Parameters
     ----------
     estimator : estimator
-        Of this package, fitted.
+        A fitted estimator of this package.
     x : array-like of shape (..., T)
         A signal.
 
     Returns
     -------
     ndarray of shape (..., T')
-        NaN behind it, as in a list of signals.
+        The signal with trailing NaN. It is not padded if it is long enough, if it is a spectrogram, or if the estimator
+        resamples signals.
     """
     check_is_fitted(estimator)
     x = np.asarray(x)
@@ -123,38 +126,38 @@ def at_fitted_length(estimator: Any, x: Any) -> np.ndarray:
 
 
 def without_padding(x: np.ndarray) -> np.ndarray:
-    """Return what lies between a signal's ends.
+    """Remove the leading and trailing padding of a signal.
 
     Parameters
     ----------
     x : ndarray of shape (..., T)
-        A signal, NaN where it is padded, or a spectrogram.
+        A signal padded with NaN, or a spectrogram.
 
     Returns
     -------
     ndarray of shape (..., T')
-        From the first to the last sample that is known in a channel.
+        The samples from the first to the last one that has a value in at least one channel.
     """
-    known = np.flatnonzero((x == x).reshape(-1, x.shape[-1]).any(0))
+    known = np.flatnonzero((x == x).reshape(-1, x.shape[-1]).any(0))  # NaN differs from itself
     return x[..., known[0] : known[-1] + 1] if len(known) else x
 
 
 def original_scales(scales: np.ndarray, x: np.ndarray, columns: int) -> tuple[np.ndarray, float]:
-    """Return the scales, and the time from one column of an image to the next, in samples of the signal itself.
+    """Convert the scales of an image, and the time between two of its columns, to samples of the original signal.
 
     Parameters
     ----------
     scales : ndarray of shape (S,)
-        Scales in columns.
+        Scales in columns of the image.
     x : ndarray of shape (..., T)
-        The signal itself, of which the image shows what lies between its ends.
+        The original signal. Without its padding, it was resampled to the columns of the image.
     columns : int
-        Columns of the image.
+        Number of columns of the image.
 
     Returns
     -------
     tuple of ndarray of shape (S,) and float
-        The scales and the time.
+        The scales and the time, in samples.
     """
     length = without_padding(x).shape[-1]
     step = (length - 1) / max(1, columns - 1) if length > 1 else 1.0
@@ -167,26 +170,28 @@ def axes_of(ax: Any, count: int, size: tuple[float, float]) -> np.ndarray:
     Parameters
     ----------
     ax : matplotlib.axes.Axes, array of these, or None
-        What was given; None makes a figure.
+        The given axes; None creates a figure.
     count : int
-        How many are needed.
+        Number of axes that are needed.
     size : tuple of float
         Width and height of a new figure, in inches.
 
     Returns
     -------
-    ndarray of matplotlib.axes.Axes
-        So many.
+    ndarray of shape (count,) of matplotlib.axes.Axes
+        The axes.
 
     Raises
     ------
     ValueError
-        If others were given.
+        If the number of given axes is not `count`.
     """
     if ax is not None:
         axes = np.atleast_1d(ax).ravel()
         if len(axes) != count:
-            raise ValueError(f"ax holds {len(axes)} axes; this display needs {count}.")
+            raise ValueError(
+                f"ax contains {len(axes)} axes, but this display needs {count}; give {count} axes or None."
+            )
         return axes
     import matplotlib.pyplot as plt
 
@@ -194,7 +199,7 @@ def axes_of(ax: Any, count: int, size: tuple[float, float]) -> np.ndarray:
 
 
 def colour_limit(image: np.ndarray) -> float:
-    """Return where the colours end: a few outliers would leave all the rest pale.
+    """Return the limit of the colour scale of an image.
 
     Parameters
     ----------
@@ -204,63 +209,63 @@ def colour_limit(image: np.ndarray) -> float:
     Returns
     -------
     float
-        The 99th percentile of their amounts.
+        The 99th percentile of the absolute values, so that a few outliers do not make all other values pale.
     """
     return float(np.nanpercentile(np.abs(image), 99)) or 1.0
 
 
 def draw_image(
-    axis: Any, image: np.ndarray, time: TimeAxis, scales: np.ndarray | None, words: str, limit: float | None = None
+    axis: Any, image: np.ndarray, time: TimeAxis, scales: np.ndarray | None, label: str, limit: float | None = None
 ) -> None:
-    """Draw coefficients with colours symmetric about zero; what is not a number is grey.
+    """Draw coefficients with a colour scale that is symmetric about zero; NaN is grey.
 
     Parameters
     ----------
     axis : matplotlib.axes.Axes
-        Where to draw.
+        Axes to draw on.
     image : ndarray of shape (S, T)
         The coefficients.
     time : TimeAxis
-        That of the columns.
+        Time axis of the columns.
     scales : ndarray of shape (S,) or None
-        Scales in samples; None labels rows by number.
-    words : str
-        What stands beside the colour bar.
+        Scales in samples; None shows the indices of the scales.
+    label : str
+        Label of the colour bar.
     limit : float, default=None
-        Where the colours end; None takes `colour_limit`.
+        Limit of the colour scale; None uses `colour_limit`.
     """
     limit = colour_limit(image) if limit is None else limit
     axis.set_facecolor("0.8")
     mesh = axis.pcolormesh(time.edges, _row_edges(axis, scales, len(image), time), image, cmap="RdBu_r")
     mesh.set_clim(-limit, limit)
-    _colour_bar(axis, mesh, words, "both")
+    _colour_bar(axis, mesh, label, "both")
 
 
-def draw_map(axis: Any, shares: np.ndarray, time: TimeAxis, scales: np.ndarray) -> None:
-    """Draw how many times an even share each place has.
+def draw_relevance(axis: Any, ratio: np.ndarray, time: TimeAxis, scales: np.ndarray) -> None:
+    """Draw a relevance map.
 
     Parameters
     ----------
     axis : matplotlib.axes.Axes
-        Where to draw.
-    shares : ndarray of shape (S, T)
-        The shares.
+        Axes to draw on.
+    ratio : ndarray of shape (S, T)
+        Ratio of the relevance to the uniform relevance.
     time : TimeAxis
-        That of the columns.
+        Time axis of the columns.
     scales : ndarray of shape (S,)
         Scales in samples.
     """
-    mesh = axis.pcolormesh(time.edges, _row_edges(axis, scales, len(shares), time), shares, cmap="magma_r")
-    mesh.set_clim(0, max(float(shares.max()), 1.0))
-    _colour_bar(axis, mesh, "relevance\n(1: an even share)", "neither")
+    mesh = axis.pcolormesh(time.edges, _row_edges(axis, scales, len(ratio), time), ratio, cmap="magma_r")
+    mesh.set_clim(0, max(float(ratio.max()), 1.0))
+    _colour_bar(axis, mesh, "relevance\n(1 = uniform)", "neither")
 
 
 def _row_edges(axis: Any, scales: np.ndarray | None, num_rows: int, time: TimeAxis) -> np.ndarray:
-    """Return the edges of an image's rows, all of one height, and label them: small scales at the top."""
-    axis.set_ylim(num_rows - 0.5, -0.5)
+    """Return the edges of the rows of an image, and label the rows. All rows have the same height."""
+    axis.set_ylim(num_rows - 0.5, -0.5)  # small scales, that is high frequencies, are at the top
     edges: np.ndarray = np.arange(num_rows + 1) - 0.5
     if scales is None:
-        axis.set_ylabel("scale (row)")
+        axis.set_ylabel("scale (index)")
         return edges
     if time.sampling_rate is None:
         axis.set_ylabel("scale (samples)")
@@ -268,29 +273,31 @@ def _row_edges(axis: Any, scales: np.ndarray | None, num_rows: int, time: TimeAx
     else:
         axis.set_ylabel("frequency (Hz)")
         values = peak_frequency(torch.as_tensor(scales, dtype=torch.float64), time.sampling_rate).numpy()
-        highest = time.sampling_rate / 2  # the published grid begins with a scale of 0.1, which has no frequency
+        highest = (
+            time.sampling_rate / 2
+        )  # the published grid starts at scale 0.1, whose formal frequency is above this limit
     axis.set_yticks(*_round_ticks(values, highest))
     return edges
 
 
 def _round_ticks(values: np.ndarray, highest: float) -> tuple[list[float], list[str]]:
-    """Return round numbers' places among the rows' values, a tenth of the rows apart at least, and the numbers."""
+    """Return tick positions and labels at round values, at least a tenth of the rows apart."""
     decades = 10.0 ** np.arange(np.floor(np.log10(values.min())), np.log10(values.max()) + 1)
     numbers = np.outer(decades, (1, 2, 5)).ravel()
     numbers = numbers[(numbers >= values.min()) & (numbers <= min(values.max(), highest))]
-    if len(numbers) < 2:  # few scales, or close to each other
+    if len(numbers) < 2:  # there are few scales, or they are close to each other
         ends = sorted({0, len(values) - 1})
         return [float(row) for row in ends], [f"{values[row]:.3g}" for row in ends]
     order = np.argsort(values)
-    places = np.interp(np.log(numbers), np.log(values[order]), order)
+    positions = np.interp(np.log(numbers), np.log(values[order]), order)
     kept: list[int] = []
-    for tick in np.argsort(-places):  # from the bottom, where a linear grid has room
-        if not kept or places[kept[-1]] - places[tick] >= len(values) / 10:
+    for tick in np.argsort(-positions):  # from the bottom, where round values on a linear grid are far apart
+        if not kept or positions[kept[-1]] - positions[tick] >= len(values) / 10:
             kept.append(int(tick))
-    return [float(places[tick]) for tick in kept], [f"{numbers[tick]:g}" for tick in kept]
+    return [float(positions[tick]) for tick in kept], [f"{numbers[tick]:g}" for tick in kept]
 
 
-def _colour_bar(axis: Any, mesh: Any, words: str, extend: str) -> None:
-    """Put a colour bar beside an image, in axes that take no room from it: the time axes stay aligned."""
+def _colour_bar(axis: Any, mesh: Any, label: str, extend: str) -> None:
+    """Draw a colour bar in inset axes, which do not shrink the image, so that the time axes stay aligned."""
     bar = axis.figure.colorbar(mesh, cax=axis.inset_axes([1.015, 0, 0.02, 1]), extend=extend)
-    bar.set_label(words, fontsize="small")
+    bar.set_label(label, fontsize="small")

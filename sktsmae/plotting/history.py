@@ -1,4 +1,4 @@
-"""The course of a training."""
+"""Display of the loss per epoch."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from ._drawing import axes_of
 
 
 class HistoryDisplay:
-    """The losses of a training, epoch by epoch.
+    """Plot of the training and validation loss against the epoch.
 
     Parameters
     ----------
     history : list of dict
-        Of each epoch ``epoch``, ``train_loss`` and, where signals were held out, ``valid_loss``: the `history_` of a
-        `MAEPretrainer` or a `MAEClassifier`.
+        For each epoch: ``epoch``, ``train_loss``, and with early stopping ``valid_loss``; for example the attribute
+        `history_` of a `MAEPretrainer` or `MAEClassifier`.
 
     Attributes
     ----------
@@ -30,7 +30,7 @@ class HistoryDisplay:
     Raises
     ------
     ValueError
-        If there is no epoch.
+        If `history` is empty.
 
     Examples
     --------
@@ -44,63 +44,68 @@ class HistoryDisplay:
 
     def __init__(self, history: Sequence[dict[str, float]]) -> None:
         if len(history) == 0:
-            raise ValueError("history=[] has no epoch to draw; give the history_ of an estimator that was trained.")
+            raise ValueError("history=[] contains no epochs; give the history_ of an estimator that was trained.")
         self.history = history
 
     @classmethod
     def from_estimator(cls, estimator: MAEPretrainer | MAEClassifier, *, ax: Any = None) -> HistoryDisplay:
-        """Draw the losses of an estimator's training.
+        """Plot the losses of a fitted estimator.
 
         Parameters
         ----------
         estimator : MAEPretrainer or MAEClassifier
-            Fitted; a classifier's are those of fine-tuning.
+            The fitted estimator. The losses of a classifier are those of fine-tuning.
         ax : matplotlib.axes.Axes, default=None
-            Where to draw; None makes a figure.
+            Axes to draw on; None creates a figure.
 
         Returns
         -------
         HistoryDisplay
-            The display, drawn.
+            The display, after drawing.
 
         Raises
         ------
         ValueError
-            If it was fitted without epochs.
+            If the estimator has no losses, because it was fitted without a training loop.
         """
         check_is_fitted(estimator)
         if not hasattr(estimator, "history_"):
-            raise ValueError(f"a {type(estimator).__name__} is not trained; give a MAEPretrainer or a MAEClassifier.")
+            raise ValueError(
+                f"a {type(estimator).__name__} has no training history; give a MAEPretrainer or a MAEClassifier."
+            )
         if not estimator.history_:
             name = type(estimator).__name__
-            untuned = getattr(estimator, "finetune", None) == "none"
-            remedy = "finetune='none'; fit it with another finetune" if untuned else "max_epochs=0; raise it"
-            raise ValueError(f"this {name} was fitted without epochs: {remedy}.")
+            not_tuned = getattr(estimator, "finetune", None) == "none"
+            cause, remedy = ("finetune='none'", "finetune='full'") if not_tuned else ("max_epochs=0", "max_epochs=10")
+            raise ValueError(
+                f"this {name} has no losses, since it was fitted with {cause}; fit it with another value, for example "
+                f"{remedy}."
+            )
         return cls(estimator.history_).plot(ax=ax)
 
     def plot(self, *, ax: Any = None) -> HistoryDisplay:
-        """Draw the losses.
+        """Plot the losses.
 
         Parameters
         ----------
         ax : matplotlib.axes.Axes, default=None
-            Where to draw; None makes a figure.
+            Axes to draw on; None creates a figure.
 
         Returns
         -------
         HistoryDisplay
-            Itself.
+            The display itself.
         """
         from matplotlib.ticker import MaxNLocator
 
         axis = axes_of(ax, 1, (6, 3.5))[0]
-        marker = "o" if len(self.history) < 20 else None  # a single epoch makes no line
-        for key, label, colour in (("train_loss", "training", "black"), ("valid_loss", "held out", "tab:red")):
+        marker = "o" if len(self.history) < 20 else None  # a single epoch would not be visible as a line
+        for key, label, colour in (("train_loss", "training", "black"), ("valid_loss", "validation", "tab:red")):
             rows = [row for row in self.history if key in row]
             if rows:
                 epochs, losses = [row["epoch"] for row in rows], [row[key] for row in rows]
                 axis.plot(epochs, losses, color=colour, marker=marker, markersize=3, linewidth=1, label=label)
-        axis.set(xlabel="epoch", ylabel="loss", title="Loss by epoch")
+        axis.set(xlabel="epoch", ylabel="loss", title="Loss per epoch")
         axis.xaxis.set_major_locator(MaxNLocator(integer=True))
         axis.legend()
         self.ax_, self.figure_ = axis, axis.figure

@@ -1,4 +1,4 @@
-"""What a masked autoencoder rebuilds."""
+"""Display of the reconstruction of a signal by a masked autoencoder."""
 
 from __future__ import annotations
 
@@ -9,40 +9,42 @@ import numpy as np
 from ..estimators import MAEPretrainer
 from ._drawing import (
     TimeAxis,
-    at_fitted_length,
     axes_of,
     colour_limit,
     draw_image,
     original_scales,
+    pad_to_fitted_length,
     pick_channel,
-    rate_of,
+    sampling_rate_of,
 )
 
 
 class ReconstructionDisplay:
-    """What a masked autoencoder saw of a signal, what it made of it, and what was there.
+    """Plot of the masked, the reconstructed and the original image of a signal, and of the waveforms.
 
     Parameters
     ----------
     signal, signal_pred : ndarray of shape (T,)
-        The standardised signal and the one that was rebuilt.
+        The standardised signal and its reconstruction.
     image, image_pred : ndarray of shape (S, T)
-        The image of the first view and the one that was rebuilt.
+        The image of the first view and its reconstruction.
     mask : ndarray of shape (S, T), bool
-        What was hidden; drawn in grey.
+        True where the image was masked; drawn in grey.
     scales : ndarray of shape (S,) or None, default=None
-        Scales in samples; None draws numbers of rows.
+        Scales in samples; None shows the indices of the scales.
     sampling_rate : float or None, default=None
-        Samples a second, in Hz, to draw seconds and the peak frequency of each wavelet; None draws samples and scales.
+        Sampling rate in Hz. The axes then show seconds and the peak frequency of each wavelet in Hz; None shows samples
+        and scales.
     time_step : float, default=1
-        Samples of the original signal from one of `signal` to the next, if it was resampled.
+        Time between two samples of `signal`, in samples of the original signal. It differs from 1 if the signal was
+        resampled.
 
     Attributes
     ----------
     figure_ : matplotlib.figure.Figure
         The figure.
     axes_ : ndarray of matplotlib.axes.Axes
-        For the masked, the rebuilt and the true image, and for the waveforms.
+        Axes of the masked, the reconstructed and the original image, and of the waveforms.
 
     Examples
     --------
@@ -86,36 +88,37 @@ class ReconstructionDisplay:
         sampling_rate: float | None = None,
         ax: Any = None,
     ) -> ReconstructionDisplay:
-        """Hide patches of one signal, rebuild them, and draw it.
+        """Mask patches of one signal, reconstruct them, and plot the result.
 
         Parameters
         ----------
         estimator : MAEPretrainer
-            Fitted on signals.
+            The fitted pretrainer.
         x : ndarray of shape (T,) or (M, T)
             One signal.
         channel : int, default=0
-            Which channel to draw.
+            Index of the channel to draw.
         sampling_rate : float or None, default=None
-            Samples a second, in Hz; None takes the estimator's, where it has one, or draws samples and scales.
+            Sampling rate in Hz; None uses the parameter `sampling_rate` of the estimator. If that is None too, the axes
+            show samples and scales.
         ax : array of 4 matplotlib.axes.Axes, default=None
-            For the three images and the waveforms; None makes a figure.
+            Axes of the three images and the waveforms; None creates a figure.
 
         Returns
         -------
         ReconstructionDisplay
-            The display, drawn.
+            The display, after drawing.
 
         Raises
         ------
         ValueError
-            If there is no such channel.
+            If the estimator is not a pretrainer, or the channel does not exist.
         """
         if not isinstance(estimator, MAEPretrainer):
-            raise ValueError(f"a {type(estimator).__name__} rebuilds nothing; give a fitted MAEPretrainer.")
-        x = at_fitted_length(estimator, x)
+            raise ValueError(f"a {type(estimator).__name__} cannot reconstruct signals; give a fitted MAEPretrainer.")
+        x = pad_to_fitted_length(estimator, x)
         out = estimator.reconstruct(x[None])
-        pick_channel(out.signal[0], channel)
+        pick_channel(out.signal[0], channel)  # raises if the channel does not exist
         first_view = (0, channel, 0)
         image = out.image[first_view]
         scales, time_step = original_scales(estimator.model_.scalogram.scales.cpu().numpy(), x, image.shape[-1])
@@ -126,39 +129,39 @@ class ReconstructionDisplay:
             out.image_pred[first_view],
             out.mask[0, channel],
             scales=scales if x.ndim < 3 else None,
-            sampling_rate=rate_of(estimator, sampling_rate),
+            sampling_rate=sampling_rate_of(estimator, sampling_rate),
             time_step=time_step,
         )
         return display.plot(ax=ax)
 
     def plot(self, *, ax: Any = None) -> ReconstructionDisplay:
-        """Draw the images and the waveforms.
+        """Plot the images and the waveforms.
 
         Parameters
         ----------
         ax : array of 4 matplotlib.axes.Axes, default=None
-            For the three images and the waveforms; None makes a figure.
+            Axes of the three images and the waveforms; None creates a figure.
 
         Returns
         -------
         ReconstructionDisplay
-            Itself.
+            The display itself.
         """
         axes = axes_of(ax, 4, (8, 8.5))
         time = TimeAxis(len(self.signal), self.sampling_rate, self.time_step)
         limit = colour_limit(self.image)
         images = {
-            f"seen ({1 - self.mask.mean():.0%}); what was hidden is grey": np.where(self.mask, np.nan, self.image),
-            "rebuilt where it was hidden": np.where(self.mask, self.image_pred, self.image),
-            "true": self.image,
+            f"input of the network ({self.mask.mean():.0%} masked, in grey)": np.where(self.mask, np.nan, self.image),
+            "masked patches replaced by their reconstruction": np.where(self.mask, self.image_pred, self.image),
+            "original": self.image,
         }
         for axis, (title, image) in zip(axes, images.items(), strict=False):
             draw_image(axis, image, time, self.scales, "standardised\ncoefficient", limit)
             axis.set_title(title)
-        axes[3].plot(time.places, self.signal, color="black", linewidth=1, label="true")
-        axes[3].plot(time.places, self.signal_pred, color="tab:red", linewidth=1, label="rebuilt")
+        axes[3].plot(time.times, self.signal, color="black", linewidth=1, label="original")
+        axes[3].plot(time.times, self.signal_pred, color="tab:red", linewidth=1, label="reconstruction")
         axes[3].set_ylabel("standardised\nsignal")
-        # Beside the axes, where it covers nothing; a colour bar is as wide.
+        # Outside of the axes, next to the colour bars of the images, so that it hides no part of the curves.
         axes[3].legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False, handlelength=1)
         time.label(axes)
         self.axes_, self.figure_ = axes, axes[0].figure

@@ -1,4 +1,4 @@
-"""Where a classifier looked."""
+"""Display of where in time and frequency the evidence for a predicted class lies."""
 
 from __future__ import annotations
 
@@ -7,34 +7,46 @@ from typing import Any
 import numpy as np
 
 from ..estimators import MAEClassifier
-from ._drawing import TimeAxis, at_fitted_length, axes_of, draw_map, original_scales, pick_channel, rate_of
+from ._drawing import (
+    TimeAxis,
+    axes_of,
+    draw_relevance,
+    original_scales,
+    pad_to_fitted_length,
+    pick_channel,
+    sampling_rate_of,
+)
 
 
 class RelevanceDisplay:
-    """A signal above the map of where in time and frequency the decision about it was found.
+    """Plot of a signal above its relevance map.
+
+    The map shows where in time and frequency the evidence for the predicted class lies.
 
     Parameters
     ----------
     signal : ndarray of shape (T,)
         The signal.
     relevance : ndarray of shape (S, T)
-        Relevance of each place for the decision, as `MAEClassifier.explain` gives it: of sum 1, together with other
-        channels.
+        Relevance of each scale and time for the predicted class, one channel of the result of `MAEClassifier.explain`.
+        The sum over all channels is 1.
     scales : ndarray of shape (S,)
         Scales in samples.
     title : str, default=""
-        What stands above the signal.
+        Title of the figure.
     sampling_rate : float or None, default=None
-        Samples a second, in Hz, to draw seconds and the peak frequency of each wavelet; None draws samples and scales.
+        Sampling rate in Hz. The axes then show seconds and the peak frequency of each wavelet in Hz; None shows samples
+        and scales.
     num_channels : int, default=1
-        Channels M that `relevance` is one of: an even share of a place is 1 / (M * S * T).
+        Number of channels M of the signal. The plotted values are `relevance` divided by the uniform relevance,
+        1 / (M * S * T).
 
     Attributes
     ----------
     figure_ : matplotlib.figure.Figure
         The figure.
     axes_ : ndarray of matplotlib.axes.Axes
-        For the signal and the map.
+        Axes of the signal and the map.
 
     Examples
     --------
@@ -74,44 +86,45 @@ class RelevanceDisplay:
         sampling_rate: float | None = None,
         ax: Any = None,
     ) -> RelevanceDisplay:
-        """Classify one signal and draw what decided.
+        """Classify one signal and plot the relevance for the predicted class.
 
         Parameters
         ----------
         classifier : MAEClassifier
-            Fitted on signals, with ``head="reasoning"`` and any `finetune` but "none".
+            The classifier, fitted with ``head="reasoning"`` and a `finetune` other than "none".
         x : ndarray of shape (T,) or (M, T)
             One signal.
         channel : int, default=0
-            Which channel to draw.
+            Index of the channel to draw.
         sampling_rate : float or None, default=None
-            Samples a second, in Hz; None takes the estimator's, where it has one, or draws samples and scales.
+            Sampling rate in Hz; None uses the parameter `sampling_rate` of the estimator. If that is None too, the axes
+            show samples and scales.
         ax : array of 2 matplotlib.axes.Axes, default=None
-            For the signal and the map; None makes a figure.
+            Axes of the signal and the map; None creates a figure.
 
         Returns
         -------
         RelevanceDisplay
-            The display, drawn.
+            The display, after drawing.
 
         Raises
         ------
         ValueError
-            If the classifier has no fine-tuned network with reasoning tokens, `x` is no signal, or there is no such
-            channel.
+            If the classifier has no fine-tuned network with reasoning tokens, `x` is not a signal, or the channel does
+            not exist.
         """
         if not isinstance(classifier, MAEClassifier):
-            raise ValueError(f"a {type(classifier).__name__} explains no decision; give a MAEClassifier.")
-        x = at_fitted_length(classifier, x)
+            raise ValueError(f"a {type(classifier).__name__} cannot explain predictions; give a fitted MAEClassifier.")
+        x = pad_to_fitted_length(classifier, x)
         if x.ndim > 2:
-            raise ValueError(f"x has shape {x.shape}, and has to be one signal, (T,) or (M, T).")
+            raise ValueError(f"x has shape {x.shape}; give one signal of shape (T,) or (M, T).")
         signal = pick_channel(x, channel)
         maps = classifier.explain(x[None])[0]  # (M, S, T)
         probabilities = classifier.predict_proba(x[None])[0]
         best = probabilities.argmax()
         title = f"predicted: {classifier.classes_[best]} (probability {probabilities[best]:.2f})"
         if len(maps) > 1:
-            title += f"\nchannel {channel}: {maps[channel].sum():.0%} of the relevance of all {len(maps)}"
+            title += f"\nchannel {channel} has {maps[channel].sum():.0%} of the relevance of all {len(maps)} channels"
         scalogram = classifier.model_.scalogram
         scales, _ = original_scales(scalogram.scales.cpu().numpy(), x, scalogram.resample_to or x.shape[-1])
         display = cls(
@@ -119,31 +132,31 @@ class RelevanceDisplay:
             maps[channel],
             scales,
             title=title,
-            sampling_rate=rate_of(classifier, sampling_rate),
+            sampling_rate=sampling_rate_of(classifier, sampling_rate),
             num_channels=len(maps),
         )
         return display.plot(ax=ax)
 
     def plot(self, *, ax: Any = None) -> RelevanceDisplay:
-        """Draw the signal and the map.
+        """Plot the signal and the map.
 
         Parameters
         ----------
         ax : array of 2 matplotlib.axes.Axes, default=None
-            For the signal and the map; None makes a figure.
+            Axes of the signal and the map; None creates a figure.
 
         Returns
         -------
         RelevanceDisplay
-            Itself.
+            The display itself.
         """
         axes = axes_of(ax, 2, (8, 4.5))
         time = TimeAxis(len(self.signal), self.sampling_rate)
-        axes[0].plot(time.places, self.signal, color="black", linewidth=1)
+        axes[0].plot(time.times, self.signal, color="black", linewidth=1)
         axes[0].set(ylabel="signal", title=self.title)
-        shares = self.relevance * (self.num_channels * self.relevance.size)
-        draw_map(axes[1], shares, time, self.scales)
-        axes[1].set_title("where the decision was found")
+        ratio = self.relevance * (self.num_channels * self.relevance.size)  # to the uniform relevance
+        draw_relevance(axes[1], ratio, time, self.scales)
+        axes[1].set_title("relevance for the predicted class")
         time.label(axes)
         self.axes_, self.figure_ = axes, axes[0].figure
         return self

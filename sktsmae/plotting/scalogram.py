@@ -1,4 +1,4 @@
-"""A signal and its wavelet images."""
+"""Display of a signal and its scalograms."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import numpy as np
 from ..estimators import CWTTransformer
 from ._drawing import (
     TimeAxis,
-    at_fitted_length,
     axes_of,
     draw_image,
     original_scales,
+    pad_to_fitted_length,
     pick_channel,
-    rate_of,
+    sampling_rate_of,
     without_padding,
 )
 
@@ -23,32 +23,33 @@ _VIEW_NAMES = {0: "signal", 1: "first difference", 2: "second difference"}
 
 
 class ScalogramDisplay:
-    """A signal above the time-frequency images of its views.
+    """Plot of a signal above the scalograms of its views (the signal and its differences).
 
-    Red where a signal goes along with the wavelet of a scale, blue where it goes against it. Each view has colours of
-    its own; the strongest hundredth of its coefficients share the darkest ones.
+    Positive wavelet coefficients are red and negative ones are blue. Each view has its own colour scale, which ends at
+    the 99th percentile of the absolute coefficients.
 
     Parameters
     ----------
     signal : ndarray of shape (T,)
         The signal.
     image : ndarray of shape (V, S, T)
-        Its wavelet coefficients.
+        Wavelet coefficients of its views.
     scales : ndarray of shape (S,)
         Scales in samples.
     diff_orders : sequence of int, default=(0, 1, 2)
-        Order of difference of each view.
+        Order of the difference of each view; 0 is the signal itself.
     sampling_rate : float or None, default=None
-        Samples a second, in Hz, to draw seconds and the peak frequency of each wavelet; None draws samples and scales.
+        Sampling rate in Hz. The axes then show seconds and the peak frequency of each wavelet in Hz; None shows samples
+        and scales.
     standardize : bool or "per_scale", default=True
-        How the coefficients were standardised, for the colour bar to say.
+        Whether the coefficients are standardised, for the label of the colour bars.
 
     Attributes
     ----------
     figure_ : matplotlib.figure.Figure
         The figure.
     axes_ : ndarray of matplotlib.axes.Axes
-        One for the signal and one a view.
+        Axes of the signal and of each view.
 
     Examples
     --------
@@ -88,71 +89,76 @@ class ScalogramDisplay:
         sampling_rate: float | None = None,
         ax: Any = None,
     ) -> ScalogramDisplay:
-        """Transform one signal and draw it.
+        """Transform one signal and plot the result.
 
         Parameters
         ----------
         estimator : CWTTransformer
-            Fitted, with ``output="image"``.
+            The fitted transformer, with ``output="image"``.
         x : ndarray of shape (T,) or (M, T)
             One signal.
         channel : int, default=0
-            Which channel to draw.
+            Index of the channel to draw.
         sampling_rate : float or None, default=None
-            Samples a second, in Hz; None takes the estimator's, where it has one, or draws samples and scales.
+            Sampling rate in Hz; None uses the parameter `sampling_rate` of the estimator. If that is None too, the axes
+            show samples and scales.
         ax : array of matplotlib.axes.Axes, default=None
-            One for the signal and one a view; None makes a figure.
+            Axes of the signal and of each view; None creates a figure.
 
         Returns
         -------
         ScalogramDisplay
-            The display, drawn.
+            The display, after drawing.
 
         Raises
         ------
         ValueError
-            If the estimator makes no images, or there is no such channel.
+            If the estimator does not compute images, or the channel does not exist.
         """
         if not isinstance(estimator, CWTTransformer):
-            raise ValueError(f"a {type(estimator).__name__} shows no images; give a fitted CWTTransformer().")
+            raise ValueError(f"a {type(estimator).__name__} does not compute scalograms; give a fitted CWTTransformer.")
         if estimator.output != "image":
-            raise ValueError(f"output={estimator.output!r} makes no images; give a CWTTransformer(output='image').")
-        x = at_fitted_length(estimator, x)
+            raise ValueError(
+                f"the estimator has output={estimator.output!r}; give a fitted CWTTransformer(output='image')."
+            )
+        x = pad_to_fitted_length(estimator, x)
         signal = pick_channel(without_padding(x), channel)
         num_views = len(estimator.diff_orders)
         images = estimator.transform(x[None])[0].reshape(-1, num_views, len(estimator.scales_), x.shape[-1])
         scales, _ = original_scales(estimator.scales_, x, x.shape[-1])
-        columns = np.linspace(0, x.shape[-1] - 1, len(signal)).round().astype(int)  # a shorter signal was stretched
+        columns = (
+            np.linspace(0, x.shape[-1] - 1, len(signal)).round().astype(int)
+        )  # undoes the resampling of shorter signals
         display = cls(
             signal,
             images[channel][..., columns],
             scales,
             estimator.diff_orders,
-            sampling_rate=rate_of(estimator, sampling_rate),
+            sampling_rate=sampling_rate_of(estimator, sampling_rate),
             standardize=estimator.standardize,
         )
         return display.plot(ax=ax)
 
     def plot(self, *, ax: Any = None) -> ScalogramDisplay:
-        """Draw the signal and its images.
+        """Plot the signal and its scalograms.
 
         Parameters
         ----------
         ax : array of matplotlib.axes.Axes, default=None
-            One for the signal and one a view; None makes a figure.
+            Axes of the signal and of each view; None creates a figure.
 
         Returns
         -------
         ScalogramDisplay
-            Itself.
+            The display itself.
         """
         axes = axes_of(ax, 1 + len(self.image), (8, 1.2 + 1.8 * len(self.image)))
         time = TimeAxis(len(self.signal), self.sampling_rate)
-        axes[0].plot(time.places, self.signal, color="black", linewidth=1)
+        axes[0].plot(time.times, self.signal, color="black", linewidth=1)
         axes[0].set_ylabel("signal")
-        words = "standardised\ncoefficient" if self.standardize else "coefficient"
+        label = "standardised\ncoefficient" if self.standardize else "coefficient"
         for axis, view, order in zip(axes[1:], self.image, self.diff_orders, strict=True):
-            draw_image(axis, view, time, self.scales, words)
+            draw_image(axis, view, time, self.scales, label)
             axis.set_title(f"CWT of the {_VIEW_NAMES[order]}")
         time.label(axes)
         self.axes_, self.figure_ = axes, axes[0].figure

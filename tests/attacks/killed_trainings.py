@@ -1,8 +1,9 @@
-"""Trainings that are killed at random moments: each goes on, and ends with the weights of the undisturbed one.
+"""Stress test of checkpoints: trainings that are killed at random times and resumed.
 
-``python tests/attacks/killed_trainings.py [--kills N] [--seed S]`` trains once undisturbed, and then a pretrainer and a
-classifier in processes that are killed (SIGKILL) N times in all, every third time while a checkpoint is being written,
-and started again each time. Prints a Markdown table, and fails if a weight or a loss differs by a bit.
+Run ``python tests/attacks/killed_trainings.py [--kills N] [--seed S]``. A pretrainer and a classifier are trained in
+processes that are killed (SIGKILL) N times in total, every third time while a checkpoint is being written. After each
+kill, a new process resumes the training. The script prints a Markdown table. It fails if a weight or a loss is not
+bitwise equal to that of an uninterrupted training.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ SMALL = {"cwt_scales": 16, "patch_size": (4, 25), "embed_dim": 64, "depth": 2, "
 
 
 def train(kind: str, folder: Path | None) -> str:
-    """Train, and return a digest of weights, losses and the epoch that it stopped in."""
+    """Train an estimator, and return a digest of its weights and of the losses of all epochs."""
     torch.set_num_threads(1)
     bunch = load_sparwatch()
     X, y = bunch.data[::8, 0], bunch.target[::8]
@@ -52,31 +53,47 @@ def train(kind: str, folder: Path | None) -> str:
 
 
 def start(kind: str, folder: Path) -> subprocess.Popen[str]:
-    """Start a training in a process of its own."""
+    """Start or resume a training in a new process."""
     return subprocess.Popen([sys.executable, __file__, "--train", kind, str(folder)], stdout=subprocess.PIPE, text=True)
 
 
 def kill(process: subprocess.Popen[str], folder: Path, while_writing: bool, rng: np.random.Generator) -> bool:
-    """Kill a training some epochs from now; return whether it was in the middle of writing."""
-    done = set(folder.rglob("epoch-*.pt"))
-    # At least an epoch further than the last time, so that it gets to its end.
-    while process.poll() is None and set(folder.rglob("epoch-*.pt")) <= done:
+    """Kill a training after its next checkpoint and a random delay; return whether it was writing a checkpoint."""
+    earlier = checkpoints(folder)
+    # Waiting for a new checkpoint ensures that the training makes progress between two kills.
+    while process.poll() is None and checkpoints(folder) <= earlier:
         time.sleep(0.001)
     until = time.monotonic() + rng.uniform(0, 0.3)
     while process.poll() is None and time.monotonic() < until:
         time.sleep(0.001)
-    while while_writing and process.poll() is None and not any(folder.rglob("*.partial")):
+    while while_writing and process.poll() is None and not is_writing(folder):
         time.sleep(0.0002)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    return any(folder.rglob("*.partial"))
+    return is_writing(folder)
+
+
+def checkpoints(folder: Path) -> set[str]:
+    """Return the paths of all complete checkpoints."""
+    # Path.rglob would raise if the training deletes a directory at the same time.
+    return {
+        os.path.join(parent, name)
+        for parent, _, names in os.walk(folder)
+        for name in names
+        if name.startswith("epoch-") and not os.path.basename(parent).startswith(".epoch-")
+    }
+
+
+def is_writing(folder: Path) -> bool:
+    """Return whether there is a temporary directory in which a checkpoint is written."""
+    return any(name.startswith(".epoch-") for _, directories, _ in os.walk(folder) for name in directories)
 
 
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--kills", type=int, default=25)
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--kills", type=int, default=25, help="total number of kills")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the times of the kills")
     parser.add_argument("--train", nargs=2, metavar=("KIND", "FOLDER"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.train:
@@ -84,7 +101,10 @@ def main() -> None:
         return
     rng = np.random.default_rng(options.seed)
     failed = False
-    print("|training|killed|of these while writing|equal to the undisturbed one|seconds|\n|---|---:|---:|---|---:|")
+    print(
+        "|training|kills|kills while writing a checkpoint|equal to an uninterrupted training|time (s)|\n"
+        "|---|---:|---:|---|---:|"
+    )
     for kind, kills in (("pretrainer", options.kills // 2), ("classifier", options.kills - options.kills // 2)):
         begin = time.monotonic()
         expected = train(kind, None)
@@ -95,7 +115,7 @@ def main() -> None:
                 while killed < kills:
                     while_writing = kill(process, Path(folder), killed % 3 == 2, rng)
                     if process.returncode != -signal.SIGKILL:
-                        break  # it had come to its end
+                        break  # the training was complete before the kill
                     killed, writing = killed + 1, writing + while_writing
                     process = start(kind, Path(folder))
                 equal &= process.communicate()[0].strip() == expected

@@ -1,9 +1,9 @@
-"""Much data, and many calls: memory stays bounded by a batch.
+"""Stress test of memory: data sets larger than the memory limit, and many calls in one process.
 
-``python tests/attacks/large_data.py [--megabytes N] [--minutes N]`` fits a pretrainer on signals ten times as large as
-the memory that the process may take beyond what it has after importing - from a memory-mapped file, a zarr array and a
-torch data set - transforms them, and then predicts and transforms for some minutes. Prints Markdown tables, and fails
-if memory is not enough or grows.
+Run ``python tests/attacks/large_data.py [--megabytes N] [--minutes N]``. A pretrainer is fitted on signals from a
+memory-mapped file, a zarr array and a torch data set, and transforms them. The signals are ten times as large as the
+memory that the process may allocate in addition to what it has after a small fit. Then a classifier and a transformer
+are called for some minutes. The script prints Markdown tables. It fails if the memory is insufficient or grows.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from sktsmae import CWTTransformer, MAEClassifier, MAEPretrainer
 from sktsmae.datasets import load_sparwatch, make_signals
 
 LENGTH = 20_000
-# Reads whole signals, and computes on 100 samples of each, so that reading is what counts.
+# Signals are resampled to 100 samples, so that most of the time is spent on reading.
 SMALL = {
     "signal_len": 100,
     "cwt_scales": 8,
@@ -37,14 +37,16 @@ SMALL = {
     "pooling": "mean",
 }
 MEGABYTE = 2**20
-# Megabytes by which memory may differ between the halves of a run: what the allocator happens to hold.
-GROWTH = 8
-# The same of a peak. What would be held of all signals, if it were, is a hundred times as much.
-PEAK = 32
+# Maximum increase in MB of the median memory from the first to the second half of a run. The memory that the allocator
+# keeps varies by a few MB.
+MAX_GROWTH = 8
+# Maximum increase in MB of the peak memory with 16 times as many signals. Holding an intermediate result of all signals
+# would need a hundred times as much.
+MAX_PEAK_GROWTH = 32
 
 
-class Files(Dataset):
-    """A file a signal would be the usual case; here they are rows of one."""
+class Rows(Dataset):
+    """A torch data set that reads single signals from a memory-mapped file."""
 
     def __init__(self, path: Path) -> None:
         self.X = np.load(path, mmap_mode="r")
@@ -59,12 +61,12 @@ class Files(Dataset):
 KINDS: dict[str, Any] = {
     "memory-mapped": lambda folder: np.load(folder / "X.npy", mmap_mode="r"),
     "zarr": lambda folder: zarr.open_array(folder / "X.zarr", mode="r"),
-    "data set": lambda folder: Files(folder / "X.npy"),
+    "torch data set": lambda folder: Rows(folder / "X.npy"),
 }
 
 
 def write(folder: Path, megabytes: int) -> None:
-    """Write signals of so many megabytes, as a .npy file and as a zarr array, some of them at a time."""
+    """Write signals of a given size in MB to a .npy file and a zarr array, in chunks of 64 signals."""
     count = megabytes * MEGABYTE // (4 * LENGTH)
     mapped = np.lib.format.open_memmap(folder / "X.npy", "w+", np.float32, (count, LENGTH))
     chunked = zarr.create_array(
@@ -78,38 +80,31 @@ def write(folder: Path, megabytes: int) -> None:
     mapped.flush()
 
 
-def private() -> int:
-    """Return the bytes of memory that this process has for itself: without files that are mapped."""
+def process_memory(field: str) -> int:
+    """Return a memory field of /proc/self/status in bytes. VmData and RssAnon do not include memory-mapped files."""
     fields = dict(line.split(":") for line in Path("/proc/self/status").read_text().splitlines())
-    return int(fields["VmData"].split()[0]) * 1024
+    return int(fields[field].split()[0]) * 1024
 
 
-def anonymous() -> int:
-    """Return the bytes of the physical memory that this process has for itself."""
-    fields = dict(line.split(":") for line in Path("/proc/self/status").read_text().splitlines())
-    return int(fields["RssAnon"].split()[0]) * 1024
-
-
-def peak(function: Any, X: np.ndarray) -> float:
-    """Return the megabytes that a call takes for a while, beyond what the process has before it."""
-    before = anonymous()
-    Path("/proc/self/clear_refs").write_text("5")  # sets the peak back
+def peak_memory(function: Any, X: np.ndarray) -> float:
+    """Return the peak memory of a call in MB, in addition to the memory before it."""
+    before = process_memory("RssAnon")
+    Path("/proc/self/clear_refs").write_text("5")  # resets the peak
     function(X)
-    fields = dict(line.split(":") for line in Path("/proc/self/status").read_text().splitlines())
-    return (int(fields["VmHWM"].split()[0]) - int(fields["RssFile"].split()[0])) / 1024 - before / MEGABYTE
+    return (process_memory("VmHWM") - process_memory("RssFile") - before) / MEGABYTE
 
 
 def fit(kind: str, folder: Path, allowed: int) -> None:
-    """Fit and transform with no more memory than is allowed, and print how long that took."""
+    """Fit and transform with at most `allowed` bytes of additional memory, and print the times."""
     torch.set_num_threads(1)
     MAEPretrainer(**{**SMALL, "max_epochs": 0}).fit(np.random.default_rng(0).normal(size=(4, 200)))
-    resource.setrlimit(resource.RLIMIT_DATA, (private() + allowed, resource.RLIM_INFINITY))
+    resource.setrlimit(resource.RLIMIT_DATA, (process_memory("VmData") + allowed, resource.RLIM_INFINITY))
     try:
         np.ones(2 * allowed, dtype=np.uint8)
     except MemoryError:
         pass
     else:
-        raise SystemExit("the limit does not hold on this system")
+        raise SystemExit("This system does not enforce RLIMIT_DATA, so the test cannot run.")
     X = KINDS[kind](folder)
     begin = time.perf_counter()
     pretrainer = MAEPretrainer(**SMALL, random_state=0).fit(X)
@@ -120,51 +115,54 @@ def fit(kind: str, folder: Path, allowed: int) -> None:
     print(f"|{kind}|{X.shape[0] if hasattr(X, 'shape') else len(X)}|{middle - begin:.0f}|{end - middle:.0f}|")
 
 
-def call(minutes: float) -> bool:
-    """Predict much, then again and again, and print what memory that takes; return whether it grows."""
+def call_repeatedly(minutes: float) -> bool:
+    """Print the memory of large predictions and of many small calls; return whether it grows too much."""
     X, y = load_sparwatch(return_X_y=True)
     X = X[:, 0]
     classifier = MAEClassifier(random_state=0).fit(X[::8], y[::8])
     statistics = CWTTransformer(output="statistics").fit(X[::8])
-    print("\n|signals|`predict_proba`: MB at most, for a while|\n|---:|---:|")
+    print("\n|signals|peak memory of `predict_proba` (MB)|\n|---:|---:|")
     classifier.predict_proba(X)
-    few, many = (peak(classifier.predict_proba, np.tile(X, (repeats, 1))) for repeats in (1, 16))
+    few, many = (peak_memory(classifier.predict_proba, np.tile(X, (repeats, 1))) for repeats in (1, 16))
     print(f"|{len(X)}|{few:.0f}|\n|{16 * len(X)}|{many:.0f}|", flush=True)
-    begin, seen = time.monotonic(), []
+    begin, memory = time.monotonic(), []
     while time.monotonic() - begin < 60 * minutes:
         for count in (1, 30, 7):
-            some = X[len(seen) % 100 :][:count]
+            some = X[len(memory) % 100 :][:count]
             classifier.predict_proba(some)
             classifier.transform(some)
             statistics.transform(some)
-        seen.append(anonymous() / MEGABYTE)
-    settled = seen[len(seen) // 10 :]  # until then what is kept fills
+        memory.append(process_memory("RssAnon") / MEGABYTE)
+    settled = memory[len(memory) // 10 :]  # caches fill in the first calls
     first, last = (float(np.median(half)) for half in np.array_split(settled, 2))
-    print("\n|minutes|rounds of nine calls|MB, median of the first half|of the second|\n|---:|---:|---:|---:|")
-    print(f"|{minutes:g}|{len(seen)}|{first:.1f}|{last:.1f}|", flush=True)
-    return last > first + GROWTH or many > few + PEAK
+    print(
+        "\n|minutes|rounds of nine calls|median memory in the first half (MB)|median memory in the second half (MB)|\n"
+        "|---:|---:|---:|---:|"
+    )
+    print(f"|{minutes:g}|{len(memory)}|{first:.1f}|{last:.1f}|", flush=True)
+    return last > first + MAX_GROWTH or many > few + MAX_PEAK_GROWTH
 
 
 def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--megabytes", type=int, default=2560, help="size of the signals, ten times what is allowed")
-    parser.add_argument("--minutes", type=float, default=60, help="of calls")
+    parser.add_argument("--megabytes", type=int, default=2560, help="size of the signals; memory: a tenth of it")
+    parser.add_argument("--minutes", type=float, default=60, help="duration of the repeated calls")
     parser.add_argument("--fit", nargs=2, metavar=("KIND", "FOLDER"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     allowed = options.megabytes * MEGABYTE // 10
     if options.fit:
         fit(options.fit[0], Path(options.fit[1]), allowed)
         return
-    print(f"{options.megabytes} MB of signals of {LENGTH} samples, {allowed // MEGABYTE} MB of memory.\n")
-    print("|kind|signals|fit, s|transform, s|\n|---|---:|---:|---:|", flush=True)
+    print(f"{options.megabytes} MB of signals of {LENGTH} samples, {allowed // MEGABYTE} MB of additional memory.\n")
+    print("|source|signals|fit time (s)|transform time (s)|\n|---|---:|---:|---:|", flush=True)
     failed = False
     with tempfile.TemporaryDirectory() as folder:
         write(Path(folder), options.megabytes)
         for kind in KINDS:
             command = [sys.executable, __file__, "--fit", kind, folder, "--megabytes", str(options.megabytes)]
             failed |= subprocess.run(command, check=False).returncode != 0
-    failed |= call(options.minutes)
+    failed |= call_repeatedly(options.minutes)
     sys.exit(failed)
 
 

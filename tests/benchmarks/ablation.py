@@ -1,9 +1,11 @@
-"""What each part of the frozen features is worth: parts on and off, on training folds of the development sets.
+"""Ablation study of the frozen features: cross-validated accuracy with one component changed at a time.
 
-``python tests/benchmarks/ablation.py DATA [--signals N]``: for three seeds, which shuffle the folds and seed what is
-trained, the accuracy of a ridge classifier on the features in four folds of the training split, the mean over the 16
-sets of `accuracy.DEVELOPMENT` and over the larger ones. Encoders are pre-trained here on N synthetic signals, once
-over, so that all have had the same. Prints a Markdown table; its last result is in ``ablation.md`` beside it.
+Run ``python tests/benchmarks/ablation.py DATA [--signals N]``. For each variant of the features, a ridge classifier is
+scored by 4-fold cross-validation on the training splits of the 16 data sets in `accuracy.DEVELOPMENT`. The table
+contains the mean accuracy over all of them and over the larger ones. There are three random seeds, which determine the
+folds and the training of encoders. All encoders except the one in the package are pre-trained here for one epoch on the
+same N synthetic signals, so that they can be compared. The script prints two Markdown tables; the last results are in
+``ablation.md``.
 """
 
 from __future__ import annotations
@@ -26,49 +28,48 @@ from sktsmae.commands.pretrain import RECIPE, SIGNAL_LEN
 from sktsmae.datasets import load_sparwatch, make_signals
 
 SEEDS = range(3)
-# Which columns of the statistics stay, by their names.
+# For each variant of the wavelet statistics: whether a column with this name is kept.
 STATISTICS: dict[str, Callable[[str], bool]] = {
     "statistics": lambda name: True,
     "without longest runs": lambda name: "longest" not in name,
-    "without quarters": lambda name: "part" not in name,
-    "without sums of rows": lambda name: "+d" not in name and "-d" not in name,
-    "sums of rows alone": lambda name: "+d" in name or "-d" in name,
-    "without the signal's own row": lambda name: "_signal_" not in name,
+    "without quarters": lambda name: "quarter" not in name,
+    "without sums of series": lambda name: "+d" not in name and "-d" not in name,
+    "sums of series only": lambda name: "+d" in name or "-d" in name,
+    "without the signal itself as a series": lambda name: "_signal_" not in name,
 }
-TRANSFORMERS: dict[str, tuple[dict[str, Any], bool]] = {  # parameters; whether signals are standardised
+# Parameters of CWTTransformer, and whether each signal is standardised first.
+TRANSFORMERS: dict[str, tuple[dict[str, Any], bool]] = {
     "without the second difference": ({"diff_orders": (0, 1)}, False),
     "signals standardised": ({}, True),
-    "24 scales in equal ratios": ({"cwt_scales": np.geomspace(0.7, 25, 24)}, False),
-    "24 linear scales": ({"cwt_scales": 24}, False),
+    "24 scales with equal ratios": ({"cwt_scales": np.geomspace(0.7, 25, 24)}, False),
+    "24 linearly spaced scales": ({"cwt_scales": 24}, False),
 }
-# What is changed in the recipe of the encoder.
+# Changes to the parameters of the pretrainer, `commands.pretrain.RECIPE`.
 ENCODERS: dict[str, dict[str, Any]] = {
     "encoder": {},
-    "untrained": {"max_epochs": 0},
-    "images standardised by view": {"standardize": True},
-    "linear scales": {"cwt_scales": 32},
-    "zeros outside the ends": {"boundary": "zeros"},
-    "single patches masked": {"masking": "patches"},
-    "instance loss beside": {"instance_loss_weight": 0.5},
+    "untrained": {"max_epochs": 0, "decode_ratio": 1.0},  # without training decode_ratio has no effect
+    "images standardised per view": {"standardize": True},
+    "32 linearly spaced scales": {"cwt_scales": 32},
+    'boundary="zeros"': {"boundary": "zeros"},
+    'masking="patches"': {"masking": "patches"},
 }
-# What is changed in reading the first of them out.
+# Changes to how the embedding is computed from the tokens of the first of these encoders.
 READOUTS: dict[str, dict[str, Any]] = {
     "mean of the tokens": {"pooling": "mean"},
-    "the last layer": {"readout_layers": None},
-    "the last layer, mean of the tokens (published)": {"readout_layers": None, "pooling": "mean"},
+    "last layer only": {"readout_layers": None},
+    "last layer only, mean of the tokens (published design)": {"readout_layers": None, "pooling": "mean"},
 }
-
-# Own training, where amplitudes tell classes apart.
-OWN: dict[str, dict[str, Any]] = {
-    "images standardised by view (default)": {},
-    "images standardised by row": {"standardize": "per_scale"},
+# Parameters of a pretrainer that is fitted on SPARwatch, whose classes differ in amplitude.
+SPARWATCH: dict[str, dict[str, Any]] = {
+    "images standardised per view (default)": {},
+    "images standardised per scale": {"standardize": "per_scale"},
 }
 
 Features = Callable[[np.ndarray], np.ndarray]
 
 
 def score(features: Features, folder: Path, seed: int) -> tuple[float, ...]:
-    """Return the mean accuracies over the development sets, and over those of 150 signals and more."""
+    """Return the mean accuracy over the development sets, and over those with at least 150 training signals."""
     accuracies, sizes = [], []
     for name in DEVELOPMENT:
         X, y, _, _ = load(folder, name)
@@ -80,7 +81,7 @@ def score(features: Features, folder: Path, seed: int) -> tuple[float, ...]:
 
 
 def statistics_with(keep: Callable[[str], bool]) -> Features:
-    """Return the statistics, some columns of them."""
+    """Return a function that computes the wavelet statistics and keeps some of their columns."""
 
     def features(X: np.ndarray) -> np.ndarray:
         transformer = CWTTransformer(output="statistics").fit(X)
@@ -91,7 +92,7 @@ def statistics_with(keep: Callable[[str], bool]) -> Features:
 
 
 def statistics_of(params: dict[str, Any], standardised: bool) -> Features:
-    """Return the statistics of another transformer."""
+    """Return a function that computes wavelet statistics with other parameters."""
 
     def features(X: np.ndarray) -> np.ndarray:
         X = StandardScaler().fit_transform(X.T).T if standardised else X
@@ -100,8 +101,11 @@ def statistics_of(params: dict[str, Any], standardised: bool) -> Features:
     return features
 
 
-def score_own(params: dict[str, Any], seed: int) -> float:
-    """Return the accuracy on persons left out of a ridge classifier on features of an encoder of SPARwatch itself."""
+def score_sparwatch(params: dict[str, Any], seed: int) -> float:
+    """Return the accuracy of a ridge classifier on the features of an encoder that is pre-trained on SPARwatch.
+
+    The persons in a test fold are not in the training folds.
+    """
     bunch = load_sparwatch()
     features = MAEPretrainer(max_epochs=15, random_state=seed, **params).fit_transform(bunch.data)
     model = make_pipeline(StandardScaler(), RidgeClassifierCV(alphas=np.logspace(-1, 5, 13)))
@@ -112,25 +116,28 @@ def score_own(params: dict[str, Any], seed: int) -> float:
 
 
 def report(name: str, scores: list[tuple[float, ...]]) -> None:
-    """Print a row of the table."""
+    """Print a row of a table: the mean and the standard deviation of each score over the seeds."""
     cells = [f"{np.mean(column):.4f}|{np.std(column, ddof=1):.4f}" for column in zip(*scores, strict=True)]
     print("|".join(["", name, *cells, ""]), flush=True)
 
 
 def main() -> None:
-    """Print the table."""
+    """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("data", type=Path)
-    parser.add_argument("--signals", type=int, default=12_800)
+    parser.add_argument("data", metavar="DATA", type=Path, help="folder with the data sets, as for accuracy.py")
+    parser.add_argument("--signals", type=int, default=12_800, help="synthetic signals for pre-training")
     options = parser.parse_args()
     warnings.filterwarnings("ignore", message="The least populated class")
-    print("|features|16 sets|deviation over seeds|9 sets of 150 signals and more|deviation over seeds|")
+    print(
+        "|features|mean accuracy, 16 data sets|standard deviation over seeds"
+        "|mean accuracy, 9 data sets with at least 150 signals|standard deviation over seeds|"
+    )
     print("|---|---:|---:|---:|---:|")
     for name, keep in STATISTICS.items():
         report(name, [score(statistics_with(keep), options.data, seed) for seed in SEEDS])
     for name, (params, standardised) in TRANSFORMERS.items():
         report(name, [score(statistics_of(params, standardised), options.data, seed) for seed in SEEDS])
-    read_out: dict[str, list[tuple[float, ...]]] = {name: [] for name in READOUTS}
+    readout_scores: dict[str, list[tuple[float, ...]]] = {name: [] for name in READOUTS}
     for name, changes in ENCODERS.items():
         scores = []
         for seed in SEEDS:
@@ -140,16 +147,16 @@ def main() -> None:
             if not changes:
                 for other, params in READOUTS.items():
                     before = encoder.get_params()
-                    read_out[other].append(score(encoder.set_params(**params).transform, options.data, seed))
+                    readout_scores[other].append(score(encoder.set_params(**params).transform, options.data, seed))
                     encoder.set_params(**before)
         report(name, scores)
-    for name, scores in read_out.items():
+    for name, scores in readout_scores.items():
         report(name, scores)
-    shipped = MAEPretrainer.from_pretrained()
-    report("the shipped encoder", [score(shipped.transform, options.data, seed) for seed in SEEDS])
-    print("\n|own training on SPARwatch|accuracy|deviation over seeds|\n|---|---:|---:|")
-    for name, params in OWN.items():
-        report(name, [(score_own(params, seed),) for seed in SEEDS])
+    pretrained = MAEPretrainer.from_pretrained()
+    report("encoder in the package", [score(pretrained.transform, options.data, seed) for seed in SEEDS])
+    print("\n|pre-training on SPARwatch|accuracy|standard deviation over seeds|\n|---|---:|---:|")
+    for name, params in SPARWATCH.items():
+        report(name, [(score_sparwatch(params, seed),) for seed in SEEDS])
 
 
 if __name__ == "__main__":

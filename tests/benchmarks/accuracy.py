@@ -1,10 +1,13 @@
-"""Test accuracy of the package as it comes, beside the published figures.
+"""Benchmark of test accuracy: the package with default settings, and published results.
 
-``python tests/benchmarks/accuracy.py DATA [SET ...]``: DATA is a folder of ``SET.npz`` (X_train, y_train, X_test,
-y_test; X of shape (n, channels, time)) and ``published.csv``. Without names: all sets of the folder that have a row in
-``published.csv``. Prints a Markdown table. With ``--minirocket`` aeon's MiniRocket runs beside (extra ``bench``), for
-sets that have no published figure. The test split is used once, for these figures; whatever is chosen is chosen on
-training folds of `DEVELOPMENT`.
+Run ``python tests/benchmarks/accuracy.py DATA [SET ...]``. DATA is a folder with ``published.csv`` and a file
+``SET.npz`` per data set (arrays X_train, y_train, X_test, y_test; X of shape (n, channels, time)). If no data set is
+named, all data sets in the folder that have a row in ``published.csv`` are used. With ``--minirocket``, MiniRocket from
+aeon (extra ``bench``) is fitted as well, for data sets without published accuracies. The script prints a Markdown
+table; the last results are in ``accuracy.md``.
+
+Test splits are used for this table only. Hyperparameters are chosen by cross-validation on the training splits of the
+data sets in `DEVELOPMENT`.
 """
 
 from __future__ import annotations
@@ -25,7 +28,7 @@ from sklearn.preprocessing import StandardScaler
 
 from sktsmae import CWTTransformer, MAEClassifier, MAEPretrainer
 
-# Every third set by name of the 46, fixed before anything was chosen.
+# Every third of the 46 data sets in alphabetical order. The list was fixed before any hyperparameter was chosen.
 DEVELOPMENT = [
     "Adiac", "BeetleFly", "Car", "Computers", "DistalPhalanxTW", "Earthquakes", "Fish", "Herring",
     "LargeKitchenAppliances", "MiddlePhalanxOutlineCorrect", "OliveOil", "PowerCons", "SonyAIBORobotSurface1",
@@ -42,7 +45,7 @@ PUBLISHED = {
 
 
 def load(folder: Path, name: str) -> tuple[np.ndarray, ...]:
-    """Read one data set, a single channel without an axis of its own; shorter signals are padded with NaN."""
+    """Load a data set. A single channel has no axis of its own, and shorter signals are padded with NaN."""
     archive = np.load(folder / f"{name}.npz")
     arrays = {key: archive[key] for key in archive.files}
     for part in ("X_train", "X_test"):
@@ -52,25 +55,25 @@ def load(folder: Path, name: str) -> tuple[np.ndarray, ...]:
 
 
 def models(minirocket: bool) -> dict[str, BaseEstimator]:
-    """Return what is compared, unfitted."""
+    """Return the unfitted models that are compared."""
     ridge = RidgeClassifierCV(alphas=np.logspace(-1, 5, 13))
     statistics = CWTTransformer(output="statistics")
     encoder = FrozenEstimator(MAEPretrainer.from_pretrained())
     compared = {
         "statistics": make_pipeline(statistics, StandardScaler(), ridge),
-        "encoder": make_pipeline(encoder, StandardScaler(), LogisticRegression(max_iter=1000)),
+        "embedding": make_pipeline(encoder, StandardScaler(), LogisticRegression(max_iter=1000)),
         "both": make_pipeline(make_union(statistics, encoder), StandardScaler(), ridge),
         "MAEClassifier()": MAEClassifier(random_state=0),
     }
     if minirocket:
         from aeon.classification.convolution_based import MiniRocketClassifier
 
-        compared["MiniRocket here"] = MiniRocketClassifier(random_state=0)
+        compared["MiniRocket (measured)"] = MiniRocketClassifier(random_state=0)
     return compared
 
 
 def measure(folder: Path, name: str, minirocket: bool) -> Iterator[tuple[str, float]]:
-    """Yield the figures of one data set."""
+    """Yield the name and value of each column of one data set."""
     X_train, y_train, X_test, y_test = load(folder, name)
     for column, model in models(minirocket).items():
         start = time.perf_counter()
@@ -80,38 +83,42 @@ def measure(folder: Path, name: str, minirocket: bool) -> Iterator[tuple[str, fl
             yield column, model.score(X_test, y_test)
             continue
         probabilities = model.predict_proba(X_test)
-        right = model.classes_[probabilities.argmax(1)] == y_test
-        yield column, right.mean()
+        correct = model.classes_[probabilities.argmax(1)] == y_test
+        yield column, correct.mean()
         yield "log-loss", log_loss(y_test, probabilities, labels=model.classes_)
-        yield "calibration error", calibration_error(probabilities.max(1), right)
-        yield "fit, s", seconds
+        yield "calibration error", calibration_error(probabilities.max(1), correct)
+        yield "fit time (s)", seconds
 
 
-def calibration_error(confidence: np.ndarray, right: np.ndarray) -> float:
-    """Return the expected calibration error: confidence less accuracy in ten bins of confidence, by their sizes."""
+def calibration_error(confidence: np.ndarray, correct: np.ndarray) -> float:
+    """Return the expected calibration error.
+
+    It is the absolute difference between mean confidence and accuracy in ten bins of confidence, weighted by the number
+    of predictions in each bin.
+    """
     bins = np.minimum((confidence * 10).astype(int), 9)
     counts = np.bincount(bins, minlength=10)
-    gaps = np.abs(np.bincount(bins, confidence, minlength=10) - np.bincount(bins, right, minlength=10))
+    gaps = np.abs(np.bincount(bins, confidence, minlength=10) - np.bincount(bins, correct, minlength=10))
     return float(gaps.sum() / counts.sum())
 
 
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("data", type=Path)
-    parser.add_argument("sets", nargs="*")
-    parser.add_argument("--minirocket", action="store_true")
+    parser.add_argument("data", metavar="DATA", type=Path, help="folder with the data sets and published.csv")
+    parser.add_argument("sets", nargs="*", metavar="SET", help="names of data sets (default: those in published.csv)")
+    parser.add_argument("--minirocket", action="store_true", help="also fit MiniRocket from aeon")
     options = parser.parse_args()
     with open(options.data / "published.csv", newline="") as file:
         published = {row["dataset"]: row for row in csv.DictReader(file)}
-    here = sorted(path.stem for path in options.data.glob("*.npz"))
+    available = sorted(path.stem for path in options.data.glob("*.npz"))
     rows: list[dict[str, float]] = []
-    for name in options.sets or [name for name in here if name in published]:
+    for name in options.sets or [name for name in available if name in published]:
         row = dict(measure(options.data, name, options.minirocket))
         known = published.get(name, {})
         row |= {title: float(known.get(column) or "nan") for column, title in PUBLISHED.items()}
         if not rows:
-            print("|".join(["", "set", *row, ""]))
+            print("|".join(["", "data set", *row, ""]))
             print("|".join(["", "---", *["---:"] * len(row), ""]))
         rows.append(row)
         _print_row(name, row)
@@ -119,7 +126,7 @@ def main() -> None:
 
 
 def _print_row(name: str, row: dict[str, float]) -> None:
-    cells = [f"{value:.1f}" if column.endswith(", s") else f"{value:.3f}" for column, value in row.items()]
+    cells = [f"{value:.1f}" if column.endswith("(s)") else f"{value:.3f}" for column, value in row.items()]
     print("|".join(["", name, *cells, ""]), flush=True)
 
 

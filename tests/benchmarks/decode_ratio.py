@@ -1,8 +1,9 @@
-"""Does decoding a share of the columns cost accuracy? Frozen features beside those of the full decoder.
+"""Benchmark of `decode_ratio`: accuracy of the frozen features and pre-training time.
 
-``python tests/benchmarks/decode_ratio.py DATA [--size 256]`` pre-trains on each set's training part, three seeds, and
-cross-validates a logistic regression on the frozen features, on the training split alone. Prints a Markdown table; its
-last results are in ``decode_ratio.md`` beside it.
+Run ``python tests/benchmarks/decode_ratio.py DATA [--size 256]``. For each data set, value of `decode_ratio` and random
+seed, an encoder is pre-trained on the training split, and a logistic regression on its frozen features is scored by
+4-fold cross-validation on the same split. The script prints a Markdown table; the last results are in
+``decode_ratio.md``.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from sklearn.preprocessing import StandardScaler
 
 from sktsmae import MAEPretrainer
 
-# Sets of 36 to 200 training signals.
+# Data sets with 36 to 200 training signals.
 SETS = ["ECG200", "FacesUCR", "GunPoint", "Plane", "PowerCons", "ToeSegmentation1", "Trace", "UMD"]
 SIZES: dict[str, dict[str, Any]] = {
     "default": {},
@@ -38,7 +39,7 @@ SEEDS = range(3)
 
 
 def measure(X: np.ndarray, y: np.ndarray, settings: dict[str, Any], seed: int) -> tuple[float, float]:
-    """Return the cross-validated accuracy of frozen features and the seconds of pre-training."""
+    """Return the cross-validated accuracy of the frozen features and the pre-training time in seconds."""
     start = time.perf_counter()
     pretrainer = MAEPretrainer(**settings, random_state=seed).fit(X)
     seconds = time.perf_counter() - start
@@ -50,13 +51,13 @@ def measure(X: np.ndarray, y: np.ndarray, settings: dict[str, Any], seed: int) -
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("data", type=Path)
-    parser.add_argument("--size", choices=SIZES, default="default")
-    parser.add_argument("--ratios", type=float, nargs="+", default=[1.0, 0.5, 0.25])
+    parser.add_argument("data", metavar="DATA", type=Path, help="folder with the data sets, as for accuracy.py")
+    parser.add_argument("--size", choices=SIZES, default="default", help="size of the autoencoder")
+    parser.add_argument("--ratios", type=float, nargs="+", default=[1.0, 0.5, 0.25], help="values of decode_ratio")
     options = parser.parse_args()
-    print("|".join(["", "set", *(f"{ratio}|s" for ratio in options.ratios), ""]))
+    print("|".join(["", "data set", *(f"decode_ratio={ratio}|fit time (s)" for ratio in options.ratios), ""]))
     print("|".join(["", "---", *["---:|---:"] * len(options.ratios), ""]))
-    results = []  # (sets, ratios, seeds, 2)
+    results = []  # (data sets, ratios, seeds, 2)
     for name in SETS:
         X, y, _, _ = load(options.data, name)
         settings = [{**SIZES[options.size], "decode_ratio": ratio} for ratio in options.ratios]

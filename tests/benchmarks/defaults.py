@@ -1,7 +1,7 @@
-"""Choose the defaults: cross-validated accuracy and fit seconds of variants, on training splits alone.
+"""Benchmark of the default parameters: cross-validated accuracy and fit time with one parameter changed at a time.
 
-``python tests/benchmarks/defaults.py DATA [--only NAME ...]`` changes one parameter at a time and prints a Markdown
-table; its last result is in ``defaults.md`` beside it.
+Run ``python tests/benchmarks/defaults.py DATA [--only NAME ...]``. Only training splits are used. The script prints a
+Markdown table; the last results are in ``defaults.md``.
 """
 
 from __future__ import annotations
@@ -20,9 +20,10 @@ from sktsmae import MAEClassifier, MAEPretrainer
 SETS = ["GunPoint", "Plane", "ToeSegmentation1", "Trace", "UMD"]
 SMALL = {"embed_dim": 32, "depth": 2}
 LARGE = {"embed_dim": 128, "depth": 6}
-# Name: parameters of the classifier, parameters of its pretrainer or "scratch".
+# For each name: parameters of the classifier, and parameters of its pretrainer or "scratch". A float for max_epochs
+# is a factor by which the default is multiplied.
 VARIANTS: dict[str, tuple[dict[str, Any], dict[str, Any] | str]] = {
-    "nothing": ({}, {}),
+    "none": ({}, {}),
     "pretrainer='scratch', layer_decay=1": ({"layer_decay": 1.0}, "scratch"),
     "head='mlp'": ({"head": "mlp"}, {}),
     "finetune='head'": ({"finetune": "head"}, {}),
@@ -44,12 +45,14 @@ VARIANTS: dict[str, tuple[dict[str, Any], dict[str, Any] | str]] = {
 
 
 def build(classifier: dict[str, Any], pretrainer: dict[str, Any] | str) -> MAEClassifier:
-    """Return a classifier with some parameters changed; an epoch count that is a float is a factor of the default."""
-    source: MAEPretrainer | str = pretrainer if isinstance(pretrainer, str) else _with(MAEPretrainer(), pretrainer)
-    return _with(MAEClassifier(pretrainer=source, probe=False, finetune="full", random_state=0), classifier)
+    """Return a classifier with some parameters changed."""
+    source: MAEPretrainer | str = pretrainer
+    if not isinstance(pretrainer, str):
+        source = _change_params(MAEPretrainer(), pretrainer)
+    return _change_params(MAEClassifier(pretrainer=source, probe=False, finetune="full", random_state=0), classifier)
 
 
-def _with(estimator: Any, changes: dict[str, Any]) -> Any:
+def _change_params(estimator: Any, changes: dict[str, Any]) -> Any:
     changes = dict(changes)
     if isinstance(changes.get("max_epochs"), float):
         changes["max_epochs"] = round(changes["max_epochs"] * estimator.max_epochs)
@@ -57,7 +60,7 @@ def _with(estimator: Any, changes: dict[str, Any]) -> Any:
 
 
 def measure(name: str, folder: Path) -> tuple[list[float], float]:
-    """Return the accuracy on each set and the seconds of a fit."""
+    """Return the accuracy on each data set and the mean fit time in seconds."""
     accuracies, seconds = [], []
     for data_set in SETS:
         X, y, _, _ = load(folder, data_set)
@@ -74,10 +77,10 @@ def measure(name: str, folder: Path) -> tuple[list[float], float]:
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("data", type=Path)
-    parser.add_argument("--only", nargs="+", default=list(VARIANTS))
+    parser.add_argument("data", metavar="DATA", type=Path, help="folder with the data sets, as for accuracy.py")
+    parser.add_argument("--only", nargs="+", metavar="NAME", default=list(VARIANTS), help=", ".join(VARIANTS))
     options = parser.parse_args()
-    print("|".join(["", "changed", "mean", "s a fit", *SETS, ""]))
+    print("|".join(["", "changed parameter", "mean accuracy", "fit time (s)", *SETS, ""]))
     print("|".join(["", "---", *["---:"] * (2 + len(SETS)), ""]))
     for name in options.only:
         accuracies, seconds = measure(name, options.data)

@@ -1,8 +1,9 @@
-"""What a classifier's ONNX file costs and gives, beside PyTorch: size, latency, probabilities, accuracy.
+"""Benchmark of exported ONNX files and PyTorch: file size, latency, difference of the probabilities, and accuracy.
 
-``python tests/benchmarks/deployment.py [--repeats N] [--epochs N]`` fits the default classifier and a fine-tuned
-network on one channel of SPARwatch, and prints a Markdown table; its last result is in ``deployment.md`` beside it. One
-thread computes. "int8" are files by onnxruntime's dynamic quantisation of the matrices of encoder and head (`to_int8`).
+Run ``python tests/benchmarks/deployment.py [--repeats N] [--epochs N]``. The default classifier and a fine-tuned
+network are fitted on one channel of SPARwatch. All computations use one thread. The int8 files are made by the dynamic
+quantisation of onnxruntime, applied to the weight matrices of encoder and head (see `to_int8`). The script prints a
+Markdown table; the last results are in ``deployment.md``.
 """
 
 from __future__ import annotations
@@ -25,24 +26,26 @@ from sktsmae.datasets import load_sparwatch
 Predict = Callable[[np.ndarray], np.ndarray]
 
 
-def from_file(path: Path) -> Predict:
-    """Return what computes probabilities by a file, on one thread."""
+def load_onnx(path: Path) -> Predict:
+    """Return a function that computes probabilities with an ONNX file on one thread."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     return lambda X: session.run(["probabilities"], {"X": X})[0]
 
 
-def to_int8(path: Path, small: Path) -> None:
-    """Write a file with matrices in int8.
+def to_int8(path: Path, quantised: Path) -> None:
+    """Quantise the weight matrices of an ONNX file to int8.
 
-    The last layers (Gemm) are left out, for features of all scales meet in them: with them probabilities move by more
-    than 0.5, without them by 0.05 at most. So are convolutions, the wavelet transform's among them.
+    The last layers (Gemm) are not quantised, because their inputs are features of very different magnitudes. If they
+    are quantised, probabilities change by more than 0.5; if not, by at most 0.05. Convolutions, including that of the
+    wavelet transform, are not quantised either.
     """
-    last = [f"{node.name}_MatMul" for node in onnx.load(path).graph.node if node.op_type == "Gemm"]  # its name there
+    # onnxruntime replaces each Gemm by a MatMul with this name before it applies nodes_to_exclude.
+    last = [f"{node.name}_MatMul" for node in onnx.load(path).graph.node if node.op_type == "Gemm"]
     quantize_dynamic(
         path,
-        small,
+        quantised,
         op_types_to_quantize=["MatMul"],
         nodes_to_exclude=last,
         per_channel=True,
@@ -51,7 +54,7 @@ def to_int8(path: Path, small: Path) -> None:
 
 
 def latency(predict: Predict, X: np.ndarray, repeats: int) -> float:
-    """Return the median milliseconds of a call, after one that warms up."""
+    """Return the median time of a call in milliseconds, after one warm-up call."""
     predict(X)
     times = []
     for _ in range(repeats):
@@ -64,39 +67,42 @@ def latency(predict: Predict, X: np.ndarray, repeats: int) -> float:
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--repeats", type=int, default=50)
-    parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--repeats", type=int, default=50, help="timed calls per latency")
+    parser.add_argument("--epochs", type=int, default=10, help="epochs of fine-tuning")
     options = parser.parse_args()
     torch.set_num_threads(1)
     train, test = (load_sparwatch(subset=subset) for subset in ("train", "test"))
     X, labels = test.data[:, 0].astype(np.float32), test.target
     tuned = {"probe": False, "finetune": "full", "max_epochs": options.epochs}
-    print("|classifier|by|MB|ms, 1 signal|ms, 64 signals|largest difference|of 99 %|accuracy|")
+    print(
+        "|classifier|runtime|file size (MB)|latency, 1 signal (ms)|latency, 64 signals (ms)|maximum difference"
+        "|99 % quantile of the difference|accuracy|"
+    )
     print("|---|---|---:|---:|---:|---:|---:|---:|")
     for name, params in {"default": {}, "fine-tuned": tuned}.items():
         classifier = MAEClassifier(random_state=0, device="cpu", **params).fit(train.data[:, 0], train.target)
         with tempfile.TemporaryDirectory() as folder:
-            own, exact, small = (Path(folder) / file for file in ("own.safetensors", "float32.onnx", "int8.onnx"))
-            classifier.save(own)
-            classifier.export_onnx(exact)
-            to_int8(exact, small)
-            ways: dict[str, tuple[Path, Predict]] = {
-                "PyTorch": (own, classifier.predict_proba),
-                "ONNX float32": (exact, from_file(exact)),
-                "ONNX int8": (small, from_file(small)),
+            saved, float32, int8 = (Path(folder) / name for name in ("c.safetensors", "float32.onnx", "int8.onnx"))
+            classifier.save(saved)
+            classifier.export_onnx(float32)
+            to_int8(float32, int8)
+            runtimes: dict[str, tuple[Path, Predict]] = {
+                "PyTorch": (saved, classifier.predict_proba),
+                "ONNX float32": (float32, load_onnx(float32)),
+                "ONNX int8": (int8, load_onnx(int8)),
             }
             expected = classifier.predict_proba(X)
-            for way, (path, predict) in ways.items():
-                got = np.concatenate([predict(X[start : start + 64]) for start in range(0, len(X), 64)])
-                off = np.abs(got - expected).max(1)
-                hits = classifier.classes_[got.argmax(1)] == labels
+            for runtime, (path, predict) in runtimes.items():
+                probabilities = np.concatenate([predict(X[start : start + 64]) for start in range(0, len(X), 64)])
+                difference = np.abs(probabilities - expected).max(1)
+                correct = classifier.classes_[probabilities.argmax(1)] == labels
                 cells = [
                     f"{path.stat().st_size / 1e6:.2f}",
                     *(f"{latency(predict, X[:count], options.repeats):.1f}" for count in (1, 64)),
-                    *(f"{value:.1e}" for value in (off.max(), np.quantile(off, 0.99))),
-                    f"{hits.mean():.3f}",
+                    *(f"{value:.1e}" for value in (difference.max(), np.quantile(difference, 0.99))),
+                    f"{correct.mean():.3f}",
                 ]
-                print("|".join(["", name, way, *cells, ""]), flush=True)
+                print("|".join(["", name, runtime, *cells, ""]), flush=True)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,11 @@
-"""What pre-training is worth: test accuracy against the number of labels per class.
+"""Benchmark of pre-training with few labels: test accuracy as a function of the number of labels per class.
 
-``python tests/benchmarks/labels.py DATA [SET ...] [--seeds 3] [--figure PATH]`` fits each method on k labelled training
-signals of every class, or all that a class has, drawn with each seed (one run for all labels), and scores it on at most
-200 test signals, the same ones for all. The set's own encoder is pre-trained for 20 epochs on all training signals,
-without labels. Needs aeon (extra ``bench``). Prints Markdown tables, of the sets and of their means; their last results
-are in ``labels.md`` beside it. The figure shows the means.
+Run ``python tests/benchmarks/labels.py DATA [SET ...] [--seeds 3] [--figure PATH]``. Each method is fitted on k
+labelled training signals per class, or on all signals of a class that has fewer. The signals are drawn once per random
+seed; with all labels there is one run. The test accuracy is measured on the same random sample of at most 200 test
+signals for all methods. The "shipped encoder" is the one in the package. The "own encoder" is pre-trained for 20 epochs
+on all training signals of the data set without labels. aeon is required (extra ``bench``). The script prints a Markdown
+table of all data sets and one of their means; the last results are in ``labels.md``. The figure shows the means.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from sktsmae import MAEClassifier, MAEPretrainer
 mpl.use("agg")
 import matplotlib.pyplot as plt
 
-# One channel, at most 720 samples, and 20 training signals or more in most classes.
+# Data sets of one channel and at most 720 samples, with at least 20 training signals in most classes.
 SETS = [
     "Computers", "ECG200", "GunPoint", "Ham", "ItalyPowerDemand", "MiddlePhalanxOutlineCorrect", "Plane", "PowerCons",
     "SmoothSubspace", "Strawberry", "SyntheticControl", "Trace",
@@ -39,13 +40,13 @@ COLOURS = {
     "untrained encoder": "#888888",
     "MiniRocket": "#0072b2",
 }
-TEST_ROWS = 200
+MAX_TEST_SIGNALS = 200
 
 
 def measure(folder: Path, name: str, seeds: int) -> Iterator[list[float]]:
-    """Yield the accuracies of the methods in the order of `COLOURS`, for each number of `LABELS`."""
+    """Yield the mean accuracy of each method, in the order of `COLOURS`, for each number of labels in `LABELS`."""
     X_train, y_train, X_test, y_test = load(folder, name)
-    kept = np.random.default_rng(0).permutation(len(X_test))[:TEST_ROWS]
+    kept = np.random.default_rng(0).permutation(len(X_test))[:MAX_TEST_SIGNALS]
     X_test, y_test = X_test[kept], y_test[kept]
     encoders = [
         MAEPretrainer.from_pretrained(),
@@ -71,13 +72,13 @@ def measure(folder: Path, name: str, seeds: int) -> Iterator[list[float]]:
 
 
 def draw(y: np.ndarray, k: int | None, seed: int) -> np.ndarray:
-    """Return the rows of k labels per class; with one seed, those of a smaller k are among them."""
+    """Return the rows of k random signals per class. With the same seed they include those of a smaller k."""
     rng = np.random.default_rng(seed)
     return np.concatenate([rng.permutation(np.flatnonzero(y == label))[:k] for label in np.unique(y)])
 
 
 def plot(means: np.ndarray, sets: int, path: Path) -> None:
-    """Draw mean accuracies of shape (labels, methods)."""
+    """Plot mean accuracies of shape (numbers of labels, methods)."""
     figure, axes = plt.subplots(figsize=(9, 6), dpi=100, layout="constrained")
     for (method, colour), accuracies in zip(COLOURS.items(), means.T, strict=True):
         width = 3 if method == "MAEClassifier()" else 1.8
@@ -94,14 +95,14 @@ def plot(means: np.ndarray, sets: int, path: Path) -> None:
 def main() -> None:
     """Print the tables and write the figure."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("data", type=Path)
-    parser.add_argument("sets", nargs="*")
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--figure", type=Path)
+    parser.add_argument("data", metavar="DATA", type=Path, help="folder with the data sets, as for accuracy.py")
+    parser.add_argument("sets", nargs="*", metavar="SET", help=f"names of data sets (default: {', '.join(SETS)})")
+    parser.add_argument("--seeds", type=int, default=3, help="number of random draws of the labelled signals")
+    parser.add_argument("--figure", type=Path, metavar="PATH", help="image file for a plot of the means")
     options = parser.parse_args()
     names = options.sets or SETS
     results = []
-    _print_head("set", "labels per class")
+    _print_head("data set", "labels per class")
     for name in names:
         results.append([])
         for k, accuracies in zip(LABELS, measure(options.data, name, options.seeds), strict=True):

@@ -1,8 +1,9 @@
-"""Speed and memory, beside peers and beside the machine's own rate of arithmetic.
+"""Benchmark of speed and memory, compared with other packages and with the FLOP rate of a matrix product.
 
-``python -m pip install ".[bench]" && python tests/benchmarks/speed.py`` prints one Markdown table; names of sections
-after it choose some. Each section is a process of its own. What is compared runs in turns, in one process; figures are
-medians, and the first round is not counted. Let nothing else run.
+Run ``python -m pip install ".[bench]" && python tests/benchmarks/speed.py [SECTION ...]`` on an otherwise idle machine.
+The script prints a Markdown table of all sections, or of the named ones; the last results are in ``speed.md``. Each
+section runs in its own process. Functions that are compared run alternately in the same process. Times are medians
+without the first round.
 """
 
 from __future__ import annotations
@@ -19,6 +20,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
+from torch.nn import functional as F
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
+
+from sktsmae import CWTTransformer, MAEClassifier, MAEPretrainer
+from sktsmae.functional import wavelets
+from sktsmae.functional.wavelets import cwt_of_views, differences, kernel_length, ricker, scale_grid
+from sktsmae.models import CWT_MAE_RoPE, Scalogram
+from sktsmae.signals.memory import reused_memory
 
 Row = tuple[str, str, str]
 
@@ -59,8 +70,8 @@ TRAINING: list[tuple[str, float, int, dict[str, Any]]] = [
 ]
 
 
-def in_turns(functions: dict[str, Callable[[], Any]], rounds: int) -> dict[str, float]:
-    """Call each function once a round, in turns, and return its median seconds; the first round does not count."""
+def time_alternately(functions: dict[str, Callable[[], Any]], rounds: int) -> dict[str, float]:
+    """Call each function once per round, and return its median time in seconds after one warm-up round."""
     seconds: dict[str, list[float]] = {name: [] for name in functions}
     for _ in range(rounds + 1):
         for name, function in functions.items():
@@ -71,33 +82,50 @@ def in_turns(functions: dict[str, Callable[[], Any]], rounds: int) -> dict[str, 
 
 
 def signals(*shape: int) -> np.ndarray:
-    """Return random walks."""
+    """Return random walks of a given shape."""
     return np.random.default_rng(0).standard_normal(shape, dtype=np.float32).cumsum(-1)
 
 
 def matrix_product() -> tuple[Callable[[], Any], float]:
-    """Return the product that the machine's rate is measured by, and its floating-point operations."""
-    import torch
-
+    """Return a function that multiplies two matrices, and its number of floating-point operations."""
     left, right, out = torch.randn(3, 2048, 2048)
     return partial(torch.mm, left, right, out=out), 2 * 2048**3
 
 
-def cwt() -> Iterator[Row]:
-    """The wavelet transform beside three packages and one direct convolution.
+def encoding_flops(model: CWT_MAE_RoPE) -> int:
+    """Count the floating-point operations of the encoder for all patches of one image."""
+    image = model.scalogram(torch.zeros(1, model.settings["signal_len"]))
+    return _count_flops(lambda: model.encoder(model.encoder.patchify(image)))
 
-    Ours keeps its wavelets' spectra from one call to the next; what a first call takes is listed beside. ssqueezepy has
-    no Ricker wavelet but the complex one that it is the real part of; it keeps it from call to call too, and pads with
-    zeros like ours.
+
+def training_flops(model: CWT_MAE_RoPE) -> int:
+    """Count the floating-point operations of a training step per image: three times those of the forward pass."""
+    image = model.scalogram(torch.zeros(1, model.settings["signal_len"]))
+    return 3 * _count_flops(lambda: model.reconstruct(image))
+
+
+def _count_flops(forward: Callable[[], Any]) -> int:
+    """Count matrix products and convolutions: two operations per multiplication and addition.
+
+    FlopCounterMode does not count the fused attention kernel of the CPU, so attention is computed by matrix products
+    here. The numbers are then equal to those of the formulas in `sktsmae.models.flops`, which earlier versions of the
+    package had and which gave the rates in ``speed.md``.
+    """
+    with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
+        forward()
+    return counter.get_total_flops()
+
+
+def cwt() -> Iterator[Row]:
+    """Compare the wavelet transform with three packages and with one direct convolution.
+
+    sktsmae caches the Fourier transforms of its wavelets between calls, so the time of a first call is listed as well.
+    ssqueezepy does not have the Ricker wavelet, but the complex wavelet whose real part it is; it also caches its
+    wavelets and pads with zeros.
     """
     import ptwt
     import pywt
     import ssqueezepy
-    import torch
-    from torch.nn import functional as F
-
-    from sktsmae.functional import wavelets
-    from sktsmae.functional.wavelets import cwt_of_views, differences, kernel_length, ricker, scale_grid
 
     scales, cmhat = scale_grid(64), ssqueezepy.Wavelet("cmhat")
     for count, length, peer_goal, direct_goal in ((32, 3000, 8, 12), (256, 512, 4, None), (2, 60_000, 4, None)):
@@ -107,77 +135,69 @@ def cwt() -> Iterator[Row]:
 
         def first_call(x: torch.Tensor = x) -> None:
             wavelets._filter_bank.cache_clear()
-            wavelets.cwt_of_views(x, scales)
+            cwt_of_views(x, scales)
 
         expected = F.conv1d(views[:, None], kernels, padding="same").unflatten(0, (count, 3))
         torch.testing.assert_close(cwt_of_views(x, scales), expected, rtol=0, atol=1e-4 * float(expected.std()))
         functions = {
-            "ours": partial(cwt_of_views, x, scales),
-            "ours, first call": first_call,
+            "sktsmae": partial(cwt_of_views, x, scales),
+            "sktsmae first call": first_call,
             "PyWavelets": partial(pywt.cwt, views.numpy(), scales.numpy(), "mexh", method="fft", axis=-1),
             "ptwt": partial(ptwt.cwt, views, scales.numpy(), "mexh"),
             "ssqueezepy": partial(ssqueezepy.cwt, views.numpy(), cmhat, scales=scales.float().numpy(), padtype="zero"),
-            "direct": partial(F.conv1d, views[:, None], kernels, padding="same"),
+            "direct convolution": partial(F.conv1d, views[:, None], kernels, padding="same"),
         }
-        seconds = in_turns(functions, 9)
+        seconds = time_alternately(functions, 9)
         what = f"CWT, {count} signals x {length} samples, 3 views, 64 scales"
         peer = min(("PyWavelets", "ptwt", "ssqueezepy"), key=seconds.__getitem__)
         listed = ", ".join(f"{name} {1000 * value:.0f}" for name, value in seconds.items())
-        yield what, f"{seconds[peer] / seconds['ours']:.1f} x {peer} (ms: {listed})", f"{peer_goal} x"
+        ratio = seconds[peer] / seconds["sktsmae"]
+        yield f"{what}: speed relative to {peer}", f"{ratio:.1f} x (ms: {listed})", f"{peer_goal} x"
         if direct_goal:
-            ratio = seconds["direct"] / seconds["ours"]
-            yield "the same, over one direct convolution", f"{ratio:.1f} x", f"{direct_goal} x"
+            ratio = seconds["direct convolution"] / seconds["sktsmae"]
+            yield f"{what}: speed relative to a direct convolution", f"{ratio:.1f} x", f"{direct_goal} x"
 
 
 def cwt_memory() -> Iterator[Row]:
-    """Memory of the wavelet transform beyond its output."""
-    import torch
-
-    from sktsmae.models import Scalogram
-
-    for name, standardize in (("CWT", False), ("CWT, standardised", True)):
+    """Measure the memory that the wavelet transform needs in addition to its output."""
+    for name, standardize in (("CWT", False), ("standardised CWT", True)):
         scalogram = Scalogram(64, standardize=standardize)
         scalogram(torch.randn(1, 3000))
         x = torch.from_numpy(signals(32, 3000))
-        Path("/proc/self/clear_refs").write_text("5")  # the peak starts from here
+        Path("/proc/self/clear_refs").write_text("5")  # resets the peak
         before = _resident(peak=False)
         out = scalogram(x)
         beyond = _resident(peak=True) - before - out.nbytes / 2**20
-        what = f"{name}, 32 signals x 3000 samples: memory beyond its output"
-        yield what, f"{beyond * 2**20 / out.nbytes:.2f} x the output", "0.25 x"
+        what = f"{name}, 32 signals x 3000 samples: additional memory relative to the output"
+        yield what, f"{beyond * 2**20 / out.nbytes:.2f} x", "0.25 x"
 
 
 def training() -> Iterator[Row]:
-    """Arithmetic rate of a training step over that of a matrix product, memory reused as in `fit`."""
-    import torch
-
-    from sktsmae.estimators._memory import reused_memory
-    from sktsmae.models import CWT_MAE_RoPE
-    from sktsmae.models.flops import training_flops
-
+    """Compare the FLOP rate of a training step with that of a matrix product, with memory reused as in `fit`."""
     product, product_flops = matrix_product()
     with reused_memory(torch.device("cpu")):
         for what, goal, batch, settings in TRAINING:
-            model, step = _training_step(CWT_MAE_RoPE, batch, {**settings, "decode_ratio": 1.0})
-            seconds = in_turns({"step": step, "product": product}, 5 if batch < 16 else 15)
+            model, step = _training_step(batch, {**settings, "decode_ratio": 1.0})
+            seconds = time_alternately({"step": step, "product": product}, 5 if batch < 16 else 15)
             rate, limit = batch * training_flops(model) / seconds["step"], product_flops / seconds["product"]
             figure = f"{rate / limit:.2f} ({rate / 1e9:.0f} of {limit / 1e9:.0f} GFLOP/s, {seconds['step']:.2f} s)"
-            yield f"pre-training step, {what}: rate over a matrix product's", figure, f"{goal:.2f}"
+            yield f"pre-training step, {what}: FLOP rate relative to a matrix product", figure, f"{goal:.2f}"
         what, _, batch, settings = TRAINING[1]
         steps = {
-            str(ratio): _training_step(CWT_MAE_RoPE, batch, {**settings, "decode_ratio": ratio})[1]
-            for ratio in (1.0, 0.5, 0.25)
+            str(ratio): _training_step(batch, {**settings, "decode_ratio": ratio})[1] for ratio in (1.0, 0.5, 0.25)
         }
-        seconds = in_turns(steps, 9)
+        seconds = time_alternately(steps, 9)
         for ratio in ("0.5", "0.25"):
             figure = f"{seconds['1.0'] / seconds[ratio]:.2f} x"
-            yield f"decode_ratio={ratio}, {what}: steps faster by", figure, "1.5 x"
+            yield (
+                f"pre-training step with decode_ratio={ratio}, {what}: speed relative to decode_ratio=1",
+                figure,
+                "1.5 x",
+            )
 
 
-def _training_step(build: Callable[..., Any], batch: int, settings: dict[str, Any]) -> tuple[Any, Callable[[], None]]:
-    import torch
-
-    model = build(**settings)
+def _training_step(batch: int, settings: dict[str, Any]) -> tuple[CWT_MAE_RoPE, Callable[[], None]]:
+    model = CWT_MAE_RoPE(**settings)
     optimizer = torch.optim.AdamW(model.parameters(), fused=True)
     x = torch.from_numpy(signals(batch, model.settings["signal_len"]))
 
@@ -190,41 +210,38 @@ def _training_step(build: Callable[..., Any], batch: int, settings: dict[str, An
 
 
 def inference() -> Iterator[Row]:
-    """Features of many signals, and the probabilities of one."""
-    from sktsmae import MAEClassifier, MAEPretrainer
-    from sktsmae.models.flops import encoding_flops
-
+    """Time the embedding of many signals, and the prediction for one signal."""
     product, product_flops = matrix_product()
     X = signals(2000, 512)
     pretrainer = MAEPretrainer(max_epochs=0, random_state=0).fit(X[:10])
-    seconds = in_turns({"transform": partial(pretrainer.transform, X), "product": product}, 7)
+    seconds = time_alternately({"transform": partial(pretrainer.transform, X), "product": product}, 7)
     rate = len(X) * encoding_flops(pretrainer.model_) / seconds["transform"]
     limit = product_flops / seconds["product"]
     figure = f"{rate / limit:.2f} ({rate / 1e9:.0f} of {limit / 1e9:.0f} GFLOP/s, {seconds['transform']:.2f} s)"
     yield (
-        "`MAEPretrainer.transform`, default, 2000 signals x 512 samples: the same rate, CWT's time included",
+        "`MAEPretrainer().transform`, 2000 signals x 512 samples: FLOP rate relative to a matrix product (FLOPs of the "
+        "encoder, time of CWT and encoder)",
         figure,
         "0.35",
     )
-    published = MAEClassifier(pretrainer="scratch", probe=False, finetune="full", max_epochs=1, random_state=0)
-    classifiers = {"default": MAEClassifier(random_state=0), "of a default network": published}
+    network = MAEClassifier(pretrainer="scratch", probe=False, finetune="full", max_epochs=1, random_state=0)
+    classifiers = {"default classifier": MAEClassifier(random_state=0), "network of the default size": network}
     labels = np.arange(20) % 2
     for classifier in classifiers.values():
         classifier.fit(X[:20], labels)
     calls = {name: partial(classifier.predict_proba, X[:1]) for name, classifier in classifiers.items()}
-    for name, each in in_turns(calls, 200).items():
-        yield f"`predict_proba` of one signal, {name}, 512 samples (median of 200)", f"{1000 * each:.1f} ms", "15 ms"
+    for name, each in time_alternately(calls, 200).items():
+        what = f"`MAEClassifier.predict_proba`, {name}, 1 signal x 512 samples (median of 200 calls)"
+        yield what, f"{1000 * each:.1f} ms", "15 ms"
 
 
 def defaults() -> Iterator[Row]:
-    """Seconds of what comes ready."""
-    from sktsmae import CWTTransformer, MAEClassifier, MAEPretrainer
-
+    """Time everything that needs no training of networks."""
     X = signals(1000, 512)
     few, many = X[:100, :150], X[:, :500]
     labels = np.arange(1000) % 4
     calls = {
-        "statistics, fit and transform, 1000 signals x 512 samples": (
+        '`CWTTransformer(output="statistics").fit_transform`, 1000 signals x 512 samples': (
             lambda: CWTTransformer(output="statistics").fit_transform(X),
             "4 s",
         ),
@@ -235,18 +252,13 @@ def defaults() -> Iterator[Row]:
         "`MAEClassifier().fit`, 100 signals x 150 samples": (lambda: MAEClassifier().fit(few, labels[:100]), "20 s"),
         "`MAEClassifier().fit`, 1000 signals x 500 samples": (lambda: MAEClassifier().fit(many, labels), "240 s"),
     }
-    seconds = in_turns({name: function for name, (function, _) in calls.items()}, 3)
+    seconds = time_alternately({name: function for name, (function, _) in calls.items()}, 3)
     for name, (_, goal) in calls.items():
         yield name, f"{seconds[name]:.1f} s", goal
 
 
 def overhead() -> Iterator[Row]:
-    """Share of an epoch over a small data set that is neither network nor wavelets."""
-    import torch
-
-    from sktsmae import MAEPretrainer
-    from sktsmae.estimators._memory import reused_memory
-
+    """Measure the fraction of the fit time on a small data set that is outside network and wavelet transform."""
     X, epochs = signals(100, 150), 20
     pretrainer = MAEPretrainer(max_epochs=epochs, random_state=0)
     model = pretrainer.fit(X).model_.train()
@@ -263,16 +275,14 @@ def overhead() -> Iterator[Row]:
                         optimizer.step()
 
     functions = {"fit": partial(pretrainer.fit, X), "network": partial(steps, False), "steps": partial(steps, True)}
-    seconds = in_turns(functions, 9)
+    seconds = time_alternately(functions, 9)
     outside, loop = (1 - seconds[name] / seconds["fit"] for name in ("network", "steps"))
-    figure = f"{outside:.0%}, of which the optimiser {outside - loop:.0%}"
-    yield "`MAEPretrainer.fit`, 100 signals x 150 samples: share outside network and CWT", figure, "15 %"
+    figure = f"{outside:.0%} ({outside - loop:.0%} in the optimizer)"
+    yield "`MAEPretrainer.fit`, 100 signals x 150 samples: fraction of time outside network and CWT", figure, "15 %"
 
 
 def fit_memory() -> Iterator[Row]:
-    """Resident memory of a fit on a file that is mapped, over that after importing."""
-    from sktsmae import MAEPretrainer
-
+    """Measure how much the resident memory grows during a fit on a memory-mapped file."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "signals.npy"
         X = np.lib.format.open_memmap(path, "w+", np.float32, (20_000, 3000))
@@ -286,31 +296,30 @@ def fit_memory() -> Iterator[Row]:
         MAEPretrainer(max_epochs=1, random_state=0).fit(np.load(path, mmap_mode="r"))
         seconds = time.perf_counter() - start
         beyond = (_resident(peak=True) - before) / 1024
-    what = "`MAEPretrainer.fit`, 20,000 x 3000 mapped from disk, default, 1 epoch: memory over that after importing"
+    what = "`MAEPretrainer(max_epochs=1).fit`, memory-mapped file of 20,000 signals x 3000 samples: additional memory"
     yield what, f"{beyond:.2f} GB ({seconds:.0f} s)", "1 GB"
 
 
 def importing() -> Iterator[Row]:
-    """Seconds of the import over those of what it needs."""
+    """Compare the import time of the package with that of its dependencies."""
 
     def run(statement: str) -> None:
         subprocess.run([sys.executable, "-c", statement], check=True)
 
-    ours, theirs = "import sktsmae", "import torch, sklearn, skorch"
-    seconds = in_turns({ours: partial(run, ours), theirs: partial(run, theirs)}, 9)
-    figure = f"{seconds[ours] / seconds[theirs]:.2f} x ({seconds[ours]:.2f} s)"
-    yield "`import sktsmae` over importing torch, sklearn and skorch", figure, "1.1 x"
+    package, dependencies = "import sktsmae", "import torch, sklearn, skorch"
+    seconds = time_alternately({package: partial(run, package), dependencies: partial(run, dependencies)}, 9)
+    figure = f"{seconds[package] / seconds[dependencies]:.2f} x ({seconds[package]:.2f} s)"
+    yield f"`{package}`: time relative to `{dependencies}`", figure, "1.1 x"
 
 
 def growth() -> Iterator[Row]:
-    """How the time grows with signals, channels and samples."""
-    from sktsmae import MAEPretrainer
+    """Measure how the time grows with the number of signals, channels and samples."""
 
-    def transforming(*shape: int) -> Callable[[], Any]:
+    def transform(*shape: int) -> Callable[[], Any]:
         X = signals(*shape)
         return partial(MAEPretrainer(max_epochs=0, random_state=0).fit(X[:2]).transform, X)
 
-    def training(*shape: int) -> Callable[[], Any]:
+    def fit(*shape: int) -> Callable[[], Any]:
         return partial(MAEPretrainer(max_epochs=1, random_state=0).fit, signals(*shape))
 
     cases = {
@@ -320,16 +329,16 @@ def growth() -> Iterator[Row]:
             (16, length) for length in (500, 1000, 2000, 4000, 8000, 16_000)
         ],
     }
-    for name, prepare in (("transform", transforming), ("fit, 1 epoch", training)):
+    for name, prepare in (("MAEPretrainer.transform", transform), ("MAEPretrainer(max_epochs=1).fit", fit)):
         for what, shapes in cases.items():
-            seconds = in_turns({str(shape): prepare(*shape) for shape in shapes}, 5)
+            seconds = time_alternately({str(shape): prepare(*shape) for shape in shapes}, 5)
             unit = [value / np.prod(shape) for shape, value in zip(shapes, seconds.values(), strict=True)]
             figure = ", ".join(f"{value / unit[0]:.2f}" for value in unit)
-            yield f"{name}: {what}: seconds a sample over the first's", figure, "linear"
+            yield f"`{name}`, {what}: time per sample relative to the first size", figure, "linear"
 
 
 def _resident(peak: bool) -> float:
-    """Return the resident memory of this process, now or at most, in MiB; Linux only."""
+    """Return the current or the peak resident memory of this process in MiB (Linux only)."""
     field = "VmHWM:" if peak else "VmRSS:"
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith(field)) / 1024
@@ -344,14 +353,16 @@ SECTIONS = {
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("sections", nargs="*", metavar="section", help=", ".join(SECTIONS))
-    parser.add_argument("--rows-only", action="store_true", help="measure in this process and print no head")
+    parser.add_argument("sections", nargs="*", metavar="SECTION", help=", ".join(SECTIONS))
+    parser.add_argument(
+        "--rows-only", action="store_true", help="run one section in this process, without table header"
+    )
     options = parser.parse_args()
     if options.rows_only:
         for row in SECTIONS[options.sections[0]]():
             print("|".join(["", *row, ""]), flush=True)
         return
-    print("|what|measured|goal|\n|---|---|---|", flush=True)
+    print("|quantity|measured|goal|\n|---|---|---|", flush=True)
     for name in options.sections or SECTIONS:
         subprocess.run([sys.executable, __file__, name, "--rows-only"], check=True)
 

@@ -1,4 +1,4 @@
-"""Signals and a fitted classifier that several commands are tried on."""
+"""Fixtures for the tests of the commands: signals, a fitted classifier, and a check of error messages."""
 
 import csv
 from types import SimpleNamespace
@@ -12,28 +12,28 @@ from sktsmae.datasets import load_sparwatch
 
 @pytest.fixture(scope="session")
 def data():
-    """40 signals of a channel of three exercises to train on, and 24 to test on."""
+    """40 training signals and 24 test signals of one channel and three classes."""
 
-    def some(subset, each):
+    def select(subset, per_class):
         X, y = load_sparwatch(subset=subset, return_X_y=True)
-        rows = np.concatenate([np.flatnonzero(y == label)[:each] for label in np.unique(y)[:3]])
+        rows = np.concatenate([np.flatnonzero(y == label)[:per_class] for label in np.unique(y)[:3]])
         return X[rows, 1, :100], y[rows]
 
-    X_train, y_train = some("train", 14)
-    X_test, y_test = some("test", 8)
+    X_train, y_train = select("train", 14)
+    X_test, y_test = select("test", 8)
     return SimpleNamespace(X=X_train[:40], y=y_train[:40], X_test=X_test, y_test=y_test)
 
 
 @pytest.fixture(scope="session")
 def write_table():
-    """Write signals as a .csv file, with the labels, if any, in the first column."""
+    """Function that writes signals to a .csv file, with labels, if any, in the first column."""
 
     def write(path, X, y=None):
         with open(path, "w", newline="") as file:
             writer = csv.writer(file)
-            writer.writerow([*(["exercise"] if y is not None else []), *(f"t{place}" for place in range(X.shape[1]))])
-            for place, row in enumerate(X):
-                writer.writerow([*([y[place]] if y is not None else []), *row])
+            writer.writerow([*(["exercise"] if y is not None else []), *(f"t{column}" for column in range(X.shape[1]))])
+            for index, row in enumerate(X):
+                writer.writerow([*([y[index]] if y is not None else []), *row])
         return path
 
     return write
@@ -41,7 +41,7 @@ def write_table():
 
 @pytest.fixture(scope="session")
 def fitted(data, write_table, tmp_path_factory):
-    """Run ``fit`` on a .csv file."""
+    """File with a classifier that the command ``fit`` fitted to a .csv file."""
     folder = tmp_path_factory.mktemp("fitted")
     path = write_table(folder / "train.csv", data.X, data.y)
     output = folder / "classifier.safetensors"
@@ -50,8 +50,8 @@ def fitted(data, write_table, tmp_path_factory):
 
 
 @pytest.fixture
-def refused(capsys):
-    """Run a command that has to end with exit code 1 and one line, and return the line."""
+def error_line(capsys):
+    """Function that runs a command, checks that it ends with exit code 1 and one line, and returns the line."""
 
     def run(*arguments):
         assert main([str(argument) for argument in arguments]) == 1

@@ -1,4 +1,4 @@
-"""``python -m sktsmae embed``."""
+"""Tests of ``python -m sktsmae embed``."""
 
 import numpy as np
 import pytest
@@ -16,24 +16,24 @@ def run(*arguments):
 
 @pytest.fixture(scope="module")
 def encoder(data, tmp_path_factory):
-    """A small pretrainer in a file."""
+    """File with a small pretrainer."""
     path = tmp_path_factory.mktemp("encoder") / "encoder.safetensors"
     MAEPretrainer(**NETWORK, max_epochs=0, random_state=0).fit(data.X).save(path)
     return path
 
 
-def test_the_encoder_of_the_package_needs_no_file(data, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(_estimating, "PART", 10)
+def test_default_model_is_the_encoder_in_the_package(data, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(_estimating, "CHUNK_SIZE", 10)
     np.save(tmp_path / "X.npy", data.X_test)
     assert run(tmp_path / "X.npy", "--output", tmp_path / "Z.npy") == 0
     Z = np.load(tmp_path / "Z.npy")
     np.testing.assert_allclose(Z, MAEPretrainer.from_pretrained().transform(data.X_test), atol=1e-4)
     printed = capsys.readouterr()
-    assert printed.out == f"{tmp_path / 'Z.npy'}: 24 signals, {Z.shape[1]} features of each\n"
+    assert printed.out == f"{tmp_path / 'Z.npy'}: 24 signals, {Z.shape[1]} features per signal\n"
     assert "24/24" in printed.err  # the progress bar
 
 
-def test_encoders_and_classifiers_become_arrays_or_tables(data, encoder, fitted, write_table, tmp_path):
+def test_features_of_encoders_and_classifiers_are_written_as_npy_or_csv(data, encoder, fitted, write_table, tmp_path):
     table = write_table(tmp_path / "test.csv", data.X_test, data.y_test)
     for model, estimator in ((encoder, MAEPretrainer.load(encoder)), (fitted, MAEClassifier.load(fitted))):
         for output in (tmp_path / "Z.npy", tmp_path / "Z.csv"):
@@ -43,12 +43,12 @@ def test_encoders_and_classifiers_become_arrays_or_tables(data, encoder, fitted,
         text = np.loadtxt(tmp_path / "Z.csv", delimiter=",", skiprows=1)
         np.testing.assert_array_equal(text.astype(np.float32), np.load(tmp_path / "Z.npy"))
         names = (tmp_path / "Z.csv").read_text().split("\n")[0].split(",")
-        assert names == [f"embedding{place}" for place in range(expected.shape[1])]
+        assert names == [f"embedding{column}" for column in range(expected.shape[1])]
 
 
 @pytest.fixture
 def folder(data, encoder, tmp_path, monkeypatch):
-    """A working folder with files of other lengths and other kinds."""
+    """Working folder with an encoder, a damaged encoder, and signals of two lengths."""
     (tmp_path / "encoder.safetensors").write_bytes(encoder.read_bytes())
     (tmp_path / "cut.safetensors").write_bytes(encoder.read_bytes()[:5000])
     np.save(tmp_path / "X.npy", data.X)
@@ -63,16 +63,16 @@ WRONG = {
     "X.npy --model cut.safetensors": "cut.safetensors: not a readable safetensors file",
     "X.npy --model nothing.safetensors": "nothing.safetensors: ",
     "X.npy --model X.npy": "X.npy: not a safetensors file",
-    "X.npy --output Z.txt": "--output Z.txt: the name must end in .npy or .csv",
-    "X.npy --output X.npy": "--output X.npy: is read by this command",
-    "X.npy --output no/Z.npy": "there is no folder no",
-    "old.npy": "old.npy: an array of shape (3,)",
+    "X.npy --output Z.txt": "--output Z.txt: the file name must end in .npy or .csv",
+    "X.npy --output X.npy": "--output X.npy: this file is also an input of the command",
+    "X.npy --output no/Z.npy": "the folder no does not exist",
+    "old.npy": "old.npy: the array has shape (3,)",
 }
 
 
 @pytest.mark.parametrize(("arguments", "match"), WRONG.items(), ids=WRONG)
-def test_wrong_files_end_in_one_line(arguments, match, folder, refused):
+def test_invalid_file_gives_one_error_line_and_changes_no_file(arguments, match, folder, error_line):
     before = sorted(folder.iterdir())
-    assert match in refused("embed", *arguments.split())
+    assert match in error_line("embed", *arguments.split())
     assert sorted(folder.iterdir()) == before
     np.testing.assert_array_equal(np.load("old.npy"), np.zeros(3))

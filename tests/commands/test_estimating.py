@@ -1,45 +1,48 @@
-"""What commands say of predictions."""
+"""Tests of the helpers for commands that call estimators."""
 
 import numpy as np
 import pytest
 
 from sktsmae.commands import _estimating
-from sktsmae.commands._estimating import apply_in_parts, describe_accuracy
+from sktsmae.commands._estimating import describe_accuracy, map_chunks
 
 SAME = {
-    "whole numbers and others": (np.array([1.0, 2.0]), np.array([1, 2])),
+    "integers and floats": (np.array([1.0, 2.0]), np.array([1, 2])),
     "numbers and text": (np.array([1, 2]), np.array(["1.0", "2"])),
     "text": (np.array(["a", "b"]), np.array(["a", "b"], dtype=object)),
 }
 
 
 @pytest.mark.parametrize(("classes", "y"), SAME.values(), ids=SAME)
-def test_labels_are_compared_by_what_they_mean(classes, y):
+def test_labels_are_compared_as_numbers_if_possible_and_otherwise_as_text(classes, y):
     assert describe_accuracy(classes[[0, 0]], y, classes) == "accuracy 0.500 on 2 signals"
 
 
-def test_signals_without_a_label_do_not_count():
+def test_missing_labels_are_ignored():
     classes = np.array(["a", "b"])
     assert describe_accuracy(classes[[0, 1, 1]], np.array(["a", "", "a"]), classes) == "accuracy 0.500 on 2 signals"
     assert describe_accuracy(np.array([1, 2]), np.array([1.0, np.nan]), np.array([1, 2])) == (
         "accuracy 1.000 on 1 signals"
     )
-    assert describe_accuracy(classes, np.array(["", ""]), classes) == "no label to compare with"
+    assert (
+        describe_accuracy(classes, np.array(["", ""]), classes)
+        == "accuracy not computed, because all labels are missing"
+    )
 
 
-def test_labels_that_the_classifier_does_not_know_are_told():
+def test_warning_if_no_label_is_a_class_of_the_classifier():
     classes = np.array(["a", "b"])
-    with pytest.warns(UserWarning, match="no label is one that the classifier knows: A is not among them"):
+    with pytest.warns(UserWarning, match="none of the labels is a class of the classifier, for example A;"):
         assert describe_accuracy(classes, np.array(["A", "B"]), classes) == "accuracy 0.000 on 2 signals"
 
 
-def test_an_error_says_where_its_part_begins(monkeypatch):
-    monkeypatch.setattr(_estimating, "PART", 10)
+def test_error_names_the_start_of_its_chunk(monkeypatch):
+    monkeypatch.setattr(_estimating, "CHUNK_SIZE", 10)
 
-    def apply(X):
+    def function(X):
         if X[0] == 20:
             raise ValueError("sample 3 is empty")
         return X
 
-    with pytest.raises(ValueError, match="of the signals from 20 on: sample 3 is empty"):
-        list(apply_in_parts(apply, np.arange(35), "predict"))
+    with pytest.raises(ValueError, match="in the chunk that starts at signal 20: sample 3 is empty"):
+        list(map_chunks(function, np.arange(35), "predict"))

@@ -1,4 +1,4 @@
-"""``python -m sktsmae export``."""
+"""Tests of ``python -m sktsmae export``."""
 
 import json
 import logging
@@ -15,7 +15,7 @@ from sktsmae.__main__ import main
 
 @pytest.fixture(scope="module")
 def tuned(data, tmp_path_factory):
-    """The file of a small fine-tuned network: the exporter is quick with it."""
+    """File with a small fine-tuned network, which is exported quickly."""
     network = MAEPretrainer(embed_dim=16, depth=1, num_heads=2)
     classifier = MAEClassifier(pretrainer=network, finetune="head", probe=False, max_epochs=2, random_state=0)
     path = tmp_path_factory.mktemp("tuned") / "classifier.safetensors"
@@ -23,9 +23,11 @@ def tuned(data, tmp_path_factory):
     return path
 
 
-@pytest.mark.skipif(parse_version(torch.__version__) < parse_version("2.9"), reason="older exporters know no loops")
+@pytest.mark.skipif(
+    parse_version(torch.__version__) < parse_version("2.9"), reason="older exporters do not support loops"
+)
 @pytest.mark.parametrize("output", [None, "other.onnx"])
-def test_the_file_gives_what_the_classifier_gives(tuned, data, output, tmp_path, capsys, caplog):
+def test_exported_model_predicts_the_same_probabilities(tuned, data, output, tmp_path, capsys, caplog):
     onnxruntime = pytest.importorskip("onnxruntime")
     model = tmp_path / "model.safetensors"
     model.write_bytes(tuned.read_bytes())
@@ -33,10 +35,10 @@ def test_the_file_gives_what_the_classifier_gives(tuned, data, output, tmp_path,
     assert main(["export", str(model), *(["--output", str(written)] if output else [])]) == 0
     printed = capsys.readouterr()
     assert printed.err == ""
-    # What the exporter says of itself.
+    # The exporter logs no warnings.
     assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
     assert printed.out.startswith(f"{written}: ")
-    assert "signals (n, 100) in, probabilities of 3 classes out" in printed.out
+    assert "input: signals of shape (n, 100); output: probabilities of 3 classes" in printed.out
     session = onnxruntime.InferenceSession(written, providers=["CPUExecutionProvider"])
     assert json.loads(session.get_modelmeta().custom_metadata_map["classes"])["values"] == sorted(set(data.y.tolist()))
     (probabilities,) = session.run(["probabilities"], {"X": data.X_test.astype(np.float32)})
@@ -49,21 +51,23 @@ def test_the_file_gives_what_the_classifier_gives(tuned, data, output, tmp_path,
         "nothing.safetensors": "nothing.safetensors: ",
         "cut.safetensors": "cut.safetensors: not a readable safetensors file",
         "encoder.safetensors": "encoder.safetensors: ",
-        "model.safetensors --output model.safetensors": "--output model.safetensors: the name must end in .onnx",
-        "model.safetensors --output no/a.onnx": "there is no folder no",
+        "model.safetensors --output model.safetensors": "--output model.safetensors: the file name must end in .onnx",
+        "model.safetensors --output no/a.onnx": "the folder no does not exist",
     }.items(),
 )
-def test_wrong_files_end_in_one_line(arguments, match, tuned, tmp_path, monkeypatch, refused):
+def test_invalid_file_gives_one_error_line_and_writes_no_file(
+    arguments, match, tuned, tmp_path, monkeypatch, error_line
+):
     (tmp_path / "model.safetensors").write_bytes(tuned.read_bytes())
     (tmp_path / "cut.safetensors").write_bytes(tuned.read_bytes()[:5000])
     MAEPretrainer.from_pretrained().save(tmp_path / "encoder.safetensors")
     monkeypatch.chdir(tmp_path)
     before = sorted(tmp_path.iterdir())
-    assert match in refused("export", *arguments.split())
+    assert match in error_line("export", *arguments.split())
     assert sorted(tmp_path.iterdir()) == before
 
 
-def test_without_the_exporter_one_line_says_what_to_install(tuned, tmp_path, monkeypatch, refused):
+def test_error_line_names_the_extra_if_the_exporter_is_missing(tuned, tmp_path, monkeypatch, error_line):
     monkeypatch.setitem(sys.modules, "onnxscript", None)
-    assert "sktsmae[onnx]" in refused("export", tuned, "--output", tmp_path / "a.onnx")
+    assert "sktsmae[onnx]" in error_line("export", tuned, "--output", tmp_path / "a.onnx")
     assert list(tmp_path.iterdir()) == []

@@ -1,4 +1,4 @@
-"""``python -m sktsmae fit``."""
+"""Tests of ``python -m sktsmae fit``."""
 
 import re
 
@@ -23,7 +23,7 @@ def write_ts(path, X, y):
     return path
 
 
-def test_a_table_becomes_the_classifier_that_python_fits(fitted, data):
+def test_classifier_equals_one_that_is_fitted_in_python(fitted, data):
     classifier = MAEClassifier.load(fitted)
     expected = MAEClassifier(random_state=0).fit(data.X, data.y)
     np.testing.assert_array_equal(classifier.classes_, expected.classes_)
@@ -31,7 +31,7 @@ def test_a_table_becomes_the_classifier_that_python_fits(fitted, data):
     assert classifier.get_params()["verbose"] == 0
 
 
-def test_other_kinds_of_files_give_the_same(fitted, data, tmp_path, capsys):
+def test_all_file_types_give_the_same_classifier(fitted, data, tmp_path, capsys):
     np.save(tmp_path / "X.npy", data.X)
     (tmp_path / "y.csv").write_text("\n".join(["exercise", *data.y]))
     np.savez(tmp_path / "data.npz", X_test=data.X_test, y_test=data.y_test)
@@ -46,20 +46,22 @@ def test_other_kinds_of_files_give_the_same(fitted, data, tmp_path, capsys):
             same.predict_proba(data.X_test), expected.predict_proba(data.X_test), rtol=0, atol=1e-4
         )
         fit_line, test_line = capsys.readouterr().out.splitlines()
-        assert re.search(r"classifier.safetensors: 40 signals of shape \(.*100,?\), 3 classes, \d+\.\d s", fit_line)
+        assert re.search(
+            r"classifier.safetensors: fitted in \d+\.\d seconds to 40 signals of shape \(.*100,?\), 3 cl", fit_line
+        )
         accuracy = np.mean(same.predict(data.X_test) == data.y_test)
         assert test_line == f"{arguments[-1]}: accuracy {accuracy:.3f} on 24 signals"
 
 
-def test_rows_without_a_label_are_not_a_class(data, write_table, tmp_path, capsys):
+def test_missing_label_is_not_a_class(data, write_table, tmp_path, capsys):
     y = np.where(np.arange(40) % 4, data.y, "")
     path = write_table(tmp_path / "train.csv", data.X, y)
     assert run(path, "--label", "exercise", "--output", tmp_path / "a.safetensors") == 0
     assert "" not in MAEClassifier.load(tmp_path / "a.safetensors").classes_
-    assert "40 signals of shape (100,), 10 of them without a label, 3 classes" in capsys.readouterr().out
+    assert "40 signals of shape (100,) (10 without a label), 3 classes" in capsys.readouterr().out
 
 
-def test_signals_of_an_archive_are_tested_on_a_table(data, write_table, tmp_path, capsys):
+def test_training_on_npz_and_test_on_csv(data, write_table, tmp_path, capsys):
     np.savez(tmp_path / "train.npz", X=data.X, y=data.y)
     test = write_table(tmp_path / "test.csv", data.X_test, data.y_test)
     output = tmp_path / "a.safetensors"
@@ -68,7 +70,7 @@ def test_signals_of_an_archive_are_tested_on_a_table(data, write_table, tmp_path
 
 
 @pytest.mark.parametrize("finetune", ["lora", "1"])
-def test_part_of_the_encoder_is_fine_tuned(data, tmp_path, finetune):
+def test_fine_tuning_of_a_part_of_the_encoder(data, tmp_path, finetune):
     np.savez(tmp_path / "train.npz", X=data.X, y=data.y)
     own, output = tmp_path / "own.safetensors", tmp_path / "a.safetensors"
     MAEPretrainer(**NETWORK, random_state=0).fit(data.X).save(own)
@@ -77,7 +79,7 @@ def test_part_of_the_encoder_is_fine_tuned(data, tmp_path, finetune):
     assert MAEClassifier.load(output).finetune == (finetune if finetune == "lora" else 1)
 
 
-def test_an_encoder_of_ones_own_is_fine_tuned(data, tmp_path, capsys):
+def test_fine_tuning_of_a_given_encoder(data, tmp_path, capsys):
     encoder, output = tmp_path / "encoder.safetensors", tmp_path / "classifier.safetensors"
     MAEPretrainer(**NETWORK, random_state=0).fit(data.X).save(encoder)
     np.savez(tmp_path / "data.npz", X=data.X, y=data.y)
@@ -91,7 +93,7 @@ def test_an_encoder_of_ones_own_is_fine_tuned(data, tmp_path, capsys):
 
 @pytest.fixture
 def folder(data, write_table, tmp_path, monkeypatch):
-    """A working folder of files that are good for something."""
+    """Working folder with files of signals and of labels."""
     write_table(tmp_path / "good.csv", data.X, data.y)
     write_table(tmp_path / "one.csv", data.X[:5], data.y[:5])
     write_table(tmp_path / "plain.csv", data.X)
@@ -104,32 +106,32 @@ def folder(data, write_table, tmp_path, monkeypatch):
 
 GOOD = "good.csv --label exercise"
 WRONG = {
-    "good.csv": "good.csv, line 2, column 'exercise': 'ABD' is no number; name the column of labels by --label",
-    "X.npy": "X.npy: holds no labels; give --labels FILE",
-    "plain.csv": "plain.csv: holds no labels; name their column by --label",
-    "good.csv --label nonsense": "good.csv: the first line names no column 'nonsense'",
-    f"{GOOD} --labels few.npy": "--labels few.npy: good.csv has labels too",
-    "X.npy --labels few.npy": "few.npy: labels of shape (5,)",
-    "one.csv --label exercise": "one.csv: y holds the one class",
+    "good.csv": "good.csv, line 2, column 'exercise': 'ABD' is not a number; name the column of labels with --label",
+    "X.npy": "X.npy: the file contains no labels; give --labels FILE",
+    "plain.csv": "plain.csv: the file contains no labels; name the column of labels with --label",
+    "good.csv --label nonsense": "good.csv: --label nonsense matches 0 columns",
+    f"{GOOD} --labels few.npy": "--labels few.npy: good.csv also has labels",
+    "X.npy --labels few.npy": "few.npy: there are 40 signals, but the labels have shape (5,)",
+    "one.csv --label exercise": "one.csv: y has only one class",
     f"{GOOD} --pretrainer damaged.safetensors": "damaged.safetensors: not a",
     f"{GOOD} --pretrainer nothing": "nothing: ",
     f"{GOOD} --device nonsense": "device='nonsense' is not available",
-    f"{GOOD} --output no/a.safetensors": "--output no/a.safetensors: there is no folder no; make it first",
-    f"{GOOD} --output .": "--output .: the name must end in .safetensors",
-    f"{GOOD} --output good.csv": "--output good.csv: the name must end in .safetensors",
-    f"{GOOD} --test X.npy": "X.npy: holds no labels to compare with",
-    f"{GOOD} --test nothing.npz": "nothing.npz: there is no such file",
+    f"{GOOD} --output no/a.safetensors": "--output no/a.safetensors: the folder no does not exist; create it first",
+    f"{GOOD} --output .": "--output .: the file name must end in .safetensors",
+    f"{GOOD} --output good.csv": "--output good.csv: the file name must end in .safetensors",
+    f"{GOOD} --test X.npy": "X.npy: the file contains no labels to compare with",
+    f"{GOOD} --test nothing.npz": "nothing.npz: the file does not exist",
 }
 
 
 @pytest.mark.parametrize(("arguments", "match"), WRONG.items(), ids=WRONG)
-def test_wrong_files_end_in_one_line(arguments, match, folder, refused):
+def test_invalid_file_gives_one_error_line_and_writes_no_file(arguments, match, folder, error_line):
     before = sorted(folder.iterdir())
-    assert match in refused("fit", *arguments.split())
+    assert match in error_line("fit", *arguments.split())
     assert sorted(folder.iterdir()) == before
 
 
-def test_a_test_of_another_length_leaves_the_classifier(data, write_table, tmp_path, capsys):
+def test_classifier_is_saved_even_if_the_test_signals_are_invalid(data, write_table, tmp_path, capsys):
     np.savez(tmp_path / "data.npz", X_train=data.X, y_train=data.y, X_test=data.X_test[:, :50], y_test=data.y_test)
     output = tmp_path / "classifier.safetensors"
     assert run(tmp_path / "data.npz", "--test", tmp_path / "data.npz", "--output", output) == 1
@@ -138,16 +140,17 @@ def test_a_test_of_another_length_leaves_the_classifier(data, write_table, tmp_p
 
 
 @pytest.mark.parametrize(
-    ("epochs", "match"), [("2", "needs --finetune full"), ("0", "no number of 1 or more"), ("x", "no number")]
+    ("epochs", "match"),
+    [("2", "needs --finetune full"), ("0", "not an integer of at least 1"), ("x", "not an integer")],
 )
-def test_epochs_of_no_fine_tuning_or_none_are_wrong_usage(epochs, match, tmp_path, capsys):
+def test_epochs_must_be_positive_and_need_fine_tuning(epochs, match, tmp_path, capsys):
     with pytest.raises(SystemExit) as ended:
         run(tmp_path / "a.npz", "--epochs", epochs)
     assert ended.value.code == 2
     assert match in capsys.readouterr().err
 
 
-def test_an_interruption_ends_with_its_code_and_no_file(data, tmp_path, capsys, monkeypatch):
+def test_interrupted_command_returns_130_and_writes_no_file(data, tmp_path, capsys, monkeypatch):
     def interrupted(*arguments):
         raise KeyboardInterrupt
 

@@ -1,4 +1,4 @@
-"""Files that commands write."""
+"""Tests of the output files of commands."""
 
 import pytest
 
@@ -11,7 +11,7 @@ def write_half(path):
     raise OSError("disk full")
 
 
-def test_a_file_is_there_whole_or_not_at_all(tmp_path):
+def test_atomic_write_replaces_the_file_only_after_success(tmp_path):
     path = tmp_path / "a.csv"
     path.write_text("old")
     with pytest.raises(OSError, match="full"), atomic_write(path) as temporary:
@@ -26,16 +26,16 @@ def test_a_file_is_there_whole_or_not_at_all(tmp_path):
     assert path.stat().st_mode == any_file.stat().st_mode
 
 
-def test_what_can_be_written_passes(tmp_path):
+def test_check_output_accepts_writable_files_that_are_not_inputs(tmp_path):
     path = tmp_path / "a.CSV"
     check_output(path, (".csv",), inputs=(tmp_path / "b", None))
     path.touch()
     check_output(path, inputs=(tmp_path / "b", None))
-    with pytest.raises(ValueError, match="is read by this command"):
+    with pytest.raises(ValueError, match="this file is also an input of the command"):
         check_output(path, inputs=(None, tmp_path / ".." / tmp_path.name / "a.CSV"))
 
 
-def test_a_folder_that_takes_no_files_is_refused(tmp_path, monkeypatch):
+def test_folder_that_is_not_writable_raises(tmp_path, monkeypatch):
     monkeypatch.setattr("os.access", lambda path, mode: False)
-    with pytest.raises(ValueError, match="nothing can be written into"):
+    with pytest.raises(ValueError, match="is not writable"):
         check_output(tmp_path / "a.csv")

@@ -1,4 +1,4 @@
-"""``python -m sktsmae predict``."""
+"""Tests of ``python -m sktsmae predict``."""
 
 import csv
 import io
@@ -19,7 +19,7 @@ def run(*arguments):
 
 
 def check_table(text, classifier, X):
-    """Compare a table with what the classifier says."""
+    """Compare a .csv table with the predictions of the classifier."""
     header, *rows = csv.reader(io.StringIO(text))
     assert header == ["prediction", *(f"probability_{label}" for label in classifier.classes_)]
     np.testing.assert_array_equal([row[0] for row in rows], classifier.predict(X))
@@ -27,8 +27,8 @@ def check_table(text, classifier, X):
     np.testing.assert_allclose(probabilities, classifier.predict_proba(X), atol=1e-5)
 
 
-def test_predictions_become_a_table(fitted, data, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(_estimating, "PART", 10)
+def test_predictions_are_written_as_csv(fitted, data, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(_estimating, "CHUNK_SIZE", 10)
     classifier = MAEClassifier.load(fitted)
     np.save(tmp_path / "X.npy", data.X_test)
     assert run(fitted, tmp_path / "X.npy", "--output", tmp_path / "a.csv") == 0
@@ -39,7 +39,7 @@ def test_predictions_become_a_table(fitted, data, tmp_path, capsys, monkeypatch)
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
 
-def test_a_label_column_is_no_signal_and_gives_the_accuracy(fitted, data, write_table, tmp_path, capsys):
+def test_accuracy_is_printed_if_the_signals_have_labels(fitted, data, write_table, tmp_path, capsys):
     classifier = MAEClassifier.load(fitted)
     table = write_table(tmp_path / "test.csv", data.X_test, data.y_test)
     np.savez(tmp_path / "both.npz", X_train=data.X, X_test=data.X_test, y_test=data.y_test)
@@ -53,7 +53,7 @@ def test_a_label_column_is_no_signal_and_gives_the_accuracy(fitted, data, write_
 
 @pytest.fixture
 def folder(data, fitted, write_table, tmp_path, monkeypatch):
-    """A working folder with files of other lengths and other kinds."""
+    """Working folder with a classifier, a damaged classifier, and valid and invalid signals."""
     (tmp_path / "model.safetensors").write_bytes(fitted.read_bytes())
     (tmp_path / "cut.safetensors").write_bytes(fitted.read_bytes()[:5000])
     np.save(tmp_path / "X.npy", data.X)
@@ -71,12 +71,12 @@ WRONG = {
     "model.safetensors channels.npy": "channels.npy: X has samples of shape (2, 100)",
     "model.safetensors infinite.csv": "infinite.csv: Input X contains infinity",
     "model.safetensors table.csv": "table.csv, line 2, column 'exercise'",
-    "model.safetensors table.csv --label other": "table.csv: the first line names no column 'other'",
-    "model.safetensors nothing.npy": "nothing.npy: there is no such file",
-    "model.safetensors X.npy --output a.npy": "--output a.npy: the name must end in .csv",
-    "model.safetensors X.npy --output no/a.csv": "there is no folder no",
+    "model.safetensors table.csv --label other": "table.csv: --label other matches 0 columns",
+    "model.safetensors nothing.npy": "nothing.npy: the file does not exist",
+    "model.safetensors X.npy --output a.npy": "--output a.npy: the file name must end in .csv",
+    "model.safetensors X.npy --output no/a.csv": "the folder no does not exist",
     "model.safetensors short.npy --output old.csv": "short.npy: X has 50 features",
-    "model.safetensors table.csv --label exercise --output table.csv": "is read by this command",
+    "model.safetensors table.csv --label exercise --output table.csv": "this file is also an input of the command",
     "model.safetensors X.npy --device nonsense": "device='nonsense'",
     "nothing.safetensors X.npy": "nothing.safetensors: ",
     "cut.safetensors X.npy": "cut.safetensors: not a readable safetensors file",
@@ -85,15 +85,15 @@ WRONG = {
 
 
 @pytest.mark.parametrize(("arguments", "match"), WRONG.items(), ids=WRONG)
-def test_wrong_files_end_in_one_line(arguments, match, folder, refused):
+def test_invalid_file_gives_one_error_line_and_changes_no_file(arguments, match, folder, error_line):
     before = sorted(folder.iterdir())
-    assert match in refused("predict", *arguments.split())
+    assert match in error_line("predict", *arguments.split())
     assert sorted(folder.iterdir()) == before
     assert (folder / "old.csv").read_text() == "old"
 
 
 @pytest.mark.slow
-def test_a_reader_who_has_enough_ends_the_command_quietly(fitted, data, tmp_path):
+def test_closed_pipe_ends_the_command_without_a_message(fitted, data, tmp_path):
     np.save(tmp_path / "X.npy", data.X_test)
     receiver, sender = os.pipe()
     os.close(receiver)

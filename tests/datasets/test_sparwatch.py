@@ -10,7 +10,7 @@ EXERCISES = ["ABD", "ER", "FEL", "IR", "PEN", "ROW", "TRAP"]
 
 
 @pytest.mark.parametrize(("subset", "n"), [("train", 656), ("test", 493)])
-def test_subset_holds_signals_labels_and_persons(subset, n):
+def test_shapes_and_types_of_a_subset(subset, n):
     bunch = load_sparwatch(subset=subset)
     assert bunch.data.shape == (n, 6, 200)
     assert bunch.data.dtype == np.float32
@@ -26,12 +26,12 @@ def test_no_person_is_in_both_subsets():
     assert len(set(train.groups) | set(test.groups)) == 10
 
 
-def test_training_persons_come_unless_others_are_asked_for():
+def test_default_subset_is_train():
     assert_array_equal(load_sparwatch().data, load_sparwatch(subset="train").data)
 
 
 @pytest.mark.parametrize("subset", ["train", "test"])
-def test_data_and_labels_alone(subset):
+def test_return_X_y(subset):
     bunch = load_sparwatch(subset=subset)
     X, y = load_sparwatch(subset=subset, return_X_y=True)
     assert_array_equal(X, bunch.data)
@@ -45,13 +45,13 @@ def test_names_and_description():
     assert "BSD 3-clause" in bunch.DESCR
 
 
-def test_recordings_differ_and_are_no_flat_lines():
+def test_recordings_are_distinct_and_not_constant():
     X = load_sparwatch().data
     assert len(np.unique(X.reshape(len(X), -1), axis=0)) == len(X)
     assert (X.std(-1) > 0).all()
 
 
-def test_what_a_caller_changes_stays_with_the_caller():
+def test_changes_of_the_result_do_not_affect_the_next_call():
     first = load_sparwatch()
     first.data[:] = 0
     first.target[:] = "ABD"
@@ -64,6 +64,6 @@ def test_what_a_caller_changes_stays_with_the_caller():
     ("params", "name"),
     [({"subset": "validation"}, "subset"), ({"subset": None}, "subset"), ({"return_X_y": "yes"}, "return_X_y")],
 )
-def test_impossible_choice_is_refused(params, name):
+def test_invalid_parameter_raises(params, name):
     with pytest.raises(ValueError, match=f"'{name}' parameter of load_sparwatch"):
         load_sparwatch(**params)

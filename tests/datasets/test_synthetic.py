@@ -23,29 +23,29 @@ def test_signals_are_finite_and_standardised(corpus):
 
 
 @pytest.mark.parametrize("n_timepoints", [8, 9, 31, 200, 1000])
-def test_any_length_will_do(n_timepoints):
+def test_signals_of_any_length_are_standardised(n_timepoints):
     X = make_signals(300, n_timepoints, random_state=1)
     assert X.shape == (300, n_timepoints)
     assert_allclose(X.mean(1), 0, atol=1e-5)
     assert_allclose(X.std(1), 1, atol=1e-5)
 
 
-def test_no_signal_comes_twice(corpus):
+def test_all_signals_are_different(corpus):
     assert len(np.unique(corpus, axis=0)) == len(corpus)
 
 
-def test_same_seed_gives_same_signals_and_another_seed_others(corpus):
+def test_signals_depend_on_the_seed_only(corpus):
     assert_array_equal(make_signals(200, random_state=0), corpus[:200])
     others = make_signals(200, random_state=1)
     assert not (others == corpus[:200]).all(1).any()
 
 
-def test_first_signals_do_not_depend_on_how_many_are_drawn(corpus):
+def test_first_signals_do_not_depend_on_n_samples(corpus):
     for n_samples in (1, 128, 129, 300):
         assert_array_equal(make_signals(n_samples, random_state=0), corpus[:n_samples])
 
 
-def test_generator_gives_new_signals_at_each_call():
+def test_random_state_object_gives_new_signals_in_each_call():
     state = np.random.RandomState(3)
     first, second = make_signals(5, 50, random_state=state), make_signals(5, 50, random_state=state)
     assert (first != second).any(1).all()
@@ -53,15 +53,15 @@ def test_generator_gives_new_signals_at_each_call():
 
 
 @pytest.mark.parametrize("random_state", [None, 0])
-def test_numpy_global_generator_stays_untouched(random_state):
-    np.random.seed(0)  # noqa: NPY002 - the state that a caller may rely on
+def test_global_generator_of_numpy_is_unchanged(random_state):
+    np.random.seed(0)  # noqa: NPY002 - the global state is what is tested
     before = np.random.get_state()[1].copy()  # noqa: NPY002
     make_signals(3, 20, random_state=random_state)
     next(stream_signals(20, batch_size=3, random_state=random_state))
     assert_array_equal(np.random.get_state()[1], before)  # noqa: NPY002
 
 
-def test_without_a_seed_signals_differ_though_numpy_was_seeded():
+def test_random_state_none_ignores_the_seed_of_numpy():
     draws = []
     for _ in range(2):
         np.random.seed(0)  # noqa: NPY002
@@ -70,7 +70,7 @@ def test_without_a_seed_signals_differ_though_numpy_was_seeded():
 
 
 @pytest.mark.parametrize("batch_size", [1, 48, 128, 300])
-def test_joined_batches_are_what_make_signals_returns(batch_size, corpus):
+def test_concatenated_batches_equal_make_signals(batch_size, corpus):
     batches = list(islice(stream_signals(batch_size=batch_size, random_state=0), 3))
     assert [batch.shape for batch in batches] == [(batch_size, 512)] * 3
     assert_array_equal(np.concatenate(batches), corpus[: 3 * batch_size])
@@ -78,18 +78,18 @@ def test_joined_batches_are_what_make_signals_returns(batch_size, corpus):
 
 @pytest.mark.parametrize("batch_size", [1, 48, 128, 300])
 @pytest.mark.parametrize("start", [1, 3, 7])
-def test_batch_does_not_depend_on_where_the_stream_starts(batch_size, start):
+def test_batch_does_not_depend_on_start(batch_size, start):
     whole = list(islice(stream_signals(40, batch_size=batch_size, random_state=5), start + 2))
     later = list(islice(stream_signals(40, batch_size=batch_size, random_state=5, start=start), 2))
     assert_array_equal(later, whole[start:])
 
 
-def test_late_start_draws_nothing_of_what_comes_before():
-    # Would not come to an end otherwise.
+def test_batches_before_start_are_not_generated():
+    # Generating all batches before this one would not finish.
     assert next(stream_signals(20, batch_size=4, random_state=0, start=10**12)).shape == (4, 20)
 
 
-def test_what_a_caller_changes_in_a_batch_stays_out_of_the_next():
+def test_changes_of_a_batch_do_not_affect_the_next():
     changed, untouched = (stream_signals(40, batch_size=3, random_state=0) for _ in range(2))
     next(changed)[:] = 0
     next(untouched)
@@ -98,15 +98,15 @@ def test_what_a_caller_changes_in_a_batch_stays_out_of_the_next():
 
 @pytest.mark.parametrize("family", _families._FAMILIES, ids=lambda f: f.__name__)
 @pytest.mark.parametrize("n_timepoints", [8, 31, 512, 2000])
-def test_family_draws_finite_signals_that_are_not_flat(family, n_timepoints):
+def test_family_generates_finite_signals_that_are_not_constant(family, n_timepoints):
     x = family(np.random.default_rng(0), 60, n_timepoints)
     assert x.shape == (60, n_timepoints)
     assert np.isfinite(x).all()
     assert (x.std(1) > 1e-4 * np.abs(x).max(1)).all()
-    assert len(np.unique(x, axis=0)) > 30  # at the shortest, square waves have few shapes to take
+    assert len(np.unique(x, axis=0)) > 30  # short square waves have few possible shapes
 
 
-def test_every_family_has_a_fair_share():
+def test_weights_of_families_are_between_2_and_15_percent():
     weights = np.array(list(_families._FAMILIES.values()))
     assert (weights / weights.sum()).min() > 0.02
     assert (weights / weights.sum()).max() < 0.15
@@ -122,7 +122,7 @@ def test_distortion_changes_most_signals_and_keeps_their_shape(distortion, corpu
 
 
 @pytest.mark.parametrize("n", [0, 1, 200])
-def test_mixture_draws_on_both_signals(n):
+def test_mixture_depends_on_both_signals(n):
     a, b = np.random.default_rng(1).standard_normal((2, 200, 64), np.float32)[:, :n]
     mixed = _families._mix(np.random.default_rng(0), a, b)
     assert mixed.shape == (n, 64)
@@ -130,12 +130,12 @@ def test_mixture_draws_on_both_signals(n):
     assert (mixed != _families._mix(np.random.default_rng(0), a, b[::-1])).any(1).sum() >= 0.9 * (n - n % 2)
 
 
-def test_flat_or_infinite_signals_are_replaced_by_noise_and_others_are_kept():
+def test_constant_and_infinite_signals_are_replaced_by_noise_and_others_are_kept():
     ramp = np.linspace(-1, 1, 50)
     x = np.array(
         [np.full(50, 3), ramp, np.zeros(50), ramp + np.inf, ramp + np.nan, 1e6 + ramp, 1e30 * ramp], np.float32
     )
-    result = _families._never_flat(np.random.default_rng(0), x)
+    result = _families._replace_flat(np.random.default_rng(0), x)
     assert_allclose(result.mean(1), 0, atol=1e-6)
     assert_allclose(result.std(1), 1, atol=1e-6)
     assert_allclose(result[1], ramp / ramp.std(), atol=1e-6)
@@ -143,19 +143,19 @@ def test_flat_or_infinite_signals_are_replaced_by_noise_and_others_are_kept():
 
 def test_time_scales_span_two_decades(corpus):
     power = np.abs(np.fft.rfft(corpus)) ** 2
-    centroid = (power * np.arange(257)).sum(1) / power.sum(1)  # in cycles a signal
+    centroid = (power * np.arange(257)).sum(1) / power.sum(1)  # in cycles per signal
     low, high = np.quantile(centroid, [0.02, 0.98])
     assert low < 2
     assert high > 100
 
 
-def test_smooth_and_rough_signals_have_fair_shares(corpus):
+def test_fractions_of_smooth_and_rough_signals(corpus):
     roughness = (np.diff(corpus, axis=1) ** 2).mean(1) / 2  # 1 for white noise
     assert 0.2 < (roughness < 0.01).mean() < 0.5
     assert 0.1 < (roughness > 0.25).mean() < 0.4
 
 
-def test_two_valued_and_spiky_signals_are_among_them(corpus):
+def test_some_signals_have_two_values_and_some_have_spikes(corpus):
     kurtosis = (corpus.astype(float) ** 4).mean(1)  # 3 for Gaussian noise, 1 for a square wave
     assert np.quantile(kurtosis, 0.02) < 1.6
     assert np.quantile(kurtosis, 0.97) > 20
@@ -172,7 +172,7 @@ def test_two_valued_and_spiky_signals_are_among_them(corpus):
         ({"random_state": "seed"}, r"'random_state' .* Got 'seed'"),
     ],
 )
-def test_impossible_parameter_of_make_signals_is_refused(params, message):
+def test_invalid_parameter_of_make_signals_raises(params, message):
     with pytest.raises(ValueError, match=message):
         make_signals(**params)
 
@@ -186,6 +186,6 @@ def test_impossible_parameter_of_make_signals_is_refused(params, message):
         ({"random_state": 1.5}, r"'random_state' .* Got 1.5"),
     ],
 )
-def test_impossible_parameter_of_stream_signals_is_refused_before_the_first_batch(params, message):
+def test_invalid_parameter_of_stream_signals_raises_before_the_first_batch(params, message):
     with pytest.raises(ValueError, match=message):
         stream_signals(**params)

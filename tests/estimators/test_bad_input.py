@@ -1,4 +1,4 @@
-"""What is refused: each error says what was wrong, and changes nothing."""
+"""Invalid input: each error names what is wrong and leaves the estimator unchanged."""
 
 from __future__ import annotations
 
@@ -26,25 +26,28 @@ METHODS = {
 }
 
 
-def spoilt(X: np.ndarray, value: float) -> np.ndarray:
-    """Put one other number into an array."""
-    out = X.astype(np.float64)
-    out[3, ..., 7] = value
-    return out
+def with_one_value(X: np.ndarray, value: float) -> np.ndarray:
+    """Return a copy of X in which one value of one sample is replaced."""
+    changed = X.astype(np.float64)
+    changed[3, ..., 7] = value
+    return changed
 
+
+# The defaults of parameters that have no effect with spectrograms; other values cause a warning.
+UNUSED_WITH_SPECTROGRAMS = {"cwt_scales": "auto", "boundary": "reflect"}
 
 RAGGED = [np.zeros((2, 30)), np.zeros((3, 30))]
-# What makes an array bad, whether it has channels or not.
-BAD_X = {
-    "nan-alone": (
+# Each function makes X invalid. It accepts X with or without an axis of channels.
+INVALID_X = {
+    "all-nan-sample": (
         lambda X: np.where(np.arange(len(X)).reshape(-1, *[1] * (X.ndim - 1)) == 3, np.nan, X),
         "NaN alone in",
     ),
-    "infinity": (lambda X: spoilt(X, np.inf), "X contains infinity"),
-    "minus-infinity": (lambda X: spoilt(X, -np.inf), "X contains infinity"),
-    "too-large-for-float32": (lambda X: spoilt(X, 1e300), "X.*too large.*float32"),
-    "no-sample": (lambda X: X[:0], r"0 sample\(s\)"),
-    "no-time": (lambda X: X[..., :0], r"\(41, (2, )?0\)"),
+    "infinity": (lambda X: with_one_value(X, np.inf), "X contains infinity"),
+    "minus-infinity": (lambda X: with_one_value(X, -np.inf), "X contains infinity"),
+    "too-large-for-float32": (lambda X: with_one_value(X, 1e300), "X.*too large.*float32"),
+    "no-samples": (lambda X: X[:0], r"0 sample\(s\)"),
+    "no-time-points": (lambda X: X[..., :0], r"\(41, (2, )?0\)"),
     "one-axis": (lambda X: X.ravel(), "Expected 2D array, got 1D array.*length"),
     "five-axes": (lambda X: X.reshape(41, -1, 1, 1, 1), "got 5D array.*channels"),
     "series": (lambda X: pd.Series(X.ravel()), "Expected 2D array, got 1D array"),
@@ -54,10 +57,10 @@ BAD_X = {
     "numbers-as-text": (lambda X: X.astype(str).astype(object), "X holds text; give numbers"),
     "ragged-channels": (lambda X: RAGGED, "X is ragged: its signals differ in the number of channels"),
     "ragged-text": (lambda X: [["a", "b"], ["a", "b", "c"]], "X holds text"),
-    "file-name": (lambda X: "signals.npy", "X='signals.npy' is the name of a file; give the signals in it"),
+    "file-name": (lambda X: "signals.npy", "X='signals.npy' is a file name; give the signals in the file"),
     "None": (lambda X: None, "X"),
 }
-BAD_TABLES = {
+INVALID_TABLES = {
     "strings": (
         lambda X: pd.DataFrame(np.full(X.shape, "left")),
         ValueError,
@@ -70,14 +73,14 @@ BAD_TABLES = {
 
 @pytest.fixture(scope="module")
 def fitted(new_classifier, fitted_pretrainer, fitted_classifier, X) -> dict[str, Any]:
-    """Fitted on one channel; not to be changed."""
+    """Return estimators fitted on one channel. Tests must not change them."""
     transformer = CWTTransformer(cwt_scales=8, device="cpu").fit(X)
     return {"transformer": transformer, "pretrainer": fitted_pretrainer, "classifier": fitted_classifier}
 
 
 @pytest.fixture(scope="module")
 def fitted_on_channels(new_pretrainer, new_classifier, X_channels, y) -> dict[str, Any]:
-    """Fitted on two channels; not to be changed."""
+    """Return estimators fitted on two channels. Tests must not change them."""
     return {
         "transformer": CWTTransformer(cwt_scales=8, device="cpu").fit(X_channels),
         "pretrainer": new_pretrainer(max_epochs=0).fit(X_channels),
@@ -86,38 +89,41 @@ def fitted_on_channels(new_pretrainer, new_classifier, X_channels, y) -> dict[st
 
 
 @pytest.mark.parametrize("name", METHODS)
-@pytest.mark.parametrize(("make", "match"), BAD_X.values(), ids=BAD_X)
-def test_array_that_no_estimator_takes(fitted, fitted_on_channels, X, X_channels, refused, name, make, match):
-    for estimator, good in ((fitted[name], X), (fitted_on_channels[name], X_channels)):
-        bad, again = make(good), copy.deepcopy(estimator)
-        with refused(again, match):
-            again.fit(bad, np.arange(41 if bad is None or isinstance(bad, str) else len(bad)) % 2)
+@pytest.mark.parametrize(("make", "match"), INVALID_X.values(), ids=INVALID_X)
+def test_invalid_array_is_refused_by_every_method(
+    fitted, fitted_on_channels, X, X_channels, refused, name, make, match
+):
+    for estimator, valid in ((fitted[name], X), (fitted_on_channels[name], X_channels)):
+        invalid, duplicate = make(valid), copy.deepcopy(estimator)
+        with refused(duplicate, match):
+            duplicate.fit(invalid, np.arange(41 if invalid is None or isinstance(invalid, str) else len(invalid)) % 2)
         for method in METHODS[name]:
             with refused(estimator, match):
-                getattr(estimator, method)(bad)
+                getattr(estimator, method)(invalid)
 
 
 @pytest.mark.parametrize("name", METHODS)
-@pytest.mark.parametrize(("make", "error", "match"), BAD_TABLES.values(), ids=BAD_TABLES)
-def test_table_that_no_estimator_takes(fitted, X, y, refused, name, make, error, match):
-    bad, again = make(X), copy.deepcopy(fitted[name])
-    with refused(again, match, error):
-        again.fit(bad, y)
+@pytest.mark.parametrize(("make", "error", "match"), INVALID_TABLES.values(), ids=INVALID_TABLES)
+def test_invalid_table_is_refused_by_every_method(fitted, X, y, refused, name, make, error, match):
+    invalid, duplicate = make(X), copy.deepcopy(fitted[name])
+    with refused(duplicate, match, error):
+        duplicate.fit(invalid, y)
     for method in METHODS[name]:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "X has feature names")
             with refused(fitted[name], match, error):
-                getattr(fitted[name], method)(bad)
+                getattr(fitted[name], method)(invalid)
 
 
 @pytest.mark.parametrize("name", ["pretrainer", "classifier"])
-def test_one_sample_is_too_few_to_fit_and_enough_to_transform(fitted, X, y, refused, name):
+def test_one_sample_cannot_be_fitted_but_can_be_transformed(fitted, X, y, refused, name):
     estimator = copy.deepcopy(fitted[name])
     with refused(estimator, r"1 sample\(s\).*minimum of 2"):
         estimator.fit(X[:1], y[:1])
     assert estimator.transform(X[:1]).shape == (1, 32)
 
 
+# Shape of a sample in `fit`, and shapes that are refused afterwards.
 SHAPES = {
     (200,): [(100,), (2, 200), (3, 16, 200)],
     (2, 200): [(200,), (2,), (3, 200), (2, 100), (6, 16, 200)],
@@ -125,80 +131,87 @@ SHAPES = {
 }
 
 
-@pytest.mark.parametrize(("seen", "given"), [(seen, given) for seen in SHAPES for given in SHAPES[seen]])
-def test_another_size_than_in_fit(fitted, y, refused, seen, given):
-    data = np.random.default_rng(0).normal(size=(41, *seen))
-    for name in METHODS if len(seen) < 3 else ["pretrainer", "classifier"]:
+@pytest.mark.parametrize(
+    ("fitted_shape", "other_shape"), [(shape, other) for shape in SHAPES for other in SHAPES[shape]]
+)
+def test_shape_that_differs_from_fit_is_refused(fitted, y, refused, fitted_shape, other_shape):
+    is_spectrogram = len(fitted_shape) == 3
+    data = np.random.default_rng(0).normal(size=(41, *fitted_shape))
+    for name in METHODS if not is_spectrogram else ["pretrainer", "classifier"]:
         estimator = clone(fitted[name])
         if name != "transformer":
             estimator.set_params(max_epochs=0)
+        if name == "pretrainer" and is_spectrogram:
+            estimator.set_params(**UNUSED_WITH_SPECTROGRAMS)
         estimator.fit(data, y)
         for method in METHODS[name]:
-            with refused(estimator, rf"{re.escape(str(given))}.*{re.escape(str(seen))}|100 features.*200 features"):
-                getattr(estimator, method)(np.zeros((4, *given)))
+            match = rf"{re.escape(str(other_shape))}.*{re.escape(str(fitted_shape))}|100 features.*200 features"
+            with refused(estimator, match):
+                getattr(estimator, method)(np.zeros((4, *other_shape)))
 
 
-def test_spectrograms_that_do_not_fit(new_pretrainer, new_classifier, refused):
+def test_spectrograms_of_unsuitable_shape_are_refused(new_pretrainer, new_classifier, refused):
     images, labels = np.random.default_rng(0).normal(size=(4, 4, 8, 50)), [0, 1, 0, 1]
-    transformer, pretrainer, classifier = CWTTransformer(device="cpu"), new_pretrainer(), new_classifier()
-    with refused(transformer, r"\(4, 4, 8, 50\), a spectrogram already"):
+    transformer, classifier = CWTTransformer(device="cpu"), new_classifier()
+    pretrainer = new_pretrainer(**UNUSED_WITH_SPECTROGRAMS)
+    with refused(transformer, r"\(4, 4, 8, 50\), already a spectrogram"):
         transformer.fit(images)
-    with refused(pretrainer, "4 channels, no multiple of the 3 views of diff_orders"):
+    with refused(pretrainer, "4 channels, which is not a multiple of the 3 views of diff_orders"):
         pretrainer.fit(images)
-    with refused(classifier, "4 channels, no multiple of the 3 views of diff_orders"):
+    with refused(classifier, "4 channels, which is not a multiple of the 3 views of diff_orders"):
         classifier.fit(images, labels)
     with refused(classifier, "8 scales, but pretrainer was fitted on 16"):
         classifier.fit(images[:, :3], labels)
 
 
-BAD_Y = {
+INVALID_Y = {
     "None": (lambda y: None, "requires y"),
     "shorter": (lambda y: y[:-1], r"\[41, 40\]"),
-    "one-class": (lambda y: np.full(41, "ABD"), r"y holds the one class \['ABD'\]"),
+    "one-class": (lambda y: np.full(41, "ABD"), r"y has only one class, \['ABD'\]"),
     "continuous": (lambda y: np.linspace(0, 1, 41), "Unknown label type.*continuous"),
     "two-columns": (lambda y: np.column_stack([y, y]), r"y should be a 1d array.*\(41, 2\)"),
     "nan": (lambda y: np.where(y == "ABD", np.nan, 1.0), "y contains NaN"),
 }
-BAD_WEIGHTS = {
+INVALID_WEIGHTS = {
     "negative": (np.full(41, -1.0), "Negative values.*sample_weight"),
     "shorter": (np.ones(40), r"sample_weight.*\(40,\).*\(41,\)"),
     "two-columns": (np.ones((41, 2)), "[Ss]ample.weights must be 1D"),
     "nan": (np.full(41, np.nan), "sample_weight contains NaN"),
     "zeros": (np.zeros(41), "[Ss]ample.weight.*(non-zero|give some)"),
-    "one-class": (np.eye(41)[0], "y holds the one class.*label and a weight"),
+    "one-class": (np.eye(41)[0], "y has only one class.*label and a positive sample_weight"),
 }
 
 
-@pytest.mark.parametrize(("make", "match"), BAD_Y.values(), ids=BAD_Y)
-def test_labels_that_are_refused(fitted_classifier, X, y, refused, make, match):
+@pytest.mark.parametrize(("make", "match"), INVALID_Y.values(), ids=INVALID_Y)
+def test_invalid_labels_are_refused(fitted_classifier, X, y, refused, make, match):
     classifier = copy.deepcopy(fitted_classifier)
     with refused(classifier, match):
         classifier.fit(X, make(y))
 
 
-TOO_FEW = {
-    "none": (np.full(41, -1), r"no row of y has both a label \(unlabeled=-1\) and a positive sample_weight"),
-    "one-class": (np.where(np.arange(41) < 30, -1, 2), r"y holds the one class \[2\].*give two classes"),
-    "mark-of-another-type": (np.full(41, "-1"), "unlabeled=-1 is not; give unlabeled='-1'"),
+TOO_FEW_LABELS = {
+    "no-labels": (np.full(41, -1), r"no row of y has both a label \(unlabeled=-1\) and a positive sample_weight"),
+    "one-class": (np.where(np.arange(41) < 30, -1, 2), r"y has only one class, \[2\].*give at least two classes"),
+    "unlabeled-of-another-type": (np.full(41, "-1"), "unlabeled=-1 is not; give unlabeled='-1'"),
 }
 
 
-@pytest.mark.parametrize(("labels", "match"), TOO_FEW.values(), ids=TOO_FEW)
-def test_too_few_labels(fitted_classifier, X, refused, labels, match):
+@pytest.mark.parametrize(("labels", "match"), TOO_FEW_LABELS.values(), ids=TOO_FEW_LABELS)
+def test_too_few_labels_are_refused(fitted_classifier, X, refused, labels, match):
     classifier = copy.deepcopy(fitted_classifier).set_params(unlabeled=-1)
     with refused(classifier, match):
         classifier.fit(X, labels)
 
 
-def test_signals_do_not_suit_a_pretrainer_of_spectrograms(new_pretrainer, new_classifier, X, y, refused):
+def test_signals_are_refused_with_a_pretrainer_fitted_on_spectrograms(new_pretrainer, new_classifier, X, y, refused):
     spectrograms = CWTTransformer(cwt_scales=[1, 2, 4, 8, 16, 32, 64, 100]).fit_transform(X)
-    pretrainer = new_pretrainer(patch_size=(2, 25)).fit(spectrograms)
+    pretrainer = new_pretrainer(patch_size=(2, 25), **UNUSED_WITH_SPECTROGRAMS).fit(spectrograms)
     classifier = new_classifier(pretrainer=FrozenEstimator(pretrainer))
     with refused(classifier, "X holds signals, but pretrainer was fitted on spectrograms"):
         classifier.fit(X, y)
 
 
-def test_weights_in_a_pth_file_come_with_the_way_to_load_them(new_classifier, X, y, tmp_path, refused):
+def test_error_for_a_pth_file_names_the_function_that_loads_it(new_classifier, X, y, tmp_path, refused):
     path = tmp_path / "mae.pth"
     torch.save({"cls_token": torch.zeros(1)}, path)
     classifier = new_classifier(pretrainer=path)
@@ -206,14 +219,14 @@ def test_weights_in_a_pth_file_come_with_the_way_to_load_them(new_classifier, X,
         classifier.fit(X, y)
 
 
-def test_misspelt_scratch_is_named(new_classifier, X, y, refused):
+def test_error_for_a_misspelt_scratch_gives_the_spelling(new_classifier, X, y, refused):
     classifier = new_classifier(pretrainer="Scratch")
     with refused(classifier, "pretrainer='Scratch': no such file.*'scratch'", FileNotFoundError):
         classifier.fit(X, y)
 
 
-@pytest.mark.parametrize(("weights", "match"), BAD_WEIGHTS.values(), ids=BAD_WEIGHTS)
-def test_weights_that_are_refused(fitted_classifier, X, y, refused, weights, match):
+@pytest.mark.parametrize(("weights", "match"), INVALID_WEIGHTS.values(), ids=INVALID_WEIGHTS)
+def test_invalid_sample_weights_are_refused(fitted_classifier, X, y, refused, weights, match):
     classifier = copy.deepcopy(fitted_classifier)
     with refused(classifier, match):
         classifier.fit(X, y, sample_weight=weights)
@@ -221,7 +234,7 @@ def test_weights_that_are_refused(fitted_classifier, X, y, refused, weights, mat
 
 CLASSES = ["ABD", "ER", "FEL", "IR", "PEN", "ROW", "TRAP"]
 SCALES = [0, -3, 16.0, "many", None, [], [3, 2, 1], [1, 1], [0, 1], [-1, 2], [np.nan], [np.inf], ["a"], [[1, 2]]]
-ORDERS = [(), (3,), (0, 0), 5, "012", (0.5,), [[0, 1]]]
+DIFF_ORDERS = [(), (3,), (0, 0), 5, "012", (0.5,), [[0, 1]]]
 TRAINING = {
     "sampling_rate": [0, -50, "fast"],
     "max_epochs": [-1, 1.5, None],
@@ -240,10 +253,10 @@ TRAINING = {
     "callbacks": ["mine", 3],
     "checkpoint_dir": [3],
 }
-IMPOSSIBLE = {
+INVALID_PARAMETERS = {
     "transformer": {
         "cwt_scales": SCALES,
-        "diff_orders": ORDERS,
+        "diff_orders": DIFF_ORDERS,
         "standardize": ["yes", None, "column"],
         "boundary": ["wrap", None],
         "output": ["picture", None],
@@ -253,7 +266,7 @@ IMPOSSIBLE = {
     },
     "pretrainer": {
         "cwt_scales": SCALES,
-        "diff_orders": ORDERS,
+        "diff_orders": DIFF_ORDERS,
         "standardize": ["yes", None, "column"],
         "boundary": ["wrap", None],
         "signal_len": [0, -1, 1.5],
@@ -267,12 +280,12 @@ IMPOSSIBLE = {
         "rope": ["spiral", None],
         "mask_ratio": [0, 1, -0.5, 1.5, np.nan, 0.99, 1e-17],
         "masking": ["bands", None],
-        "instance_loss_weight": [-1, "half"],
         "time_loss_weight": [-1, "half"],
         "decode_ratio": [0, 1.5, np.nan],
         "readout_layers": [(), (2,), (-1,), 1, "last"],
         "pooling": ["median", None],
         "warm_start": ["yes", None],
+        "pretext_task": ["jigsaw", None],
         **TRAINING,
     },
     "classifier": {
@@ -290,33 +303,35 @@ IMPOSSIBLE = {
         **TRAINING,
     },
 }
-CASES = [(name, key, value) for name, params in IMPOSSIBLE.items() for key in params for value in params[key]]
+CASES = [(name, key, value) for name, params in INVALID_PARAMETERS.items() for key in params for value in params[key]]
 
 
 @pytest.mark.parametrize(("name", "parameter", "value"), CASES, ids=lambda part: str(part).replace(" ", "")[:40])
-def test_parameter_that_is_impossible(fitted, X, y, refused, name, parameter, value):
+def test_invalid_parameter_value_is_refused(fitted, X, y, refused, name, parameter, value):
     estimator = copy.deepcopy(fitted[name]).set_params(**{parameter: value})
     with refused(estimator, parameter):
         estimator.fit(X, y)
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_every_parameter_has_an_impossible_value_here(fitted, name):
-    assert set(fitted[name].get_params(deep=False)) - set(IMPOSSIBLE[name]) <= {"unlabeled"}
+def test_invalid_values_cover_every_parameter(fitted, name):
+    assert set(fitted[name].get_params(deep=False)) - set(INVALID_PARAMETERS[name]) <= {"unlabeled"}
 
 
-def test_message_of_a_mask_says_how_many_patches_it_leaves(new_pretrainer, X):
+def test_mask_ratio_error_gives_the_number_of_visible_patches(new_pretrainer, X):
     with pytest.raises(ValueError, match=r"mask_ratio=0\.99 leaves 0 of 32 patches visible.*smaller patch_size"):
         new_pretrainer(mask_ratio=0.99).fit(X)
 
 
-def test_message_of_heads_that_do_not_divide_says_what_to_choose(new_pretrainer, X):
+def test_error_for_an_indivisible_embed_dim_gives_the_remedy(new_pretrainer, X):
     with pytest.raises(ValueError, match=r"embed_dim=32.*num_heads=5.*choose"):
         new_pretrainer(num_heads=5).fit(X)
 
 
 @pytest.mark.parametrize("finetune", ["full", "head"])
-def test_impossible_pretrainer_of_a_classifier(fitted_classifier, new_pretrainer, X, y, refused, finetune):
+def test_invalid_parameter_of_an_unfitted_pretrainer_is_refused(
+    fitted_classifier, new_pretrainer, X, y, refused, finetune
+):
     pretrainer = new_pretrainer(embed_dim=0)
     classifier = copy.deepcopy(fitted_classifier).set_params(pretrainer=pretrainer, finetune=finetune)
     with refused(classifier, "'embed_dim' parameter of MAEPretrainer"):
@@ -324,27 +339,27 @@ def test_impossible_pretrainer_of_a_classifier(fitted_classifier, new_pretrainer
 
 
 @pytest.mark.parametrize(("fraction", "rows"), [(0.01, 41), (0.99, 41), (0.1, 14)])
-def test_classes_that_cannot_be_held_out(fitted_classifier, X, y, refused, fraction, rows):
+def test_validation_fraction_that_cannot_be_stratified_is_refused(fitted_classifier, X, y, refused, fraction, rows):
     settings = {"early_stopping": True, "validation_fraction": fraction}
     classifier = copy.deepcopy(fitted_classifier).set_params(**settings)
     with refused(classifier, f"early_stopping=True.*validation_fraction={fraction}.*early_stopping=False"):
         classifier.fit(X[:rows], y[:rows])
 
 
-def test_signals_that_cannot_be_held_out(fitted_pretrainer, X, refused):
+def test_validation_fraction_that_leaves_no_training_signal_is_refused(fitted_pretrainer, X, refused):
     pretrainer = copy.deepcopy(fitted_pretrainer).set_params(early_stopping=True, validation_fraction=0.99)
     with refused(pretrainer, "validation_fraction=0.99"):
         pretrainer.fit(X[:2])
 
 
-def test_unfitted_frozen_pretrainer(new_classifier, new_pretrainer, X, y, refused):
+def test_unfitted_frozen_pretrainer_is_refused(new_classifier, new_pretrainer, X, y, refused):
     classifier = new_classifier(pretrainer=FrozenEstimator(new_pretrainer()))
     with refused(classifier, "MAEPretrainer instance is not fitted", NotFittedError):
         classifier.fit(X, y)
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_nothing_but_fitting_works_before_fit(fitted, X, refused, tmp_path, name):
+def test_methods_of_an_unfitted_estimator_raise_not_fitted_error(fitted, X, refused, tmp_path, name):
     estimator = clone(fitted[name])
     if name == "transformer":
         estimator.set_params(output="flat")
@@ -360,12 +375,12 @@ def test_nothing_but_fitting_works_before_fit(fitted, X, refused, tmp_path, name
     assert not list(tmp_path.iterdir())
 
 
-def test_axes_that_look_swapped_are_warned_of(X_channels):
+def test_axes_that_are_probably_swapped_cause_a_warning(X_channels):
     with pytest.warns(UserWarning, match=r"200 channels of 2 samples each; .*X\.transpose\(0, 2, 1\)"):
         CWTTransformer(cwt_scales=4, device="cpu").fit(X_channels.transpose(0, 2, 1))
 
 
-def test_parameters_of_a_pretrainer_that_is_not_there(new_classifier, refused):
+def test_setting_pretrainer_parameters_without_a_pretrainer_is_refused(new_classifier, refused):
     classifier = new_classifier(pretrainer=None)
     with refused(classifier, "pretrainer__mask_ratio: pretrainer=None has no parameters; give"):
         classifier.set_params(pretrainer__mask_ratio=0.5)
@@ -373,18 +388,20 @@ def test_parameters_of_a_pretrainer_that_is_not_there(new_classifier, refused):
     assert classifier.pretrainer.mask_ratio == 0.5
 
 
-def test_a_mark_of_another_type_than_the_labels(new_classifier, X, refused):
+def test_unlabeled_of_another_type_than_the_labels_is_refused(new_classifier, X, refused):
     classifier = new_classifier(unlabeled="-1")
-    with refused(classifier, "y is numbers and unlabeled='-1' is text"):
+    with refused(classifier, "y is numbers but unlabeled='-1' is text"):
         classifier.fit(X, np.arange(41) % 3 - 1)
 
 
-def test_a_folder_is_no_file_and_a_file_no_folder(new_pretrainer, fitted_pretrainer, X, refused, tmp_path):
-    with refused(fitted_pretrainer, "a folder; give the name of a file in it"):
+def test_directory_given_as_file_and_file_given_as_directory_are_refused(
+    new_pretrainer, fitted_pretrainer, X, refused, tmp_path
+):
+    with refused(fitted_pretrainer, "this is a directory; give the path of a file"):
         fitted_pretrainer.save(tmp_path)
-    with pytest.raises(ValueError, match="a folder; give a file in it"):
+    with pytest.raises(ValueError, match="this is a directory; give the path of a file"):
         MAEPretrainer.load(tmp_path)
     (tmp_path / "file").touch()
     pretrainer = new_pretrainer(checkpoint_dir=tmp_path / "file")
-    with refused(pretrainer, "checkpoint_dir=.* is a file; give a folder"):
+    with refused(pretrainer, "checkpoint_dir=.* is a file; give a directory"):
         pretrainer.fit(X)

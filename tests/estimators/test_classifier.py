@@ -1,3 +1,5 @@
+"""MAEClassifier: fine-tuning, choice of the pretrainer, unlabelled rows and weights."""
+
 from __future__ import annotations
 
 import copy
@@ -21,16 +23,17 @@ from sktsmae.models import Encoder, LatentReasoningHead, ResidualMLPHead, Signal
 HEADS = {"reasoning": LatentReasoningHead, "mlp": ResidualMLPHead}
 
 
-def test_it_tells_exercises_of_strangers_apart(new_pretrainer, new_classifier, many, strangers):
+def test_classifier_is_better_than_chance_on_new_persons(new_pretrainer, new_classifier, many, strangers):
     classifier = new_classifier(pretrainer=new_pretrainer(), max_epochs=10, lr=0.003).fit(many.data, many.target)
     assert classifier.score(many.data, many.target) > 0.5
-    assert classifier.score(strangers.data, strangers.target) > 0.3  # 0.19 by chance
+    assert classifier.score(strangers.data, strangers.target) > 0.3  # the largest class gives 0.19
 
 
 @pytest.mark.parametrize("finetune", ["full", "head", "lora", 1])
 @pytest.mark.parametrize("head", HEADS)
-def test_probabilities_labels_and_score_agree(new_classifier, X_channels, y, head, finetune):
-    classifier = new_classifier(head=head, finetune=finetune, hidden_dim=24, num_res_blocks=1).fit(X_channels, y)
+def test_probabilities_labels_and_score_are_consistent(new_classifier, X_channels, y, head, finetune):
+    settings = {"hidden_dim": 24, "num_res_blocks": 1} if head == "mlp" else {}
+    classifier = new_classifier(head=head, finetune=finetune, **settings).fit(X_channels, y)
     probabilities = classifier.predict_proba(X_channels)
     assert probabilities.shape == (41, 7)
     assert probabilities.dtype == np.float32
@@ -40,24 +43,24 @@ def test_probabilities_labels_and_score_agree(new_classifier, X_channels, y, hea
     assert classifier.score(X_channels, y) == accuracy_score(y, predicted)
 
 
-def test_channels_are_told_apart(new_classifier, X_channels, y):
+def test_swapping_channels_changes_the_probabilities(new_classifier, X_channels, y):
     classifier = new_classifier().fit(X_channels, y)
     swapped = classifier.predict_proba(X_channels[:, ::-1])
     assert not np.allclose(swapped, classifier.predict_proba(X_channels), atol=1e-4)
 
 
 @pytest.mark.parametrize("head", HEADS)
-def test_tuning_the_head_leaves_the_encoder_alone(new_classifier, fitted_pretrainer, X, y, same_weights, head):
+def test_fine_tuning_the_head_leaves_the_encoder_unchanged(new_classifier, fitted_pretrainer, X, y, same_weights, head):
     before = copy.deepcopy(fitted_pretrainer.model_)
     classifier = new_classifier(finetune="head", head=head).fit(X, y)
-    drawn = new_classifier(finetune="head", head=head, max_epochs=0).fit(X, y)
+    untrained = new_classifier(finetune="head", head=head, max_epochs=0).fit(X, y)
     assert isinstance(classifier.model_.head, HEADS[head])
     assert same_weights(classifier.encoder_, before.encoder)
-    assert not same_weights(classifier.model_.head, drawn.model_.head)
+    assert not same_weights(classifier.model_.head, untrained.model_.head)
     assert_array_equal(classifier.transform(X), fitted_pretrainer.transform(X))
 
 
-def test_tuning_everything_moves_the_encoder_and_not_the_pretrainer(
+def test_full_fine_tuning_changes_the_encoder_but_not_the_pretrainer(
     fitted_classifier, fitted_pretrainer, new_pretrainer, X, same_weights
 ):
     assert fitted_classifier.pretrainer_ is fitted_pretrainer
@@ -67,79 +70,83 @@ def test_tuning_everything_moves_the_encoder_and_not_the_pretrainer(
 
 
 @pytest.fixture(scope="module")
-def deep(new_pretrainer, X):
-    """An encoder of three blocks."""
+def three_blocks(new_pretrainer, X):
+    """Return a frozen pretrainer whose encoder has three blocks."""
     return FrozenEstimator(new_pretrainer(depth=3, max_epochs=0).fit(X))
 
 
-def moved(classifier, pretrainer):
-    """Name the encoder's parameters that training has changed."""
+def changed_parameters(classifier, pretrainer):
+    """Return the names of the encoder's parameters that training changed."""
     before = pretrainer.estimator.encoder_.state_dict()
     return {name for name, weights in classifier.encoder_.named_parameters() if not torch.equal(weights, before[name])}
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])
-def test_tuning_the_last_blocks_leaves_those_below_alone(new_classifier, deep, X, y, count):
-    classifier = new_classifier(pretrainer=deep, finetune=count).fit(X, y)
-    tuned = {".".join(name.split(".")[:2]) for name in moved(classifier, deep)}
-    assert tuned == {"norm.weight", "norm.bias", *(f"blocks.{block}" for block in range(3 - count, 3))}
+def test_fine_tuning_the_last_blocks_leaves_earlier_blocks_unchanged(new_classifier, three_blocks, X, y, count):
+    classifier = new_classifier(pretrainer=three_blocks, finetune=count).fit(X, y)
+    changed = {".".join(name.split(".")[:2]) for name in changed_parameters(classifier, three_blocks)}
+    assert changed == {"norm.weight", "norm.bias", *(f"blocks.{block}" for block in range(3 - count, 3))}
     assert all(weights.requires_grad for weights in classifier.model_.parameters())
 
 
-def test_more_blocks_than_there_are_cannot_be_tuned(new_classifier, deep, X, y, refused):
-    classifier = new_classifier(pretrainer=deep, finetune=4)
-    with refused(classifier, "finetune=4, but the encoder has 3 blocks; give so many at most, or 'full'"):
+def test_fine_tuning_more_blocks_than_exist_is_refused(new_classifier, three_blocks, X, y, refused):
+    classifier = new_classifier(pretrainer=three_blocks, finetune=4)
+    with refused(classifier, "finetune=4, but the encoder has 3 blocks; it must be at most 3, or 'full'"):
         classifier.fit(X, y)
 
 
-def test_blocks_are_counted_before_pre_training(new_classifier, new_pretrainer, X, y, refused):
-    class Never(Callback):
+def test_number_of_blocks_is_checked_before_pre_training(new_classifier, new_pretrainer, X, y, refused):
+    class FailIfTrained(Callback):
         def on_train_begin(self, net, **kwargs):
             raise AssertionError
 
-    classifier = new_classifier(pretrainer=new_pretrainer(depth=2, callbacks=[Never()]), finetune=3)
+    classifier = new_classifier(pretrainer=new_pretrainer(depth=2, callbacks=[FailIfTrained()]), finetune=3)
     with refused(classifier, "finetune=3, but the encoder has 2 blocks"):
         classifier.fit(X, y)
 
 
-def test_true_is_no_number_of_blocks(new_classifier, X, y, refused):
+def test_finetune_true_is_refused(new_classifier, X, y, refused):
     classifier = new_classifier(finetune=True)
     with refused(classifier, "finetune=True: give 'none', 'full'"):
         classifier.fit(X, y)
 
 
 @pytest.mark.parametrize("finetune", ["full", "head"])
-def test_a_pretrainer_that_is_frozen_stays_so_and_its_copy_is_tuned(new_classifier, new_pretrainer, X, y, finetune):
+def test_pretrainer_without_gradients_is_unchanged_and_its_copy_is_fine_tuned(
+    new_classifier, new_pretrainer, X, y, finetune
+):
     pretrainer = new_pretrainer(max_epochs=0).fit(X)
     pretrainer.model_.requires_grad_(False)
-    own = FrozenEstimator(pretrainer)
-    classifier = new_classifier(pretrainer=own, finetune=finetune).fit(X, y)
+    frozen = FrozenEstimator(pretrainer)
+    classifier = new_classifier(pretrainer=frozen, finetune=finetune).fit(X, y)
     assert not any(weights.requires_grad for weights in pretrainer.model_.parameters())
-    assert bool(moved(classifier, own)) == (finetune == "full")
+    assert bool(changed_parameters(classifier, frozen)) == (finetune == "full")
 
 
-def test_low_rank_updates_become_part_of_the_matrices_of_the_blocks(new_classifier, deep, X, y, same_weights):
-    classifier = new_classifier(pretrainer=deep, finetune="lora").fit(X, y)
-    source = deep.estimator.encoder_
+def test_lora_updates_are_merged_into_the_matrices_of_the_blocks(new_classifier, three_blocks, X, y, same_weights):
+    classifier = new_classifier(pretrainer=three_blocks, finetune="lora").fit(X, y)
+    source = three_blocks.estimator.encoder_
     matrices = {name for name, weights in source.blocks.named_parameters(prefix="blocks") if weights.ndim == 2}
-    assert moved(classifier, deep) == matrices
+    assert changed_parameters(classifier, three_blocks) == matrices
     assert classifier.encoder_.state_dict().keys() == source.state_dict().keys()
     assert all(weights.requires_grad for weights in classifier.model_.parameters())
     update = (classifier.encoder_.blocks[0].attn.qkv.weight - source.blocks[0].attn.qkv.weight).detach()
-    assert torch.linalg.matrix_rank(update, rtol=1e-3) <= 8  # of 32; beyond, the rounding of the sum
-    assert not same_weights(classifier.model_.head, new_classifier(pretrainer=deep, max_epochs=0).fit(X, y).model_.head)
+    assert torch.linalg.matrix_rank(update, rtol=1e-3) <= 8  # full rank is 32; rtol excludes rounding errors of the sum
+    assert not same_weights(
+        classifier.model_.head, new_classifier(pretrainer=three_blocks, max_epochs=0).fit(X, y).model_.head
+    )
 
 
 @pytest.mark.parametrize("finetune", ["lora", 2])
-def test_what_is_frozen_is_not_in_the_optimiser(new_classifier, deep, X, y, finetune):
-    class Count(Callback):
-        trained: ClassVar[list[int]] = []
+def test_optimiser_has_only_the_fine_tuned_parameters(new_classifier, three_blocks, X, y, finetune):
+    class CountParameters(Callback):
+        counts: ClassVar[list[int]] = []
 
         def on_train_begin(self, net, **kwargs):
             groups = net.optimizer_.param_groups
-            self.trained.append(sum(weights.numel() for group in groups for weights in group["params"]))
+            self.counts.append(sum(weights.numel() for group in groups for weights in group["params"]))
 
-    classifier = new_classifier(pretrainer=deep, finetune=finetune, callbacks=[Count()]).fit(X, y)
+    classifier = new_classifier(pretrainer=three_blocks, finetune=finetune, callbacks=[CountParameters()]).fit(X, y)
     encoder, head = classifier.encoder_, classifier.model_.head
     expected = sum(weights.numel() for weights in head.parameters())
     if finetune == "lora":
@@ -147,34 +154,34 @@ def test_what_is_frozen_is_not_in_the_optimiser(new_classifier, deep, X, y, fine
         expected += sum(8 * sum(weights.shape) for weights in matrices)
     else:
         expected += sum(weights.numel() for weights in [*encoder.blocks[1:].parameters(), *encoder.norm.parameters()])
-    assert Count.trained == [expected]
+    assert CountParameters.counts == [expected]
 
 
 @pytest.mark.parametrize("finetune", ["lora", 1])
-def test_partly_tuned_networks_are_kept_like_others(new_classifier, X, y, finetune, tmp_path):
+def test_partly_fine_tuned_network_survives_save_pickle_and_copy(new_classifier, X, y, finetune, tmp_path):
     classifier = new_classifier(finetune=finetune, early_stopping=True, validation_fraction=0.4).fit(X, y)
     classifier.save(tmp_path / "classifier.safetensors")
     expected = classifier.predict_proba(X)
-    for again in (
+    for restored in (
         MAEClassifier.load(tmp_path / "classifier.safetensors"),
         pickle.loads(pickle.dumps(classifier)),
         copy.deepcopy(classifier),
     ):
-        assert_array_equal(again.predict_proba(X), expected)
+        assert_array_equal(restored.predict_proba(X), expected)
 
 
-def test_network_holds_no_decoder(fitted_classifier):
+def test_fine_tuned_network_has_no_decoder(fitted_classifier):
     names = {name.split(".")[0] for name, _ in fitted_classifier.model_.named_parameters()}
-    assert names == {"encoder", "head"}
+    assert names == {"signal_encoder", "head"}
     assert type(fitted_classifier.model_) is SignalClassifier
     assert isinstance(fitted_classifier.encoder_, Encoder)
     assert not fitted_classifier.model_.training
 
 
-def test_embeddings_have_names(new_classifier, X_channels, y):
+def test_embedding_columns_have_names(new_classifier, X_channels, y):
     classifier = new_classifier().fit(X_channels, y)
     assert classifier.transform(X_channels).shape == (41, 64)
-    assert classifier.get_feature_names_out().tolist() == [f"maeclassifier{place}" for place in range(64)]
+    assert classifier.get_feature_names_out().tolist() == [f"maeclassifier{index}" for index in range(64)]
 
 
 def test_unfitted_pretrainer_is_cloned_and_fitted_on_the_same_data(new_pretrainer, new_classifier, X, y, same_weights):
@@ -184,7 +191,9 @@ def test_unfitted_pretrainer_is_cloned_and_fitted_on_the_same_data(new_pretraine
     assert same_weights(classifier.pretrainer_.model_, pretrainer.fit(X).model_)
 
 
-def test_fitted_pretrainer_that_is_not_frozen_is_fitted_again(new_pretrainer, new_classifier, X, y, same_weights):
+def test_fitted_pretrainer_that_is_not_frozen_is_fitted_again_with_a_warning(
+    new_pretrainer, new_classifier, X, y, same_weights
+):
     pretrainer = new_pretrainer().fit(X[:20])
     before = copy.deepcopy(pretrainer.model_)
     with pytest.warns(UserWarning, match=r"give FrozenEstimator\(pretrainer\)"):
@@ -193,14 +202,14 @@ def test_fitted_pretrainer_that_is_not_frozen_is_fitted_again(new_pretrainer, ne
     assert same_weights(pretrainer.model_, before)
 
 
-def test_without_a_pretrainer_the_encoder_of_the_package_is_taken(new_classifier, X, y, same_weights):
+def test_pretrainer_none_uses_the_encoder_of_the_package(new_classifier, X, y, same_weights):
     classifier = new_classifier(pretrainer=None, finetune="head", max_epochs=1).fit(X, y)
     shipped = MAEPretrainer.from_pretrained()
     assert same_weights(classifier.encoder_, shipped.encoder_)
     assert same_weights(classifier.pretrainer_.model_, shipped.model_)
 
 
-def test_spectrograms_without_a_pretrainer_get_one_of_their_own(new_classifier, X, y):
+def test_pretrainer_none_fits_a_default_pretrainer_to_spectrograms(new_classifier, X, y):
     spectrograms = CWTTransformer(cwt_scales=4).fit_transform(X[:16, ::8])
     classifier = new_classifier(pretrainer=None, finetune="head", max_epochs=1).fit(spectrograms, np.repeat([0, 1], 8))
     params = classifier.pretrainer_.get_params()
@@ -209,25 +218,27 @@ def test_spectrograms_without_a_pretrainer_get_one_of_their_own(new_classifier, 
     assert classifier.pretrainer_.n_iter_ == MAEPretrainer().max_epochs
 
 
-def test_from_scratch_nothing_is_pretrained(new_classifier, X, y, same_weights):
+def test_pretrainer_scratch_does_not_pre_train(new_classifier, X, y, same_weights):
     classifier = new_classifier(pretrainer="scratch", finetune="head", max_epochs=1).fit(X, y)
     assert classifier.pretrainer_.n_iter_ == 0
-    drawn = clone(classifier.pretrainer_).set_params(max_epochs=0).fit(X)
-    assert same_weights(classifier.encoder_, drawn.encoder_)
+    untrained = clone(classifier.pretrainer_).set_params(max_epochs=0).fit(X)
+    assert same_weights(classifier.encoder_, untrained.encoder_)
 
 
-@pytest.mark.parametrize("kind", [str, Path])
-def test_pretrainer_from_a_file_is_as_good_as_a_frozen_one(
-    new_classifier, fitted_pretrainer, fitted_classifier, X, y, tmp_path, kind
+@pytest.mark.parametrize("path_type", [str, Path])
+def test_pretrainer_from_a_file_gives_the_results_of_a_frozen_one(
+    new_classifier, fitted_pretrainer, fitted_classifier, X, y, tmp_path, path_type
 ):
     fitted_pretrainer.save(tmp_path / "mae.safetensors")
-    classifier = new_classifier(pretrainer=kind(tmp_path / "mae.safetensors")).fit(X, y)
+    classifier = new_classifier(pretrainer=path_type(tmp_path / "mae.safetensors")).fit(X, y)
     assert_array_equal(classifier.predict_proba(X), fitted_classifier.predict_proba(X))
 
 
 @pytest.mark.parametrize("finetune", ["full", "head"])
 @pytest.mark.parametrize("length", [100, 60, 10, 200])
-def test_pretrainer_of_another_length_is_resampled(new_classifier, fitted_pretrainer, X_channels, y, length, finetune):
+def test_encoder_is_adapted_to_signals_of_another_length(
+    new_classifier, fitted_pretrainer, X_channels, y, length, finetune
+):
     X = X_channels[:, :, :length]
     classifier = new_classifier(finetune=finetune).fit(X, y)
     columns = -(-length // 25)
@@ -240,13 +251,13 @@ def test_pretrainer_of_another_length_is_resampled(new_classifier, fitted_pretra
     assert torch.equal(untrained.encoder_.pos_embed[:, 0], fitted_pretrainer.encoder_.pos_embed[:, 0])
 
 
-def test_spectrograms_suit_a_pretrainer_of_signals(new_classifier, X, y):
+def test_pretrainer_fitted_on_signals_accepts_spectrograms(new_classifier, X, y):
     images = CWTTransformer(cwt_scales=16, device="cpu").fit_transform(X)
     assert new_classifier().fit(images, y).predict_proba(images).shape == (41, 7)
 
 
 @pytest.mark.parametrize(
-    ("labels", "mark"),
+    ("convert", "unlabeled"),
     [
         (lambda y: np.unique(y, return_inverse=True)[1], -1),
         (lambda y: y.astype(object), -1),
@@ -254,29 +265,30 @@ def test_spectrograms_suit_a_pretrainer_of_signals(new_classifier, X, y):
     ],
     ids=["integers", "objects", "strings"],
 )
-@pytest.mark.parametrize("form", [np.asarray, list], ids=["array", "list"])
+@pytest.mark.parametrize("container", [np.asarray, list], ids=["array", "list"])
 @pytest.mark.parametrize("finetune", ["full", "head"])
-def test_unlabelled_rows_serve_pretraining_alone(
-    new_pretrainer, new_classifier, fitted_pretrainer, X, y, same_weights, labels, mark, form, finetune
+def test_unlabelled_rows_are_used_for_pre_training_only(
+    new_pretrainer, new_classifier, fitted_pretrainer, X, y, same_weights, convert, unlabeled, container, finetune
 ):
-    target = labels(y)
-    target[::3] = mark
+    target = convert(y)
+    target[::3] = unlabeled
     labelled = np.arange(41) % 3 > 0
-    classifier = new_classifier(pretrainer=new_pretrainer(), unlabeled=mark, finetune=finetune).fit(X, form(target))
+    classifier = new_classifier(pretrainer=new_pretrainer(), unlabeled=unlabeled, finetune=finetune)
+    classifier.fit(X, container(target))
     assert same_weights(classifier.pretrainer_.model_, fitted_pretrainer.model_)  # fitted on all of X
-    without = new_classifier(finetune=finetune).fit(X[labelled], form(target[labelled]))
-    assert mark not in classifier.classes_
-    assert_array_equal(classifier.classes_, without.classes_)
-    assert_array_equal(classifier.predict_proba(X), without.predict_proba(X))
+    labelled_only = new_classifier(finetune=finetune).fit(X[labelled], container(target[labelled]))
+    assert unlabeled not in classifier.classes_
+    assert_array_equal(classifier.classes_, labelled_only.classes_)
+    assert_array_equal(classifier.predict_proba(X), labelled_only.predict_proba(X))
 
 
-def test_minus_one_is_a_class_unless_it_is_said_to_mark_rows(new_classifier, X, y):
+def test_minus_one_is_a_class_by_default(new_classifier, X, y):
     target = np.where(y > "FEL", 1, -1)
     assert new_classifier().fit(X, target).classes_.tolist() == [-1, 1]
 
 
 @pytest.mark.parametrize("finetune", ["full", "head"])
-def test_row_of_weight_zero_is_left_out_of_tuning(new_classifier, X, y, finetune):
+def test_row_with_zero_weight_is_not_used_for_fine_tuning(new_classifier, X, y, finetune):
     kept = np.arange(41) % 4 > 0
     weights = np.linspace(0.5, 2, 41) * kept
     weighted = new_classifier(finetune=finetune).fit(X, y, sample_weight=weights)
@@ -284,40 +296,41 @@ def test_row_of_weight_zero_is_left_out_of_tuning(new_classifier, X, y, finetune
     assert_array_equal(weighted.predict_proba(X), without.predict_proba(X))
 
 
-def test_class_of_weight_zero_is_no_class(new_classifier, X, y):
+def test_class_with_zero_weight_is_not_in_classes(new_classifier, X, y):
     classifier = new_classifier(max_epochs=0).fit(X, y, sample_weight=(y != "PEN").astype(float))
     assert classifier.classes_.tolist() == [label for label in np.unique(y) if label != "PEN"]
 
 
 @pytest.mark.parametrize("weights", [np.ones(41), np.full(41, 4), [0.25] * 41], ids=["ones", "fours", "list"])
-def test_equal_weights_are_as_good_as_none(new_classifier, fitted_classifier, X, y, weights):
+def test_equal_sample_weights_have_no_effect(new_classifier, fitted_classifier, X, y, weights):
     classifier = new_classifier().fit(X, y, sample_weight=weights)
     assert_array_equal(classifier.predict_proba(X), fitted_classifier.predict_proba(X))
 
 
 @pytest.mark.parametrize("class_weight", ["balanced", {"ABD": 3.0, "PEN": 0.5}], ids=["balanced", "dict"])
-def test_weights_of_classes_are_weights_of_their_rows(new_classifier, fitted_classifier, X, y, class_weight):
-    rows = compute_sample_weight(class_weight, y)
+def test_class_weights_act_as_sample_weights(new_classifier, fitted_classifier, X, y, class_weight):
+    sample_weight = compute_sample_weight(class_weight, y)
     by_class = new_classifier(class_weight=class_weight).fit(X, y).predict_proba(X)
-    assert_array_equal(by_class, new_classifier().fit(X, y, sample_weight=rows).predict_proba(X))
+    assert_array_equal(by_class, new_classifier().fit(X, y, sample_weight=sample_weight).predict_proba(X))
     assert not np.array_equal(by_class, fitted_classifier.predict_proba(X))
 
 
-def test_weights_of_classes_and_rows_multiply(new_classifier, X, y):
-    by_class, by_row = {"ABD": 3.0, "PEN": 0.5}, np.linspace(0.5, 2, 41)
-    both = new_classifier(class_weight=by_class).fit(X, y, sample_weight=by_row)
-    product = new_classifier().fit(X, y, sample_weight=by_row * compute_sample_weight(by_class, y))
+def test_class_weights_and_sample_weights_multiply(new_classifier, X, y):
+    class_weight, sample_weight = {"ABD": 3.0, "PEN": 0.5}, np.linspace(0.5, 2, 41)
+    both = new_classifier(class_weight=class_weight).fit(X, y, sample_weight=sample_weight)
+    product = new_classifier().fit(X, y, sample_weight=sample_weight * compute_sample_weight(class_weight, y))
     assert_array_equal(both.predict_proba(X), product.predict_proba(X))
 
 
-def test_a_heavy_class_becomes_more_probable(new_classifier, fitted_classifier, X, y):
-    heavy = new_classifier(class_weight={"ROW": 50.0}).fit(X, y)
-    place = heavy.classes_.tolist().index("ROW")
-    assert (heavy.predict_proba(X)[:, place] > fitted_classifier.predict_proba(X)[:, place]).all()
+def test_class_with_a_large_weight_becomes_more_probable(new_classifier, fitted_classifier, X, y):
+    weighted = new_classifier(class_weight={"ROW": 50.0}).fit(X, y)
+    column = weighted.classes_.tolist().index("ROW")
+    assert (weighted.predict_proba(X)[:, column] > fitted_classifier.predict_proba(X)[:, column]).all()
 
 
-def test_label_smoothing_makes_probabilities_milder(new_classifier, X, y):
-    sharp, mild = (
-        new_classifier(label_smoothing=share, max_epochs=10, lr=0.003).fit(X, y).predict_proba(X) for share in (0, 0.5)
+def test_label_smoothing_lowers_the_largest_probabilities(new_classifier, X, y):
+    unsmoothed, smoothed = (
+        new_classifier(label_smoothing=smoothing, max_epochs=10, lr=0.003).fit(X, y).predict_proba(X)
+        for smoothing in (0, 0.5)
     )
-    assert sharp.max(1).mean() > mild.max(1).mean()
+    assert unsmoothed.max(1).mean() > smoothed.max(1).mean()

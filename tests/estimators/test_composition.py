@@ -1,4 +1,4 @@
-"""Pipelines, searches and meta-estimators of scikit-learn around the three estimators."""
+"""The estimators in pipelines, grid searches and meta-estimators of scikit-learn."""
 
 from __future__ import annotations
 
@@ -25,56 +25,59 @@ from sktsmae import CWTTransformer
 
 
 @pytest.fixture
-def images_and_classifier(new_pretrainer, new_classifier) -> Pipeline:
-    classifier = new_classifier(pretrainer=new_pretrainer())
+def cwt_classifier_pipeline(new_pretrainer, new_classifier) -> Pipeline:
+    """Return a pipeline of wavelet images and a classifier with a pretrainer."""
+    # Other values of cwt_scales and boundary cause a warning, because they have no effect with spectrograms.
+    classifier = new_classifier(pretrainer=new_pretrainer(cwt_scales="auto", boundary="reflect"))
     return Pipeline([("cwt", CWTTransformer(cwt_scales=16, device="cpu")), ("clf", classifier)])
 
 
 @pytest.fixture
-def features_and_regression(new_pretrainer) -> Pipeline:
+def embedding_regression_pipeline(new_pretrainer) -> Pipeline:
+    """Return a pipeline of a pretrainer and logistic regression."""
     regression = LogisticRegression(max_iter=1000)
     return Pipeline([("mae", new_pretrainer()), ("scale", StandardScaler()), ("clf", regression)])
 
 
-def test_images_and_classifier_in_a_pipeline(images_and_classifier, many, strangers):
-    pipeline = images_and_classifier.set_params(clf__max_epochs=10, clf__lr=0.003).fit(many.data, many.target)
+def test_pipeline_of_images_and_classifier_is_better_than_chance(cwt_classifier_pipeline, many, strangers):
+    pipeline = cwt_classifier_pipeline.set_params(clf__max_epochs=10, clf__lr=0.003).fit(many.data, many.target)
     assert_array_equal(pipeline.classes_, np.unique(many.target))
     assert pipeline.predict_proba(strangers.data).shape == (83, 7)
-    assert pipeline.score(strangers.data, strangers.target) > 0.3  # 0.19 by chance
+    assert pipeline.score(strangers.data, strangers.target) > 0.3  # the largest class gives 0.19
 
 
-def test_features_and_regression_in_a_pipeline(features_and_regression, many, strangers):
-    pipeline = features_and_regression.fit(many.data, many.target)
+def test_pipeline_of_pretrainer_and_regression_is_better_than_chance(embedding_regression_pipeline, many, strangers):
+    pipeline = embedding_regression_pipeline.fit(many.data, many.target)
     assert pipeline.n_features_in_ == 3
     assert pipeline["clf"].coef_.shape == (7, 3 * 32)
-    assert pipeline.score(strangers.data, strangers.target) > 0.35  # 0.19 by chance
+    assert pipeline.score(strangers.data, strangers.target) > 0.35  # the largest class gives 0.19
 
 
-def test_fine_tuned_features_in_a_pipeline(new_classifier, X, y):
+def test_fine_tuned_classifier_works_as_a_transformer_in_a_pipeline(new_classifier, X, y):
     tuned = new_classifier(max_epochs=5, lr=0.003)
     pipeline = make_pipeline(tuned, StandardScaler(), LogisticRegression(max_iter=1000)).fit(X, y)
-    assert pipeline[:-1].get_feature_names_out().tolist() == [f"maeclassifier{place}" for place in range(32)]
+    assert pipeline[:-1].get_feature_names_out().tolist() == [f"maeclassifier{index}" for index in range(32)]
     assert pipeline.score(X, y) > 0.8
 
 
-def test_search_over_every_step_in_two_processes(images_and_classifier, X_channels, y):
+def test_grid_search_over_all_steps_works_in_two_processes(cwt_classifier_pipeline, X_channels, y):
     grid = {"cwt__cwt_scales": [8, 16], "clf__head": ["mlp", "reasoning"], "clf__pretrainer__mask_ratio": [0.5, 0.75]}
-    images_and_classifier.set_params(clf__pretrainer__max_epochs=1, clf__max_epochs=1)
-    search = GridSearchCV(images_and_classifier, grid, cv=2, n_jobs=2, error_score="raise").fit(X_channels, y)
+    cwt_classifier_pipeline.set_params(clf__pretrainer__max_epochs=1, clf__max_epochs=1)
+    search = GridSearchCV(cwt_classifier_pipeline, grid, cv=2, n_jobs=2, error_score="raise").fit(X_channels, y)
     assert len(search.cv_results_["params"]) == 8
     best = search.best_estimator_["clf"]
     assert best.input_shape_ == (6, search.best_params_["cwt__cwt_scales"], 200)
     assert best.pretrainer_.mask_ratio == search.best_params_["clf__pretrainer__mask_ratio"]
-    assert best.pretrainer_.model_.mask_ratio == search.best_params_["clf__pretrainer__mask_ratio"]
-    # Refitting in this process gives what the workers' parameters stand for.
-    again = clone(search.best_estimator_).fit(X_channels, y)
-    assert_array_equal(again.predict_proba(X_channels), search.predict_proba(X_channels))
+    assert best.pretrainer_.model_.settings["mask_ratio"] == search.best_params_["clf__pretrainer__mask_ratio"]
+    # A new fit with the best parameters in this process gives the same probabilities.
+    refitted = clone(search.best_estimator_).fit(X_channels, y)
+    assert_array_equal(refitted.predict_proba(X_channels), search.predict_proba(X_channels))
     restored = pickle.loads(pickle.dumps(search))
     assert_array_equal(restored.predict_proba(X_channels), search.predict_proba(X_channels))
     assert_array_equal(restored.predict(X_channels), search.predict(X_channels))
 
 
-def test_search_over_the_scales_of_the_pretrainer(new_pretrainer, new_classifier, X, y):
+def test_grid_search_sets_the_scales_of_the_pretrainer(new_pretrainer, new_classifier, X, y):
     grid = {"pretrainer__cwt_scales": [8, [1, 2, 4, 8, 16]], "finetune": ["head"]}
     search = GridSearchCV(new_classifier(pretrainer=new_pretrainer()), grid, cv=2, error_score="raise").fit(X, y)
     best = search.best_params_["pretrainer__cwt_scales"]
@@ -82,13 +85,13 @@ def test_search_over_the_scales_of_the_pretrainer(new_pretrainer, new_classifier
     assert search.best_estimator_.encoder_.image_size == (3, 8 if best == 8 else 5, 200)
 
 
-def test_pretrainer_is_searched_by_its_own_score(new_pretrainer, X):
+def test_grid_search_uses_the_score_of_the_pretrainer(new_pretrainer, X):
     search = GridSearchCV(new_pretrainer(), {"lr": [1e-6, 3e-3]}, cv=2, error_score="raise").fit(X)
     assert search.best_params_ == {"lr": 3e-3}
     assert search.transform(X).shape == (41, 32)
 
 
-def test_frozen_pretrainer_is_kept_through_clone_and_search(new_classifier, fitted_pretrainer, X, y, same_weights):
+def test_clone_and_grid_search_keep_a_frozen_pretrainer(new_classifier, fitted_pretrainer, X, y, same_weights):
     before = copy.deepcopy(fitted_pretrainer.model_)
     classifier = clone(new_classifier(pretrainer=FrozenEstimator(fitted_pretrainer)))
     search = GridSearchCV(classifier, {"head": ["mlp", "reasoning"]}, cv=2, error_score="raise").fit(X, y)
@@ -96,39 +99,39 @@ def test_frozen_pretrainer_is_kept_through_clone_and_search(new_classifier, fitt
     assert same_weights(fitted_pretrainer.model_, before)
 
 
-def test_frozen_pretrainer_survives_the_way_to_other_processes(new_classifier, fitted_pretrainer, X, y):
+def test_frozen_pretrainer_gives_the_same_results_in_other_processes(new_classifier, fitted_pretrainer, X, y):
     classifier = new_classifier(pretrainer=FrozenEstimator(fitted_pretrainer), finetune="head", max_epochs=1)
-    here, there = (
+    one_process, two_processes = (
         cross_validate(classifier, X, y, cv=2, n_jobs=n_jobs, return_estimator=True, error_score="raise")
         for n_jobs in (1, 2)
     )
-    for ours, theirs in zip(here["estimator"], there["estimator"], strict=True):
-        assert_array_equal(theirs.transform(X), fitted_pretrainer.transform(X))
-        # Processes may differ in their number of threads, and so in rounding.
-        assert_allclose(theirs.predict_proba(X), ours.predict_proba(X), atol=1e-5)
+    for local, remote in zip(one_process["estimator"], two_processes["estimator"], strict=True):
+        assert_array_equal(remote.transform(X), fitted_pretrainer.transform(X))
+        # Processes may use different numbers of threads, which changes rounding.
+        assert_allclose(remote.predict_proba(X), local.predict_proba(X), atol=1e-5)
 
 
-def test_memory_of_a_pipeline_keeps_the_pretrained_step(features_and_regression, X, y, tmp_path):
-    expected = features_and_regression.fit(X, y).predict_proba(X)
-    cached = clone(features_and_regression).set_params(memory=str(tmp_path))
+def test_pipeline_memory_caches_the_fitted_pretrainer(embedding_regression_pipeline, X, y, tmp_path):
+    expected = embedding_regression_pipeline.fit(X, y).predict_proba(X)
+    cached = clone(embedding_regression_pipeline).set_params(memory=str(tmp_path))
     assert_array_equal(cached.fit(X, y).predict_proba(X), expected)
     cached.set_params(clf__C=0.1).fit(X, y)
-    assert len(list(tmp_path.rglob("output.pkl"))) == 2  # the pretrainer and the scaler, once each
+    assert len(list(tmp_path.rglob("output.pkl"))) == 2  # one for the pretrainer and one for the scaler
     assert_array_equal(cached.set_params(clf__C=1.0).fit(X, y).predict_proba(X), expected)
 
 
 @pytest.fixture
 def table(few) -> pd.DataFrame:
-    """Signals and what else is known of them."""
+    """Return a table of signals, with the person and the side of the body as other columns."""
     frame = pd.DataFrame(few.data[:, 0]).add_prefix("acc_")
     return frame.assign(person=few.groups, side=np.where(few.groups % 2, "left", "right"))
 
 
-def test_signal_columns_of_a_table_go_to_the_encoder(new_pretrainer, fitted_pretrainer, table, X):
+def test_column_transformer_passes_signal_columns_to_the_pretrainer(new_pretrainer, fitted_pretrainer, table, X):
     signals = [name for name in table if name.startswith("acc_")]
     transformer = ColumnTransformer([("mae", new_pretrainer(), signals)], remainder="passthrough")
     out = transformer.set_output(transform="pandas").fit_transform(table)
-    embeddings = [f"mae__maepretrainer{place}" for place in range(32)]
+    embeddings = [f"mae__maepretrainer{index}" for index in range(32)]
     assert out.columns.tolist() == [*embeddings, "remainder__person", "remainder__side"]
     assert_array_equal(transformer.get_feature_names_out(), out.columns)
     assert_array_equal(out[embeddings], fitted_pretrainer.transform(X))
@@ -136,7 +139,7 @@ def test_signal_columns_of_a_table_go_to_the_encoder(new_pretrainer, fitted_pret
     assert transformer.named_transformers_["mae"].feature_names_in_.tolist() == signals
 
 
-def test_frame_out_keeps_the_index(fitted_pretrainer, table, X):
+def test_pandas_output_keeps_the_index(fitted_pretrainer, table, X):
     pretrainer = copy.deepcopy(fitted_pretrainer).set_output(transform="pandas")
     frame = pd.DataFrame(X, index=[f"recording {row}" for row in range(41)])
     out = pretrainer.transform(frame)
@@ -144,31 +147,31 @@ def test_frame_out_keeps_the_index(fitted_pretrainer, table, X):
     assert (out.dtypes == np.float32).all()
 
 
-def test_images_stay_arrays_where_frames_are_wanted_of_all(images_and_classifier, X, y):
-    expected = images_and_classifier.fit(X, y).predict_proba(X)
+def test_images_stay_arrays_with_pandas_output_for_all_transformers(cwt_classifier_pipeline, X, y):
+    expected = cwt_classifier_pipeline.fit(X, y).predict_proba(X)
     with config_context(transform_output="pandas"):
-        assert_array_equal(images_and_classifier.fit(X, y).predict_proba(X), expected)
+        assert_array_equal(cwt_classifier_pipeline.fit(X, y).predict_proba(X), expected)
 
 
-def test_union_of_learned_and_computed_features(new_pretrainer, fitted_pretrainer, X):
+def test_feature_union_concatenates_embeddings_and_statistics(new_pretrainer, fitted_pretrainer, X):
     statistics = CWTTransformer(cwt_scales=8, output="statistics", device="cpu")
     union = FeatureUnion([("mae", new_pretrainer()), ("cwt", statistics)]).fit(X)
     expected = np.hstack([fitted_pretrainer.transform(X), statistics.fit_transform(X)])
     assert_array_equal(union.transform(X), expected)
     names = union.get_feature_names_out()
     assert len(names) == expected.shape[1]
-    assert (names[0], names[32]) == ("mae__maepretrainer0", "cwt__ch0_signal_share_above_q3")
+    assert (names[0], names[32]) == ("mae__maepretrainer0", "cwt__ch0_signal_fraction_above_q3")
 
 
-def test_vote_beside_a_forest_is_the_mean_of_both(new_classifier, X, y):
+def test_soft_vote_with_a_random_forest_is_the_mean_of_both(new_classifier, X, y):
     forest = RandomForestClassifier(10, random_state=0)
     vote = VotingClassifier([("mae", new_classifier()), ("forest", forest)], voting="soft").fit(X, y)
     members = [member.predict_proba(X) for member in vote.estimators_]
-    assert_allclose(vote.predict_proba(X), np.mean(members, axis=0), rtol=1e-6)  # float32 beside float64
+    assert_allclose(vote.predict_proba(X), np.mean(members, axis=0), rtol=1e-6)  # float32 and float64
     assert set(vote.predict(X)) <= set(y)
 
 
-def test_stack_beside_a_forest_learns_from_both(new_classifier, fitted_classifier, X, y):
+def test_stacking_with_a_random_forest_uses_both(new_classifier, fitted_classifier, X, y):
     forest = RandomForestClassifier(10, random_state=0)
     stack = StackingClassifier([("mae", new_classifier()), ("forest", forest)], LogisticRegression(), cv=2).fit(X, y)
     assert stack.final_estimator_.coef_.shape == (7, 14)
@@ -177,26 +180,26 @@ def test_stack_beside_a_forest_learns_from_both(new_classifier, fitted_classifie
 
 
 @pytest.mark.parametrize("method", ["sigmoid", "isotonic"])
-def test_calibration(new_classifier, X_channels, y, method):
+def test_calibrated_probabilities_sum_to_one(new_classifier, X_channels, y, method):
     calibrated = CalibratedClassifierCV(new_classifier(), method=method, cv=2, ensemble=True).fit(X_channels, y)
     assert len(calibrated.calibrated_classifiers_) == 2
     assert_array_equal(calibrated.classes_, np.unique(y))
     assert_allclose(calibrated.predict_proba(X_channels).sum(1), 1)
 
 
-def test_self_training_labels_what_it_is_surest_of(new_classifier, X, y):
+def test_self_training_labels_the_most_confident_predictions(new_classifier, X, y):
     labels = np.unique(y, return_inverse=True)[1]
     labels[::3] = -1
-    surest = SelfTrainingClassifier(new_classifier(), criterion="k_best", k_best=5, max_iter=1).fit(X, labels)
-    assert surest.classes_.tolist() == list(range(7))
-    assert (surest.labeled_iter_ == 1).sum() == 5
+    self_training = SelfTrainingClassifier(new_classifier(), criterion="k_best", k_best=5, max_iter=1).fit(X, labels)
+    assert self_training.classes_.tolist() == list(range(7))
+    assert (self_training.labeled_iter_ == 1).sum() == 5
     first = new_classifier().fit(X[labels >= 0], labels[labels >= 0])
-    guessed = surest.labeled_iter_ == 1
-    assert_array_equal(surest.transduction_[guessed], first.predict(X)[guessed])
-    assert set(surest.predict(X)) <= set(range(7))
+    pseudo_labelled = self_training.labeled_iter_ == 1
+    assert_array_equal(self_training.transduction_[pseudo_labelled], first.predict(X)[pseudo_labelled])
+    assert set(self_training.predict(X)) <= set(range(7))
 
 
-def test_persons_stay_together_in_cross_validation(new_classifier, few):
+def test_cross_validation_by_person_returns_the_score_of_each_fold(new_classifier, few):
     results = cross_validate(
         new_classifier(), few.data, few.target, groups=few.groups, cv=GroupKFold(3), return_estimator=True,
         return_indices=True, error_score="raise",
@@ -207,9 +210,9 @@ def test_persons_stay_together_in_cross_validation(new_classifier, few):
         assert score == estimator.score(few.data[rows], few.target[rows])
 
 
-def test_weights_of_rows_reach_the_classifier_through_a_pipeline(images_and_classifier, X, y):
+def test_pipeline_passes_sample_weights_to_the_classifier(cwt_classifier_pipeline, X, y):
     kept = np.arange(41) % 4 > 0
-    images_and_classifier.set_params(clf__pretrainer="scratch")
-    pipeline = images_and_classifier.fit(X, y, clf__sample_weight=kept.astype(float))
+    cwt_classifier_pipeline.set_params(clf__pretrainer="scratch")
+    pipeline = cwt_classifier_pipeline.fit(X, y, clf__sample_weight=kept.astype(float))
     weighted = pipeline.predict_proba(X)
     assert not np.array_equal(pipeline.fit(X, y).predict_proba(X), weighted)

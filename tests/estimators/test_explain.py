@@ -1,4 +1,4 @@
-"""`MAEClassifier.explain`: on signals with a planted pattern, and what it refuses."""
+"""MAEClassifier.explain: relevance maps of signals with a planted pattern, and errors."""
 
 from __future__ import annotations
 
@@ -12,39 +12,40 @@ from sktsmae import CWTTransformer, MAEClassifier, MAEPretrainer
 LENGTH, WINDOW = 200, 40
 
 
-def ripple(frequency: float) -> np.ndarray:
-    """A short burst of one frequency, without a mean."""
+def burst(frequency: float) -> np.ndarray:
+    """Return a short burst of one frequency with zero mean."""
     window, time = np.hanning(WINDOW), np.arange(WINDOW) - (WINDOW - 1) / 2
     wave = window * np.cos(2 * np.pi * frequency * time)
     return 3 * (wave - window * wave.sum() / window.sum())
 
 
 def planted_patterns(count: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Noise with two bursts, in one half each: upright or upside down, the one by class and the other by chance.
+    """Return noisy signals with two bursts, their labels, and the starts of the decisive and of the other bursts.
 
-    Turning a burst over changes neither the energy nor the mean of any scale: where an image is standardised, these
-    would give the class away at places where the burst is not.
+    Each half of a signal contains one burst. The sign of the decisive burst is the class. The sign of the other burst
+    is random. The sign changes neither the energy nor the mean of any scale. If one of these depended on the class,
+    standardising an image would reveal the class at all times, not only at the decisive burst.
     """
     rng = np.random.default_rng(seed)
     X = 0.2 * rng.normal(size=(count, LENGTH))
-    y, chance = rng.integers(0, 2, (2, count))
+    y, random_class = rng.integers(0, 2, (2, count))
     halves = np.stack([rng.integers(0, LENGTH // 2 - WINDOW, count), rng.integers(LENGTH // 2, LENGTH - WINDOW, count)])
     first = rng.integers(0, 2, count)
     starts, others = halves[first, np.arange(count)], halves[1 - first, np.arange(count)]
-    for x, label, sign, start, other in zip(X, y, chance, starts, others, strict=True):
-        x[start : start + WINDOW] += (2 * label - 1) * ripple(0.06)
-        x[other : other + WINDOW] += (2 * sign - 1) * ripple(0.15)
+    for x, label, random_label, start, other in zip(X, y, random_class, starts, others, strict=True):
+        x[start : start + WINDOW] += (2 * label - 1) * burst(0.06)
+        x[other : other + WINDOW] += (2 * random_label - 1) * burst(0.15)
     return X, y, starts, others
 
 
-def mass(maps: np.ndarray, starts: np.ndarray) -> float:
-    """The mean share of the maps within the windows."""
-    courses = maps.sum((1, 2))
-    shares = [course[start : start + WINDOW].sum() for course, start in zip(courses, starts, strict=True)]
-    return float(np.mean(shares))
+def relevance_in_windows(maps: np.ndarray, starts: np.ndarray) -> float:
+    """Return the mean relevance within the windows, as a fraction of the relevance of a map."""
+    relevance = maps.sum((1, 2))  # (n, T)
+    fractions = [values[start : start + WINDOW].sum() for values, start in zip(relevance, starts, strict=True)]
+    return float(np.mean(fractions))
 
 
-def test_maps_find_the_planted_pattern_that_decides():
+def test_relevance_is_highest_at_the_decisive_pattern():
     X, y, _, _ = planted_patterns(160, seed=0)
     X_test, y_test, starts, others = planted_patterns(40, seed=1)
     training = {"max_epochs": 12, "lr": 3e-3, "batch_size": 8, "dropout": 0.0, "label_smoothing": 0.0}
@@ -52,13 +53,13 @@ def test_maps_find_the_planted_pattern_that_decides():
     assert classifier.score(X_test, y_test) > 0.95
     maps = classifier.explain(X_test)
     assert maps.shape == (40, 1, 32, LENGTH)
-    # A fifth of the time by chance. Measured: 0.56 in the window that decides and 0.08 in the other, as loud; 0.50 and
-    # 0.04 with another seed.
-    assert mass(maps, starts) > 2 * WINDOW / LENGTH
-    assert mass(maps, others) < WINDOW / LENGTH
+    # A uniform map has a fifth of its relevance in each window. Measured: 0.56 in the decisive window and 0.08 in the
+    # other window, whose burst has the same amplitude; 0.50 and 0.04 with another seed.
+    assert relevance_in_windows(maps, starts) > 2 * WINDOW / LENGTH
+    assert relevance_in_windows(maps, others) < WINDOW / LENGTH
 
 
-def test_maps_are_shares_of_every_channel(new_classifier, X_channels, y):
+def test_maps_are_not_negative_and_sum_to_one_over_all_channels(new_classifier, X_channels, y):
     classifier = new_classifier().fit(X_channels, y)
     maps = classifier.explain(X_channels[:5])
     assert maps.shape == (5, 2, 16, 200)
@@ -68,45 +69,46 @@ def test_maps_are_shares_of_every_channel(new_classifier, X_channels, y):
     assert (maps.sum((2, 3)) > 0).all()
 
 
-def test_a_map_does_not_depend_on_its_batch(new_classifier, fitted_classifier, X):
-    together = fitted_classifier.explain(X[:6])
-    # What a batch's size changes in the rounding of float32, where the values are about 1 / 3,200.
-    assert_allclose(np.concatenate([fitted_classifier.explain(X[i : i + 1]) for i in range(6)]), together, atol=1e-7)
+def test_map_does_not_depend_on_the_batch(new_classifier, fitted_classifier, X):
+    one_batch = fitted_classifier.explain(X[:6])
+    # The batch size changes the rounding of float32 values, which are about 1 / 3,200.
+    assert_allclose(np.concatenate([fitted_classifier.explain(X[i : i + 1]) for i in range(6)]), one_batch, atol=1e-7)
 
 
 @pytest.mark.parametrize("finetune", ["full", "head"])
-def test_a_network_beside_linear_classifiers_is_explained(fitted_pretrainer, new_classifier, X, y, finetune):
+def test_network_with_a_probe_is_explained(fitted_pretrainer, new_classifier, X, y, finetune):
     pretrainer = MAEPretrainer(**{**fitted_pretrainer.get_params(), "pooling": "bands"})
     classifier = new_classifier(pretrainer=pretrainer, probe=True, finetune=finetune, max_epochs=1).fit(X, y)
     assert classifier.explain(X[:3]).shape == (3, 1, 16, 200)
 
 
-def test_map_of_a_network_that_resamples_is_as_long_as_the_signal(new_classifier, new_pretrainer, X, y):
+def test_map_is_as_long_as_the_signal_if_the_network_resamples(new_classifier, new_pretrainer, X, y):
     pretrainer = new_pretrainer(signal_len=80, max_epochs=0)
     maps = new_classifier(pretrainer=pretrainer, max_epochs=1).fit(X, y).explain(X[:3])
     assert maps.shape == (3, 1, 16, 200)
     assert_allclose(maps.sum((1, 2, 3)), 1, rtol=1e-4)
-    # A patch of 25 of 80 samples becomes one of 63 of 200.
+    # A patch of 25 samples in 80 covers 62.5 samples in 200.
     assert set((np.diff(maps) != 0).nonzero()[3] + 1) == {62, 125, 188}
 
 
 @pytest.mark.parametrize("signal_len", [None, 80])
-def test_maps_of_shorter_signals_lie_where_the_signals_are(new_classifier, new_pretrainer, X, y, signal_len):
+def test_maps_are_zero_where_signals_are_padded(new_classifier, new_pretrainer, X, y, signal_len):
     padded = X.astype(np.float64).copy()
     padded[::2, 120:] = padded[::2, :10] = np.nan
     pretrainer = new_pretrainer(signal_len=signal_len, max_epochs=0)
     classifier = new_classifier(pretrainer=pretrainer, max_epochs=1).fit(padded, y)
     maps = classifier.explain(padded[:4])
     assert_allclose(maps.sum((1, 2, 3)), 1, rtol=1e-4)
-    courses = maps.sum((1, 2))
-    assert (courses[np.isnan(padded[:4])] == 0).all()
-    # Each of the encoder's columns of patches is stretched over a share of the known part alone.
-    assert (courses[0, 10:120].reshape(2, -1).sum(1) > 0).all()
+    relevance = maps.sum((1, 2))  # (n, T)
+    assert (relevance[np.isnan(padded[:4])] == 0).all()
+    # The columns of patches cover the unpadded part of a signal only.
+    assert (relevance[0, 10:120].reshape(2, -1).sum(1) > 0).all()
 
 
 def test_spectrograms_are_explained(new_classifier, new_pretrainer, X, y):
     images = CWTTransformer(cwt_scales=16).fit_transform(X)
-    pretrainer = new_pretrainer(max_epochs=0)
+    # Other values of cwt_scales and boundary cause a warning, because they have no effect with spectrograms.
+    pretrainer = new_pretrainer(max_epochs=0, cwt_scales="auto", boundary="reflect")
     assert new_classifier(pretrainer=pretrainer).fit(images, y).explain(images[:3]).shape == (3, 1, 16, 200)
 
 
@@ -116,7 +118,7 @@ def test_loaded_classifier_gives_the_same_map(fitted_classifier, X, tmp_path):
     assert_array_equal(loaded.explain(X[:3]), fitted_classifier.explain(X[:3]))
 
 
-def test_no_network_to_explain_is_refused(X, y):
+def test_classifier_without_a_network_is_refused(X, y):
     with pytest.raises(ValueError, match=r"finetune='none'; fit it with finetune='full', .* and head='reasoning'"):
         MAEClassifier(random_state=0).fit(X, y).explain(X)
 

@@ -1,4 +1,4 @@
-"""Much at once: threads, processes, memory that runs out, disks that are full."""
+"""Limited resources: many threads and processes, too little memory and full disks."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from joblib import Parallel, delayed
 from numpy.testing import assert_allclose, assert_array_equal
 
 from sktsmae import CWTTransformer, MAEClassifier
-from sktsmae.estimators._batches import map_batches
+from sktsmae.signals.batches import map_batches
 
 CPU = torch.device("cpu")
 
 
-def test_sixteen_threads_predict_what_one_does(fitted_pretrainer, fitted_classifier, X, y):
+def test_sixteen_threads_give_the_results_of_one_thread(fitted_pretrainer, fitted_classifier, X, y):
     statistics = CWTTransformer(output="statistics", cwt_scales=6, device="cpu").fit(X)
     default = MAEClassifier(random_state=0, device="cpu").fit(X, y)
     calls = [statistics.transform, fitted_pretrainer.transform, fitted_classifier.predict_proba, default.predict_proba]
     expected = [call(X) for call in calls]
     with ThreadPoolExecutor(16) as pool:
-        results = list(pool.map(lambda place: calls[place % 4](X), range(64)))
-    for place, result in enumerate(results):
-        # Threads share the cores, and sums may be cut up otherwise.
-        assert_allclose(result, expected[place % 4], atol=1e-5)
+        results = list(pool.map(lambda index: calls[index % 4](X), range(64)))
+    for index, result in enumerate(results):
+        # Threads share the cores, which may change the order of summation.
+        assert_allclose(result, expected[index % 4], atol=1e-5)
 
 
 @pytest.mark.parametrize("finetune", ["none", "full"])
-def test_saved_on_one_thread_predicts_the_same_on_two(new_classifier, X, y, tmp_path, finetune):
+def test_classifier_saved_with_one_thread_gives_the_same_results_with_two(new_classifier, X, y, tmp_path, finetune):
     path, threads = tmp_path / "classifier.safetensors", torch.get_num_threads()
     results = []
     try:
@@ -44,24 +44,24 @@ def test_saved_on_one_thread_predicts_the_same_on_two(new_classifier, X, y, tmp_
     assert_allclose(results[1], results[0], atol=1e-5)
 
 
-def threads_of_a_worker(estimator, X) -> int:
-    """Return how many threads torch computes with, after work."""
+def torch_threads_after_transform(estimator, X) -> int:
+    """Return the number of threads that torch uses after a transform."""
     estimator.transform(X)
     return torch.get_num_threads()
 
 
-def test_workers_share_the_cores(fitted_pretrainer, X):
-    threads = Parallel(n_jobs=2)(delayed(threads_of_a_worker)(fitted_pretrainer, X) for _ in range(4))
+def test_joblib_workers_do_not_use_more_threads_than_cores(fitted_pretrainer, X):
+    threads = Parallel(n_jobs=2)(delayed(torch_threads_after_transform)(fitted_pretrainer, X) for _ in range(4))
     assert max(threads) <= max(1, os.cpu_count() // 2)
 
 
-def hungry(most: int, error: Exception):
-    """A function that has memory for so many samples; and the sizes of the batches that it was given."""
+def out_of_memory_above(max_size: int, error: Exception):
+    """Return a function that raises `error` for batches above `max_size`, and a list of the sizes of its batches."""
     sizes = []
 
     def function(batch: torch.Tensor) -> torch.Tensor:
         sizes.append(len(batch))
-        if len(batch) > most:
+        if len(batch) > max_size:
             raise error
         return 2 * batch
 
@@ -77,29 +77,29 @@ ERRORS = {
 
 @pytest.mark.parametrize("error", ERRORS.values(), ids=ERRORS)
 @pytest.mark.parametrize("rows", [None, np.arange(40, 0, -2)])
-def test_where_memory_runs_out_batches_are_halved(X, error, rows):
-    function, sizes = hungry(5, error)
-    with pytest.warns(UserWarning, match="out of memory: going on by batches of"):
+def test_batch_size_is_halved_if_memory_runs_out(X, error, rows):
+    function, sizes = out_of_memory_above(5, error)
+    with pytest.warns(UserWarning, match="out of memory: continuing with batches of"):
         out = map_batches(function, X, 16, CPU, rows)
     assert_array_equal(out, 2 * (X if rows is None else X[rows]))
     assert sizes[:4] == [16, 8, 4, 4]
 
 
-def test_what_has_no_memory_for_one_sample_says_so(X):
-    function, _ = hungry(0, MemoryError("Unable to allocate"))
+def test_too_little_memory_for_one_sample_is_an_error(X):
+    function, _ = out_of_memory_above(0, MemoryError("Unable to allocate"))
     with pytest.raises(MemoryError), pytest.warns(UserWarning, match="batches of 1"):
         map_batches(function, X, 4, CPU)
 
 
-def test_other_errors_are_not_taken_for_a_lack_of_memory(X):
-    function, sizes = hungry(0, RuntimeError("shapes do not fit"))
+def test_other_errors_do_not_halve_the_batch_size(X):
+    function, sizes = out_of_memory_above(0, RuntimeError("shapes do not fit"))
     with pytest.raises(RuntimeError, match="shapes"):
         map_batches(function, X, 4, CPU)
     assert sizes == [4]
 
 
-def test_a_full_disk_leaves_the_checkpoints_that_are_there(new_pretrainer, X, same_weights, tmp_path, monkeypatch):
-    whole = new_pretrainer(max_epochs=4).fit(X)
+def test_full_disk_leaves_earlier_checkpoints_intact(new_pretrainer, X, same_weights, tmp_path, monkeypatch):
+    uninterrupted = new_pretrainer(max_epochs=4).fit(X)
     save, calls = torch.save, []
 
     def save_until_full(state, file):
@@ -113,20 +113,20 @@ def test_a_full_disk_leaves_the_checkpoints_that_are_there(new_pretrainer, X, sa
     with pytest.raises(OSError, match="No space left"):
         new_pretrainer(max_epochs=4, checkpoint_dir=tmp_path).fit(X)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["epoch-000001.pt", "epoch-000002.pt"]
-    again = new_pretrainer(max_epochs=4, checkpoint_dir=tmp_path).fit(X)
-    assert same_weights(again.model_, whole.model_)
+    resumed = new_pretrainer(max_epochs=4, checkpoint_dir=tmp_path).fit(X)
+    assert same_weights(resumed.model_, uninterrupted.model_)
 
 
-def test_a_full_disk_leaves_the_file_that_is_there(fitted_pretrainer, tmp_path, monkeypatch):
+def test_full_disk_leaves_the_existing_file_intact(fitted_pretrainer, tmp_path, monkeypatch):
     path = tmp_path / "mae.safetensors"
     fitted_pretrainer.save(path)
     before = path.read_bytes()
 
-    def full(tensors, file, metadata):
+    def fail_on_full_disk(tensors, file, metadata):
         file.write_bytes(b"the beginning")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("sktsmae.models.checkpoints.save_file", full)
+    monkeypatch.setattr("sktsmae.models.checkpoints.save_file", fail_on_full_disk)
     with pytest.raises(OSError, match="No space left"):
         fitted_pretrainer.save(path)
     assert path.read_bytes() == before

@@ -1,8 +1,11 @@
+"""MAEPretrainer: embeddings, reconstructions, scores and warm starts."""
+
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -14,92 +17,92 @@ from sktsmae.models import CWT_MAE_RoPE, Encoder
 
 @pytest.fixture(scope="module")
 def fitted_on_channels(new_pretrainer, X_channels) -> MAEPretrainer:
-    """Fitted on two channels; not to be changed."""
+    """Return a pretrainer fitted on two channels. Tests must not change it."""
     return new_pretrainer().fit(X_channels)
 
 
 @pytest.fixture(scope="module")
 def untrained(new_pretrainer, X) -> MAEPretrainer:
-    """Weights as they are drawn; not to be changed."""
+    """Return a pretrainer with its initial weights. Tests must not change it."""
     return new_pretrainer(max_epochs=0).fit(X)
 
 
 @pytest.fixture(scope="module")
 def trained(new_pretrainer, X) -> MAEPretrainer:
-    """Trained for ten epochs; not to be changed."""
+    """Return a pretrainer trained for ten epochs. Tests must not change it."""
     return new_pretrainer(max_epochs=10, lr=0.003).fit(X)
 
 
 @pytest.mark.parametrize("pooling", ["mean", "max", "cls"])
-def test_each_channel_becomes_one_embedding(new_pretrainer, X_channels, pooling):
+def test_each_channel_has_its_own_embedding(new_pretrainer, X_channels, pooling):
     pretrainer = new_pretrainer(pooling=pooling, max_epochs=0).fit(X_channels)
     both = pretrainer.transform(X_channels)
     assert both.shape == (41, 2 * 32)
     assert both.dtype == np.float32
     for channel in (0, 1):
         alone = new_pretrainer(pooling=pooling, max_epochs=0).fit(X_channels[:, channel])
-        # Matrix products of other batches may round differently.
+        # Matrix products of another batch size may round differently.
         assert_allclose(alone.transform(X_channels[:, channel]), both[:, 32 * channel : 32 * (channel + 1)], atol=1e-5)
 
 
-def test_poolings_are_the_mean_and_the_maximum_of_the_patches_and_the_class_token(new_pretrainer, X):
-    mean, largest, cls = (
+def test_mean_max_and_cls_pooling_give_different_embeddings(new_pretrainer, X):
+    mean, maximum, cls = (
         new_pretrainer(pooling=pooling, max_epochs=0).fit(X).transform(X) for pooling in ("mean", "max", "cls")
     )
-    assert (largest > mean).all()
+    assert (maximum > mean).all()
     assert not np.allclose(cls, mean)
-    assert not np.allclose(cls, largest)
+    assert not np.allclose(cls, maximum)
 
 
-def test_embedding_depends_on_its_signal_alone(fitted_pretrainer, X):
-    # Matrix products of other batches may round differently.
+def test_embedding_does_not_depend_on_the_batch(fitted_pretrainer, X):
+    # Matrix products of another batch size may round differently.
     assert_allclose(fitted_pretrainer.transform(X[5:6]), fitted_pretrainer.transform(X)[5:6], atol=1e-5)
 
 
-def test_pretraining_lowers_the_loss_and_moves_the_embeddings(trained, untrained, X):
+def test_pre_training_lowers_the_loss_and_changes_the_embeddings(trained, untrained, X):
     losses = [row["train_loss"] for row in trained.history_]
     assert losses[-1] < 0.75 * losses[0]
     assert trained.score(X) > 0.75 * untrained.score(X)  # both are negative
     assert not np.allclose(trained.transform(X), untrained.transform(X), atol=0.1)
 
 
-def test_features_tell_exercises_of_strangers_apart(new_pretrainer, many, strangers):
+def test_classifier_on_embeddings_generalises_to_new_persons(new_pretrainer, many, strangers):
     features = make_pipeline(new_pretrainer(max_epochs=10), StandardScaler(), LogisticRegression(max_iter=1000))
     assert features.fit(many.data, many.target).score(strangers.data, strangers.target) > 0.35
 
 
-def test_score_is_minus_the_loss_and_repeatable(fitted_pretrainer, X):
+def test_score_is_negative_and_repeatable(fitted_pretrainer, X):
     score = fitted_pretrainer.score(X)
     assert isinstance(score, float)
     assert score < 0
     assert fitted_pretrainer.score(X) == score
 
 
-def test_network_and_encoder_are_at_hand(fitted_pretrainer):
+def test_network_and_encoder_are_attributes(fitted_pretrainer):
     assert isinstance(fitted_pretrainer.model_, CWT_MAE_RoPE)
     assert isinstance(fitted_pretrainer.encoder_, Encoder)
     assert not fitted_pretrainer.model_.training
     assert fitted_pretrainer.n_iter_ == len(fitted_pretrainer.history_) == 2
 
 
-def test_names_of_the_embeddings(fitted_on_channels, X_channels):
+def test_embedding_columns_have_names(fitted_on_channels, X_channels):
     names = fitted_on_channels.get_feature_names_out()
-    assert names.tolist() == [f"maepretrainer{place}" for place in range(64)]
+    assert names.tolist() == [f"maepretrainer{index}" for index in range(64)]
     assert fitted_on_channels.transform(X_channels).shape[1] == 64
 
 
-def test_reconstruction_of_several_channels(fitted_on_channels, X_channels):
+def test_reconstruction_contains_every_channel(fitted_on_channels, X_channels):
     result = fitted_on_channels.reconstruct(X_channels[:3])
     assert result.image.shape == result.image_pred.shape == (3, 2, 3, 16, 200)
     assert result.signal_pred.shape == (3, 2, 200)
     assert result.mask.shape == (3, 2, 16, 200)
     assert result.mask.dtype == bool
     images = CWTTransformer(cwt_scales=16, device="cpu").fit_transform(X_channels[:3]).reshape(3, 2, 3, 16, 200)
-    assert_allclose(result.image, images, atol=1e-5)  # Fourier transforms of other batches may round differently
+    assert_allclose(result.image, images, atol=1e-5)  # Fourier transforms of another batch size may round differently
 
 
 @pytest.mark.parametrize("mask_ratio", [0.25, 0.75])
-def test_reconstruction_hides_whole_patches(new_pretrainer, X, mask_ratio):
+def test_reconstruction_masks_whole_patches(new_pretrainer, X, mask_ratio):
     result = new_pretrainer(mask_ratio=mask_ratio, max_epochs=0).fit(X).reconstruct(X[:3])
     assert result.mask.shape == (3, 1, 16, 200)
     assert (result.mask.mean((1, 2, 3)) == mask_ratio).all()
@@ -108,18 +111,18 @@ def test_reconstruction_hides_whole_patches(new_pretrainer, X, mask_ratio):
 
 
 def test_reconstruction_is_repeatable(trained, X):
-    result, again = trained.reconstruct(X), trained.reconstruct(X)
+    first, second = trained.reconstruct(X), trained.reconstruct(X)
     for name in ("image", "mask", "image_pred", "signal_pred"):
-        assert_array_equal(result[name], again[name])
+        assert_array_equal(first[name], second[name])
 
 
-def test_reconstruction_comes_closer_by_training(trained, untrained, X):
+def test_training_lowers_the_reconstruction_error(trained, untrained, X):
     signal = StandardScaler().fit_transform(X.T).T[:, None]
     errors = []
     for pretrainer in (untrained, trained):
         result = pretrainer.reconstruct(X)
-        hidden = np.broadcast_to(result.mask[:, :, None], result.image.shape)
-        image_error = np.square(result.image_pred - result.image)[hidden].mean()
+        masked = np.broadcast_to(result.mask[:, :, None], result.image.shape)
+        image_error = np.square(result.image_pred - result.image)[masked].mean()
         errors.append((image_error, np.square(result.signal_pred - signal).mean()))
     assert errors[1][0] < 0.9 * errors[0][0]
     assert errors[1][1] < 0.75 * errors[0][1]
@@ -133,7 +136,7 @@ def test_reconstruction_comes_closer_by_training(trained, untrained, X):
         ({"patch_size": (5, 30)}, (4, 7)),
         ({"patch_size": "auto", "cwt_scales": [1, 2, 4, 8]}, (4, 16)),
     ],
-    ids=["auto", "given", "ragged", "own-scales"],
+    ids=["auto", "given", "ragged", "given-scales"],
 )
 def test_patches_cover_the_image(new_pretrainer, X, params, grid):
     pretrainer = new_pretrainer(**params).fit(X)
@@ -153,12 +156,12 @@ def test_patches_cover_the_image(new_pretrainer, X, params, grid):
     ],
     ids=lambda params: next(iter(params)),
 )
-def test_a_setting_changes_the_result(new_pretrainer, fitted_pretrainer, X, params):
+def test_setting_changes_the_score(new_pretrainer, fitted_pretrainer, X, params):
     other = new_pretrainer(**params).fit(X)
     assert other.score(X) != fitted_pretrainer.score(X)
 
 
-def test_warm_start_goes_on_from_the_weights_that_are_there(new_pretrainer, X, same_weights):
+def test_warm_start_continues_from_the_existing_weights(new_pretrainer, X, same_weights):
     pretrainer = new_pretrainer(warm_start=True, max_epochs=8).fit(X)
     before = pretrainer.model_
     first_loss = pretrainer.history_[0]["train_loss"]
@@ -167,24 +170,24 @@ def test_warm_start_goes_on_from_the_weights_that_are_there(new_pretrainer, X, s
     assert pretrainer.history_[0]["train_loss"] < 0.8 * first_loss
 
 
-def test_without_warm_start_a_second_fit_begins_anew(new_pretrainer, fitted_pretrainer, X, same_weights):
+def test_second_fit_without_warm_start_uses_new_weights(new_pretrainer, fitted_pretrainer, X, same_weights):
     assert same_weights(new_pretrainer().fit(X).fit(X).model_, fitted_pretrainer.model_)
 
 
-def test_warm_start_on_another_architecture_is_refused(new_pretrainer, X, refused):
+def test_warm_start_with_another_architecture_is_refused(new_pretrainer, X, refused):
     pretrainer = new_pretrainer(warm_start=True, max_epochs=0).fit(X).set_params(embed_dim=16)
     with refused(pretrainer, "warm_start=True.*embed_dim was 32 and is 16"):
         pretrainer.fit(X)
 
 
-def test_no_epoch_leaves_the_weights_as_they_are_drawn(new_pretrainer, untrained, X, same_weights):
+def test_zero_epochs_leave_the_initial_weights(new_pretrainer, untrained, X, same_weights):
     assert untrained.n_iter_ == 0
     assert untrained.history_ == []
     assert same_weights(untrained.model_, new_pretrainer(max_epochs=0).fit(X[:10]).model_)
     assert untrained.transform(X).shape == (41, 32)
 
 
-def test_parameters_may_be_numbers_of_numpy(new_pretrainer, fitted_pretrainer, X, same_weights, tmp_path):
+def test_parameters_may_be_numpy_numbers(new_pretrainer, fitted_pretrainer, X, same_weights, tmp_path):
     cwt_scales, embed_dim, depth, num_heads = np.array([16, 32, 1, 2])
     sizes = {"cwt_scales": cwt_scales, "embed_dim": embed_dim, "depth": depth, "num_heads": num_heads}
     pretrainer = new_pretrainer(**sizes, diff_orders=np.arange(3), mask_ratio=np.float32(0.75)).fit(X)
@@ -194,7 +197,54 @@ def test_parameters_may_be_numbers_of_numpy(new_pretrainer, fitted_pretrainer, X
     assert_array_equal(loaded.transform(X), fitted_pretrainer.transform(X))
 
 
-def test_names_of_columns_are_forgotten_when_fitted_on_arrays(new_pretrainer, X, X_channels):
+def test_refitting_on_arrays_removes_the_column_names(new_pretrainer, X, X_channels):
     pretrainer = new_pretrainer(max_epochs=0).fit(pd.DataFrame(X).add_prefix("t"))
     assert pretrainer.feature_names_in_[0] == "t0"
     assert not hasattr(pretrainer.fit(X_channels), "feature_names_in_")
+
+
+def test_score_samples_returns_the_negative_loss_averaged_over_masks(fitted_pretrainer, X):
+    model = fitted_pretrainer.model_.eval()
+    generator = torch.Generator().manual_seed(0)
+    noises = [torch.rand(1, model.encoder.num_patches, generator=generator) for _ in range(3)]
+    draws = iter(noises)
+    original, model.draw = model.draw, lambda count, device=None: {"noise": next(draws)}
+    try:
+        scores = fitted_pretrainer.score_samples(X, n_draws=3)
+    finally:
+        model.draw = original
+    with torch.inference_mode():
+        x = torch.from_numpy(X.copy()).float()
+        losses = torch.stack([model.signal_losses(x, {"noise": noise.repeat(len(x), 1)}) for noise in noises])
+    assert_allclose(scores, -losses.mean(0), rtol=1e-5)
+
+
+def test_score_of_a_sample_does_not_depend_on_other_samples(fitted_pretrainer, X):
+    scores = fitted_pretrainer.score_samples(X)
+    assert scores.shape == (41,)
+    assert_allclose(fitted_pretrainer.score_samples(X[7:9]), scores[7:9], rtol=1e-5)
+    assert_allclose(fitted_pretrainer.score_samples(X), scores, rtol=0, atol=0)
+
+
+def test_more_draws_reduce_the_error_of_the_score(fitted_pretrainer, X):
+    exact = fitted_pretrainer.score_samples(X, n_draws=100)
+    errors = [np.abs(fitted_pretrainer.score_samples(X, n_draws=count) - exact).mean() for count in (1, 16)]
+    assert errors[1] < 0.5 * errors[0]  # the standard error of 16 draws is a quarter of that of one
+
+
+def test_signals_unlike_the_training_signals_have_lower_scores(new_pretrainer, many):
+    X = many.data[:, 0]
+    pretrainer = new_pretrainer(max_epochs=30).fit(X)
+    noise = np.random.default_rng(0).normal(size=X[:50].shape)
+    assert np.median(pretrainer.score_samples(noise)) < np.quantile(pretrainer.score_samples(X), 0.05)
+
+
+@pytest.mark.parametrize("n_draws", [0, 1.5, -1])
+def test_number_of_draws_must_be_a_positive_integer(fitted_pretrainer, X, n_draws):
+    with pytest.raises(ValueError, match=f"n_draws={n_draws}: give a positive whole number"):
+        fitted_pretrainer.score_samples(X, n_draws=n_draws)
+
+
+def test_sample_with_several_channels_has_one_score(new_pretrainer, X_channels):
+    pretrainer = new_pretrainer(max_epochs=1).fit(X_channels)
+    assert pretrainer.score_samples(X_channels).shape == (41,)

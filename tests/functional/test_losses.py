@@ -7,7 +7,6 @@ from torch.testing import assert_close
 
 from sktsmae.functional.losses import (
     _SquaredError,
-    instance_loss,
     masked_patch_loss,
     waveform_loss,
     weighted_cross_entropy,
@@ -39,17 +38,35 @@ def test_masked_patch_loss_ignores_padding(patches):
 def test_masked_patch_loss_sees_every_other_value(patches):
     pred, target, mask, valid = patches
     pred.requires_grad_()
-    masked_patch_loss(pred, target, mask, valid).backward()
+    masked_patch_loss(pred, target, mask, valid).sum().backward()
     assert torch.equal(pred.grad != 0, (mask[..., None] * valid) == 1)
 
 
 def test_masked_patch_loss_is_a_mean_over_values_then_over_masked_patches(patches):
     pred, target, mask, valid = patches
     error = (pred - target) ** 2
-    each = [error[b, n][valid[n] == 1].mean() for b, n in mask.nonzero().tolist()]
-    assert_close(masked_patch_loss(pred, target, mask, valid), torch.stack(each).mean())
+    each = [error[b, n][valid[n] == 1].mean() for b, n in mask.nonzero().tolist()]  # two per sample
+    assert_close(masked_patch_loss(pred, target, mask, valid), torch.stack(each).unflatten(0, (2, 2)).mean(1))
     each = [error[b, n].mean() for b, n in mask.nonzero().tolist()]
-    assert_close(masked_patch_loss(pred, target, mask), torch.stack(each).mean())
+    assert_close(masked_patch_loss(pred, target, mask), torch.stack(each).unflatten(0, (2, 2)).mean(1))
+
+
+def test_masked_patch_loss_divides_by_the_given_number_of_masked_patches(patches):
+    pred, target, mask, valid = patches
+    mask[0] = torch.tensor([1.0, 1.0, 1.0, 0.0])
+    own = masked_patch_loss(pred, target, mask, valid)
+    given = masked_patch_loss(pred, target, mask, valid, num_masked=2.5)
+    assert_close(2.5 * given, torch.tensor([3.0, 2.0]) * own)
+
+
+def test_samples_do_not_influence_the_losses_of_others(patches):
+    pred, target, mask, valid = patches
+    alone = [masked_patch_loss(*(part[b : b + 1] for part in (pred, target, mask)), valid) for b in range(2)]
+    assert_close(masked_patch_loss(pred, target, mask, valid), torch.cat(alone))
+    signal = torch.randn(2, 9)
+    waves = [waveform_loss(pred[0][b : b + 1], target[0][b : b + 1]) for b in range(4)]
+    assert_close(waveform_loss(pred[0], target[0]), torch.cat(waves))
+    assert waveform_loss(signal, signal).shape == (2,)
 
 
 def test_losses_are_float32_in_low_precision(patches):
@@ -66,15 +83,15 @@ def test_waveform_loss_meets_the_standardised_signal(gain, offset):
     standardised = (signal - signal.mean(-1, keepdim=True)) / signal.std(-1, keepdim=True)
     # Beside an offset of 3, a signal of 1e-3 has lost four of float32's seven digits.
     torch.testing.assert_close(
-        waveform_loss(pred, gain * signal + offset), (pred - standardised).square().mean(), rtol=1e-3, atol=0
+        waveform_loss(pred, gain * signal + offset), (pred - standardised).square().mean(1), rtol=1e-3, atol=0
     )
     # The square of an error of 1e-4 in each value.
-    assert waveform_loss(standardised, gain * signal + offset).item() == pytest.approx(0, abs=1e-7)
+    assert waveform_loss(standardised, gain * signal + offset).tolist() == pytest.approx([0] * 3, abs=1e-7)
 
 
 def test_waveform_loss_of_a_constant_signal_is_that_of_zero():
     pred = torch.randn(2, 50)
-    assert_close(waveform_loss(pred, torch.full((2, 50), 4.2)), pred.square().mean())
+    assert_close(waveform_loss(pred, torch.full((2, 50), 4.2)), pred.square().mean(1))
 
 
 @pytest.mark.parametrize("label_smoothing", [0.0, 0.1])
@@ -85,14 +102,14 @@ def test_integer_weights_equal_repeated_rows(label_smoothing):
         logits.repeat_interleave(counts, 0), labels.repeat_interleave(counts), label_smoothing=label_smoothing
     )
     weights = counts / counts.float().mean()
-    assert_close(weighted_cross_entropy(logits, labels, weights, label_smoothing), repeated)
+    assert_close(weighted_cross_entropy(logits, labels, weights, label_smoothing).mean(), repeated)
 
 
-def test_a_sample_counts_alike_in_whatever_batch_it_falls():
+def test_the_loss_of_a_sample_does_not_depend_on_its_batch():
     logits, labels, weights = torch.randn(6, 3), torch.tensor([0, 1, 2, 0, 1, 2]), torch.tensor([4.0, 1, 1, 0, 0, 0])
     whole = weighted_cross_entropy(logits, labels, weights)
     halves = [weighted_cross_entropy(logits[i : i + 3], labels[i : i + 3], weights[i : i + 3]) for i in (0, 3)]
-    assert_close(torch.stack(halves).mean(), whole)
+    assert_close(torch.cat(halves), whole)
 
 
 @pytest.mark.parametrize("weigh_padding", [False, True])
@@ -100,9 +117,10 @@ def test_gradient_of_masked_patch_loss_is_that_of_its_formula(patches, weigh_pad
     pred, target, mask, valid = patches
     weight = mask[..., None] * (valid / valid.sum(-1, keepdim=True) if weigh_padding else torch.tensor(1 / 8))
     pred.requires_grad_()
-    (expected,) = torch.autograd.grad(((pred - target) ** 2 * weight).sum() / mask.sum(), pred)
-    (3 * masked_patch_loss(pred, target, mask, valid if weigh_padding else None)).backward()
-    assert_close(pred.grad, 3 * expected)
+    errors, factors = ((pred - target) ** 2 * weight).sum((1, 2)) / mask.sum(1), torch.tensor([3.0, -0.5])
+    (expected,) = torch.autograd.grad(factors @ errors, pred)
+    (factors @ masked_patch_loss(pred, target, mask, valid if weigh_padding else None)).backward()
+    assert_close(pred.grad, expected)
 
 
 def test_masked_patch_loss_takes_the_padding_of_each_sample(patches):
@@ -116,7 +134,7 @@ def test_masked_patch_loss_takes_the_padding_of_each_sample(patches):
 
 def test_masked_patch_loss_of_no_masked_patch_is_zero(patches):
     pred, target, mask, _ = patches
-    assert masked_patch_loss(pred, target, torch.zeros_like(mask)) == 0
+    assert masked_patch_loss(pred, target, torch.zeros_like(mask)).tolist() == [0, 0]
 
 
 @pytest.mark.parametrize("n_timepoints", [12, 10])
@@ -126,7 +144,7 @@ def test_waveform_loss_of_columns_is_that_of_their_samples(n_timepoints):
     target = (signal - signal.mean(-1, keepdim=True)) / signal.std(-1, keepdim=True)
     error = torch.full((2, 12), torch.nan)
     error[:, :n_timepoints] = (pred.flatten(1)[:, :n_timepoints] - target) ** 2
-    expected = error.unflatten(1, (3, 4))[rows, columns].nanmean()
+    expected = error.unflatten(1, (3, 4))[rows, columns].nanmean((1, 2))
     assert_close(waveform_loss(pred[rows, columns], signal, columns), expected)
 
 
@@ -137,12 +155,3 @@ def test_masked_patch_loss_is_differentiable_twice_in_prediction_and_target(patc
     weight = (mask / mask.sum()).double()
     assert torch.autograd.gradcheck(lambda p, t: _SquaredError.apply(p, t, weight, valid.double()), (pred, target))
     assert torch.autograd.gradgradcheck(lambda p, t: _SquaredError.apply(p, t, weight, valid.double()), (pred, target))
-
-
-def test_instance_loss_is_the_cross_entropy_of_recognising_each_other():
-    first, second = torch.randn(6, 4), torch.randn(6, 4)
-    cosines = torch.nn.functional.cosine_similarity(first[:, None], second[None], dim=-1) / 0.2
-    expected = -(cosines.log_softmax(1).diagonal().mean() + cosines.log_softmax(0).diagonal().mean()) / 2
-    assert_close(instance_loss(first, second, 0.2), expected)
-    assert_close(instance_loss(3 * first, second, 0.2), expected)  # lengths do not count
-    assert instance_loss(first, first) < instance_loss(first, first.flip(0))

@@ -47,7 +47,7 @@ def test_every_patch_is_kept_equally_often():
 
 @pytest.mark.parametrize("mask_ratio", [0.0, 1.0, -0.1, 1.5, math.nan, math.inf])
 def test_mask_ratio_outside_the_unit_interval_is_refused(mask_ratio):
-    with pytest.raises(ValueError, match=rf"mask_ratio={mask_ratio}: give a share strictly between 0 and 1"):
+    with pytest.raises(ValueError, match=rf"mask_ratio={mask_ratio}: give a fraction strictly between 0 and 1"):
         random_masking(torch.rand(2, 10), mask_ratio)
 
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from sktsmae.functional.pooling import QUANTILES, quantile_thresholds, threshold_statistics
+from sktsmae.functional.pooling import QUANTILES, pool_bands, quantile_thresholds, quarter_bounds, threshold_statistics
 
 
 def by_definition(row: list[float], threshold: float) -> list[float]:
@@ -47,3 +47,38 @@ def test_thresholds_are_quantiles_dense_in_the_tails():
     gaps = torch.tensor(QUANTILES).diff()
     assert gaps[0] < gaps[1] < gaps[3]
     assert_close(gaps, gaps.flip(0))
+
+
+def test_bands_are_pooled_by_statistics_over_time():
+    tokens = torch.randn(3, 1 + 2 * 9, 5)
+    thresholds = torch.randn(2 * 5, 8)
+    pooled = pool_bands(tokens, (2, 9), thresholds).unflatten(1, (20, 2, 5))
+    bands = tokens[:, 1:].unflatten(1, (2, 9))  # time is axis 2
+    assert_close(pooled[:, 0], bands.mean(2))
+    assert_close(pooled[:, 1], bands.amax(2))
+    assert_close(pooled[:, 2], bands.amin(2))
+    assert_close(pooled[:, 3], bands.std(2, correction=0))
+    assert_close(pooled[:, 6], bands[:, :, 2:4].mean(2))  # of 9 columns, quarters begin at 0, 2, 4 and 6
+    assert_close(pooled[:, 11], bands[:, :, 6:].amax(2))
+    assert_close(pooled[:, 14], (bands > thresholds[:, 2].unflatten(0, (2, 5))[:, None]).float().mean(2))
+
+
+@pytest.mark.parametrize("columns", [1, 2, 3])
+def test_fewer_columns_than_quarters_can_be_pooled(columns):
+    pooled = pool_bands(torch.randn(2, 1 + columns, 4), (1, columns), torch.zeros(4, 8))
+    assert pooled.shape == (2, 20 * 4)
+    assert pooled.isfinite().all()
+
+
+@pytest.mark.parametrize("length", [4, 5, 6, 7, 100, 101])
+def test_quarters_cover_the_series_and_differ_by_at_most_one_sample(length):
+    bounds = quarter_bounds(length)
+    assert [sample for start, stop in bounds for sample in range(start, stop)] == list(range(length))
+    assert max(stop - start for start, stop in bounds) - min(stop - start for start, stop in bounds) <= 1
+
+
+@pytest.mark.parametrize("length", [1, 2, 3])
+def test_quarters_of_short_series_overlap_and_are_not_empty(length):
+    bounds = quarter_bounds(length)
+    assert len(bounds) == 4
+    assert all(0 <= start < stop <= length for start, stop in bounds)

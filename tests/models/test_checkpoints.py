@@ -120,19 +120,19 @@ def test_foreign_bytes_are_refused(tmp_path, read, name, suffix):
 @pytest.mark.parametrize(
     ("metadata", "reason"),
     [
-        (None, "not one that sktsmae wrote"),
-        ({"format": "pt"}, "not one that sktsmae wrote"),
+        (None, "was not written by sktsmae"),
+        ({"format": "pt"}, "was not written by sktsmae"),
         ({"sktsmae": "{"}, "not a readable safetensors file"),
-        ({"sktsmae": "[1]"}, "not one that sktsmae wrote"),
+        ({"sktsmae": "[1]"}, "was not written by sktsmae"),
         (
             {"sktsmae": json.dumps({"format_version": 3, "kind": "mae", "settings": {}})},
-            "format_version 3 is newer than the 2",
+            "has format_version 3, but this version of sktsmae reads only format_version 2",
         ),
         (
             {"sktsmae": json.dumps({"version": 1, "kind": "classifier"})},
-            "a 'mae' is needed here. MAEPretrainer writes the kind 'mae'",
+            "the kind 'mae' is required. MAEPretrainer saves files of the kind 'mae'",
         ),
-        ({"sktsmae": json.dumps({"version": 1})}, "a 'mae' is needed"),
+        ({"sktsmae": json.dumps({"version": 1})}, "the kind 'mae' is required"),
     ],
 )
 def test_safetensors_of_someone_else_or_another_time_is_refused(tmp_path, metadata, reason):
@@ -147,12 +147,12 @@ def test_safetensors_of_someone_else_or_another_time_is_refused(tmp_path, metada
 def test_file_with_a_tensor_too_few_or_too_many_names_it(tmp_path, model):
     path = tmp_path / "mae.safetensors"
     state = model.state_dict()
-    state["encoder.extra"] = state.pop("encoder.norm.weight")
+    state["signal_encoder.encoder.extra"] = state.pop("signal_encoder.encoder.norm.weight")
     write_safetensors(path, state, {"kind": "mae", "settings": model.settings})
     with refused(path) as error:
         load_mae(path)
-    assert "encoder.norm.weight is missing" in str(error.value)
-    assert "encoder.extra is unknown" in str(error.value)
+    assert "signal_encoder.encoder.norm.weight is missing" in str(error.value)
+    assert "signal_encoder.encoder.extra is unknown" in str(error.value)
 
 
 class MakesFolder:
@@ -228,10 +228,10 @@ def test_settings_of_the_decoder_and_the_length_may_differ_from_the_checkpoint(t
 @pytest.mark.parametrize(
     ("changes", "tensor"),
     [
-        ({"embed_dim": 32}, "cls_token is (1, 1, 16) in the file and (1, 1, 32) by the settings"),
+        ({"embed_dim": 32}, "cls_token has the shape (1, 1, 16) in the file and (1, 1, 32) in the model"),
         ({"depth": 3}, "blocks.2.norm1.weight is missing"),
-        ({"patch_size_freq": 5}, "patch_embed.proj.weight is (16, 3, 4, 20) in the file"),
-        ({"diff_orders": (0, 1)}, "patch_embed.proj.weight is (16, 3, 4, 20) in the file"),
+        ({"patch_size_freq": 5}, "patch_embed.proj.weight has the shape (16, 3, 4, 20) in the file"),
+        ({"diff_orders": (0, 1)}, "patch_embed.proj.weight has the shape (16, 3, 4, 20) in the file"),
     ],
 )
 def test_pth_of_another_architecture_names_the_tensor(tmp_path, small, model, changes, tensor):

@@ -1,25 +1,37 @@
 import torch
-from torch import nn
 from torch.testing import assert_close
 
-from sktsmae.models import LinearProbe, Probe
+from sktsmae.models import Features, LinearProbe, LinearProbeClassifier
 
 
-def halves() -> Probe:
+class Columns(Features):
+    """Some of the columns of X."""
+
+    def __init__(self, start: int, stop: int) -> None:
+        super().__init__()
+        self.start, self.stop = start, stop
+
+    @classmethod
+    def from_context(cls, context):
+        return cls(0, context.n_timepoints)
+
+    @property
+    def out_features(self):
+        return self.stop - self.start
+
+    def feature_names(self, scale_names=None):
+        return [f"x{column}" for column in range(self.start, self.stop)]
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x[:, self.start : self.stop]
+
+
+def halves() -> LinearProbeClassifier:
     """A probe on the first and the last two of four values."""
-
-    class Slice(nn.Module):
-        def __init__(self, start: int) -> None:
-            super().__init__()
-            self.start = start
-
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
-            return x[:, self.start : self.start + 2]
-
-    return Probe({"first": Slice(0), "last": Slice(2)}, {"first": 2, "last": 2}, num_classes=3)
+    return LinearProbeClassifier({"first": Columns(0, 2), "last": Columns(2, 4)}, num_outputs=3)
 
 
-def test_probability_is_the_mean_of_those_by_the_first_features_and_by_all():
+def test_probabilities_are_the_mean_of_models_on_the_first_and_on_all_features():
     probe, x = halves(), torch.randn(5, 4)
     assert probe.num_features == 4
     one, both = probe.linear
@@ -27,26 +39,26 @@ def test_probability_is_the_mean_of_those_by_the_first_features_and_by_all():
     assert_close(probe(x).exp(), expected)
 
 
-def test_probabilities_are_mixed_by_shares():
+def test_probabilities_are_mixed_by_mixture_weights():
     probe, x = halves(), torch.randn(5, 4)
-    probe.shares.copy_(torch.tensor([0.25, 0.75]))
+    probe.mixture_weights.copy_(torch.tensor([0.25, 0.75]))
     one, both = probe.linear
     assert_close(probe(x).exp(), 0.25 * one(x[:, :2]).softmax(-1) + 0.75 * both(x).softmax(-1))
-    probe.shares.copy_(torch.tensor([0.0, 1.0]))
+    probe.mixture_weights.copy_(torch.tensor([0.0, 1.0]))
     assert_close(probe(x).exp(), both(x).softmax(-1))
 
 
-def test_outputs_of_linear_models_are_mixed_by_shares():
-    probe, x = LinearProbe({"x": nn.Identity(), "again": nn.Identity()}, {"x": 4, "again": 4}, 1), torch.randn(5, 4)
-    probe.shares.copy_(torch.tensor([0.25, 0.75]))
+def test_outputs_of_linear_models_are_mixed_by_mixture_weights():
+    probe, x = LinearProbe({"x": Columns(0, 4), "again": Columns(0, 4)}, 1), torch.randn(5, 4)
+    probe.mixture_weights.copy_(torch.tensor([0.25, 0.75]))
     one, both = probe.linear
     assert_close(probe(x), 0.25 * one(x) + 0.75 * both(torch.cat([x, x], dim=1)))
 
 
-def test_sharpness_is_a_power_and_weights_of_classes_are_factors():
+def test_inverse_temperature_is_an_exponent_and_class_weights_are_factors():
     probe, x = halves(), torch.randn(5, 4)
     plain = probe(x).exp()
-    probe.sharpness.fill_(2.0)
+    probe.inverse_temperature.fill_(2.0)
     probe.class_offset.copy_(torch.tensor([1.0, 2.0, 0.5]).log())
     expected = plain**2 * torch.tensor([1.0, 2.0, 0.5])
     assert_close(probe(x).exp(), expected / expected.sum(-1, keepdim=True))

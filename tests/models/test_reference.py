@@ -48,7 +48,7 @@ def ours(golden) -> dict[str, Tensor]:
     with torch.no_grad():
         image = model.scalogram(x)
         out = model.reconstruct(image, noise)
-        loss_spec, loss_time = model.losses(out, x)
+        loss_spec, loss_time = (losses.mean() for losses in model.losses(out, x))
         cot = load_reference_classifier(REFERENCE / "classifier_cot.pth", use_cot=True, **FINETUNE)
         mlp = load_reference_classifier(REFERENCE / "classifier_mlp.pth", use_cot=False, **FINETUNE)
         return {
@@ -122,11 +122,14 @@ def test_reference_files_select_the_raster_rope_and_evaluation_mode():
 @pytest.mark.parametrize(
     ("changes", "tensor"),
     [
-        ({"embed_dim": 64}, "encoder.cls_token is (1, 1, 48) in the file and (1, 1, 64) by the settings"),
+        ({"embed_dim": 64}, "encoder.cls_token has the shape (1, 1, 48) in the file and (1, 1, 64) in the model"),
         ({"depth": 3}, "encoder.blocks.2.norm1.weight is missing"),
         ({"depth": 1}, "encoder.blocks.1.norm1.weight is unknown"),
-        ({"signal_len": 512}, "encoder.pos_embed is (1, 129, 48) in the file and (1, 257, 48) by the settings"),
-        ({"decoder_embed_dim": 48}, "decoder.mask_token is (1, 1, 32) in the file and (1, 1, 48) by the settings"),
+        ({"signal_len": 512}, "encoder.pos_embed has the shape (1, 129, 48) in the file and (1, 257, 48) in the model"),
+        (
+            {"decoder_embed_dim": 48},
+            "decoder.mask_token has the shape (1, 1, 32) in the file and (1, 1, 48) in the model",
+        ),
     ],
 )
 def test_mismatch_with_the_settings_names_the_tensor(changes, tensor):
@@ -138,8 +141,8 @@ def test_mismatch_with_the_settings_names_the_tensor(changes, tensor):
 @pytest.mark.parametrize(
     ("changes", "tensor"),
     [
-        ({"num_classes": 6}, "head.classifier.weight is (5, 48) in the file and (6, 48) by the settings"),
-        ({"num_reasoning_tokens": 8}, "head.reasoning_tokens is (1, 4, 48) in the file"),
+        ({"num_classes": 6}, "head.classifier.weight has the shape (5, 48) in the file and (6, 48) in the model"),
+        ({"num_reasoning_tokens": 8}, "head.reasoning_tokens has the shape (1, 4, 48) in the file"),
         ({"use_cot": False}, "head.norm_in.weight is missing"),
     ],
 )
@@ -153,7 +156,7 @@ def test_tensor_of_another_network_is_named(tmp_path):
     state = torch.load(REFERENCE / "mae.pth", weights_only=True)
     state = {**state.get("model", state), "resnet.conv1.weight": torch.zeros(3)}
     torch.save(state, tmp_path / "other.pth")
-    with pytest.raises(ValueError, match=r"other\.pth: the tensor 'resnet\.conv1\.weight' belongs to no CWT-MAE"):
+    with pytest.raises(ValueError, match=r"other\.pth: the tensor 'resnet\.conv1\.weight' is not part of a CWT-MAE"):
         load_reference_mae(tmp_path / "other.pth", **MODEL)
 
 

@@ -11,6 +11,7 @@ from sktsmae.models import (
     MultichannelHead,
     Scalogram,
     SignalClassifier,
+    SignalEncoder,
     TF_MAE_Classifier,
     relevance_map,
 )
@@ -25,7 +26,7 @@ def model(small_encoder):
 
 def channels_model(num_channels, small_encoder):
     plain = TF_MAE_Classifier(None, num_classes=3, **small_encoder)
-    return SignalClassifier(plain.scalogram, plain.encoder, MultichannelHead(plain.head, num_channels, 16)).eval()
+    return SignalClassifier(plain.signal_encoder, MultichannelHead(plain.head, num_channels, 16)).eval()
 
 
 def test_map_has_the_size_of_the_image_and_shares_out_one(model):
@@ -102,7 +103,8 @@ def test_spectrogram_has_the_map_of_its_signal(model):
 def test_constant_signal_has_an_even_map(small_encoder):
     scalogram = Scalogram(small_encoder["cwt_scales"], boundary="reflect")  # zeros outside would make its ends differ
     encoder = Encoder((3, 10, 140), (4, 20), embed_dim=16, depth=1, num_heads=2)
-    model = SignalClassifier(scalogram, encoder, LatentReasoningHead(16, 3, num_heads=2)).eval()
+    head = LatentReasoningHead(16, 3, num_heads=2)
+    model = SignalClassifier(SignalEncoder(scalogram, encoder), head).eval()
     image = relevance_map(model, torch.ones(4, 140), CLASSES)
     assert_close(image, torch.full_like(image, 1 / 1400))
 

@@ -7,7 +7,6 @@ from torch.nn import functional as F
 from torch.testing import assert_close
 
 from sktsmae.models import CWT_MAE_RoPE, LatentReasoningHead, ResidualMLPHead, TF_MAE_Classifier, save_mae
-from sktsmae.models.classifier import encode_patches
 from sktsmae.models.encoder import resample_pos_embed
 
 ROPES_AND_HEADS = [(rope, use_cot) for rope in ("axial", "raster") for use_cot in (True, False)]
@@ -55,7 +54,7 @@ def test_published_example_runs_at_its_published_size(tmp_path, monkeypatch):
 def test_classifier_holds_no_decoder(small):
     model = TF_MAE_Classifier(None, num_classes=3, **small)
     names = [name for name, _ in model.named_parameters()] + [name for name, _ in model.named_modules()]
-    assert {name.split(".")[0] for name in names if name} == {"scalogram", "encoder", "head"}
+    assert {name.split(".")[0] for name in names if name} == {"signal_encoder", "head"}
     assert not [name for name in [*names, *model.state_dict()] if "decoder" in name or "mask_token" in name]
 
 
@@ -80,7 +79,7 @@ def test_patch_tokens_of_all_channels_go_to_the_head_and_no_class_token(small_en
     seen = {}
     model.head.register_forward_pre_hook(lambda _, args: seen.update(tokens=args[0]))
     model(x)
-    channels = [encode_patches(model.scalogram, model.encoder, x[:, m])[:, 0, 1:] for m in range(4)]
+    channels = [model.signal_encoder(x[:, m])[:, 0, 1:] for m in range(4)]
     assert seen["tokens"].shape == (2, 4 * 21, 16)
     assert_close(seen["tokens"], torch.cat(channels, 1))
 
@@ -108,7 +107,7 @@ def test_every_weight_learns(small_encoder, rope, use_cot):
 
 
 @pytest.mark.parametrize(("rope", "use_cot"), ROPES_AND_HEADS)
-def test_random_labels_of_one_batch_can_be_learnt_by_heart(rope, use_cot):
+def test_random_labels_of_one_batch_can_be_memorised(rope, use_cot):
     settings = {"signal_len": 64, "cwt_scales": 8, "patch_size_time": 16, "embed_dim": 16, "depth": 1, "num_heads": 2}
     model = TF_MAE_Classifier(None, num_classes=3, use_cot=use_cot, hidden_dim=32, dropout=0.0, rope=rope, **settings)
     x, y = torch.randn(16, 64), torch.randint(0, 3, (16,))
@@ -137,7 +136,7 @@ def test_fine_tuning_at_another_length_resamples_pos_embed_over_time(tmp_path, s
     assert classifier.encoder.grid_size == (3, columns)
     assert torch.equal(new[:, 0], old[:, 0])
     assert_close(new, nn.Parameter(resample_pos_embed(old, (3, 60), (3, columns))))
-    for row in range(3):  # a row of scales is made of the same row alone
+    for row in range(3):  # each row of patches depends only on the same row
         alone = torch.cat((old[:, :1], old[:, 1:].unflatten(1, (3, 60))[:, row]), 1)
         assert_close(
             new[:, 1:].unflatten(1, (3, columns))[:, row], resample_pos_embed(alone, (1, 60), (1, columns))[:, 1:]
@@ -160,7 +159,7 @@ def test_settings_come_from_the_checkpoint(tmp_path, small):
 
 
 def test_a_signal_of_one_patch_can_be_classified(small_encoder):
-    # Nothing is masked here, so the default mask_ratio, which would leave no patch, is no hindrance.
+    # A classifier does not mask, so it accepts a mask_ratio that would leave no patch visible.
     model = TF_MAE_Classifier(None, num_classes=3, **{**small_encoder, "cwt_scales": 4, "signal_len": 20})
     assert model(torch.randn(2, 20)).shape == (2, 3)
 

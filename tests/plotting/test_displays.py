@@ -1,4 +1,4 @@
-"""Displays draw what they are given."""
+"""Tests of the displays: drawn data, axes, titles and error messages."""
 
 import matplotlib as mpl
 import numpy as np
@@ -31,7 +31,7 @@ def y():
 
 @pytest.fixture(scope="module")
 def network():
-    """Parameters of a classifier that fine-tunes a network in a tenth of a second."""
+    """Parameters of a classifier that fine-tunes a small network quickly."""
     small = MAEPretrainer(embed_dim=32, depth=1, max_epochs=0, random_state=0)
     return {"pretrainer": small, "probe": False, "finetune": "full", "max_epochs": 2, "random_state": 0}
 
@@ -54,33 +54,33 @@ def test_scalogram_display_draws_the_signal_and_its_views(X):
     transformer = CWTTransformer(cwt_scales=8, diff_orders=(0, 2)).fit(X)
     display = ScalogramDisplay.from_estimator(transformer, X[3], channel=4)
     np.testing.assert_array_equal(display.axes_[0].lines[0].get_ydata(), X[3, 4])
-    images = transformer.transform(X[3:4])[0, 8:10]  # two views a channel
+    images = transformer.transform(X[3:4])[0, 8:10]  # two views per channel
     for axis, image, name in zip(display.axes_[1:], images, ("signal", "second difference"), strict=True):
         np.testing.assert_array_equal(drawn(axis), image.ravel())
         assert axis.get_title() == f"CWT of the {name}"
 
 
-def test_reconstruction_display_hides_what_was_masked(X, pretrainer):
+def test_reconstruction_display_draws_masked_and_reconstructed_images(X, pretrainer):
     display = ReconstructionDisplay.from_estimator(pretrainer, X[0], channel=1)
-    seen, rebuilt, true, _ = display.axes_
+    masked, reconstructed, original, _ = display.axes_
     assert 0.7 < display.mask.mean() < 0.8  # mask_ratio=0.75
-    np.testing.assert_array_equal(np.ma.getmaskarray(drawn(seen)), display.mask.ravel())
-    np.testing.assert_array_equal(drawn(true), display.image.ravel())
+    np.testing.assert_array_equal(np.ma.getmaskarray(drawn(masked)), display.mask.ravel())
+    np.testing.assert_array_equal(drawn(original), display.image.ravel())
     expected = np.where(display.mask, display.image_pred, display.image)
-    np.testing.assert_array_equal(drawn(rebuilt), expected.ravel())
+    np.testing.assert_array_equal(drawn(reconstructed), expected.ravel())
 
 
-def test_reconstruction_display_shows_the_standardised_signal(X, pretrainer):
+def test_reconstruction_display_draws_the_standardised_signal(X, pretrainer):
     display = ReconstructionDisplay.from_estimator(pretrainer, X[0], channel=1)
-    true, rebuilt = (line.get_ydata() for line in display.axes_[3].lines)
+    original, reconstruction = (line.get_ydata() for line in display.axes_[3].lines)
     expected = (X[0, 1] - X[0, 1].mean()) / X[0, 1].std(ddof=1)
-    np.testing.assert_allclose(true, expected, atol=1e-5)  # float32 against float64
-    np.testing.assert_array_equal(rebuilt, pretrainer.reconstruct(X[:1]).signal_pred[0, 1])
+    np.testing.assert_allclose(original, expected, atol=1e-5)  # float32 and float64
+    np.testing.assert_array_equal(reconstruction, pretrainer.reconstruct(X[:1]).signal_pred[0, 1])
 
 
 @pytest.mark.parametrize("sampling_rate", [None, 50])
 @pytest.mark.parametrize("cwt_scales", ["auto", 32, [2.5, 3.0, 8.0], [3.0]])
-def test_rows_have_one_height_and_their_scales_with_small_ones_at_the_top(X, cwt_scales, sampling_rate):
+def test_rows_have_equal_height_and_small_scales_are_at_the_top(X, cwt_scales, sampling_rate):
     transformer = CWTTransformer(cwt_scales=cwt_scales).fit(X)
     display = ScalogramDisplay.from_estimator(transformer, X[0], sampling_rate=sampling_rate)
     scales = transformer.scales_
@@ -92,12 +92,12 @@ def test_rows_have_one_height_and_their_scales_with_small_ones_at_the_top(X, cwt
         assert axis.get_ylabel() == ("scale (samples)" if sampling_rate is None else "frequency (Hz)")
         numbers = [float(label.get_text()) for label in axis.get_yticklabels()]
         assert len(numbers) >= min(2, len(scales))
-        for place, number in zip(axis.get_yticks(), numbers, strict=True):
-            expected = np.exp(np.interp(place, np.arange(len(scales)), np.log(values)))
-            assert number == pytest.approx(expected, rel=0.01)  # labels have three digits at least
+        for position, number in zip(axis.get_yticks(), numbers, strict=True):
+            expected = np.exp(np.interp(position, np.arange(len(scales)), np.log(values)))
+            assert number == pytest.approx(expected, rel=0.01)  # labels have at least three significant digits
 
 
-def test_sampling_rate_draws_seconds(X):
+def test_time_axis_shows_seconds_if_sampling_rate_is_given(X):
     display = ScalogramDisplay.from_estimator(CWTTransformer().fit(X), X[0], sampling_rate=50)
     assert display.axes_[-1].get_xlabel() == "time (s)"
     assert display.axes_[-1].get_xlim() == (0, 199 / 50)
@@ -105,7 +105,7 @@ def test_sampling_rate_draws_seconds(X):
     assert ScalogramDisplay.from_estimator(CWTTransformer().fit(X), X[0]).axes_[-1].get_xlabel() == "time (samples)"
 
 
-def test_sampling_rate_of_the_estimator_is_the_default(X, pretrainer, classifier):
+def test_default_sampling_rate_is_that_of_the_estimator(X, pretrainer, classifier):
     transformer = CWTTransformer().fit(X)
     for display, estimator in (
         (ScalogramDisplay, transformer),
@@ -119,39 +119,39 @@ def test_sampling_rate_of_the_estimator_is_the_default(X, pretrainer, classifier
         del estimator.sampling_rate
 
 
-def test_no_frequency_over_half_the_sampling_rate_is_named(X):
+def test_frequency_labels_do_not_exceed_half_the_sampling_rate(X):
     display = ScalogramDisplay.from_estimator(CWTTransformer(cwt_scales=16).fit(X), X[0], sampling_rate=50)
-    named = [float(label.get_text()) for label in display.axes_[1].get_yticklabels()]
-    assert max(named) <= 25  # the first scale, 0.1 samples, stands for 113 Hz by the formula
+    frequencies = [float(label.get_text()) for label in display.axes_[1].get_yticklabels()]
+    assert max(frequencies) <= 25  # the formal frequency of the first scale, 0.1 samples, is 113 Hz
 
 
 @pytest.mark.parametrize("sampling_rate", [0, -1, np.nan, np.inf, "fast"])
-def test_impossible_sampling_rate_is_refused(X, sampling_rate):
-    with pytest.raises(ValueError, match=f"sampling_rate={sampling_rate!r}: give samples a second"):
+def test_invalid_sampling_rate_raises(X, sampling_rate):
+    with pytest.raises(ValueError, match=f"sampling_rate={sampling_rate!r}: give a positive number in Hz"):
         ScalogramDisplay.from_estimator(CWTTransformer(cwt_scales=8).fit(X), X[0], sampling_rate=sampling_rate)
 
 
-@pytest.mark.parametrize(("standardize", "words"), [(True, "standardised\ncoefficient"), (False, "coefficient")])
-def test_colour_bar_says_what_is_shown(X, standardize, words):
+@pytest.mark.parametrize(("standardize", "label"), [(True, "standardised\ncoefficient"), (False, "coefficient")])
+def test_label_of_the_colour_bar_depends_on_standardize(X, standardize, label):
     transformer = CWTTransformer(cwt_scales=8, standardize=standardize).fit(X)
     display = ScalogramDisplay.from_estimator(transformer, X[0])
-    assert display.axes_[1].child_axes[0].get_ylabel() == words
+    assert display.axes_[1].child_axes[0].get_ylabel() == label
 
 
-def test_colour_bar_leaves_the_time_axes_aligned(X):
+def test_time_axes_are_aligned_despite_colour_bars(X):
     display = ScalogramDisplay.from_estimator(CWTTransformer(cwt_scales=8).fit(X), X[0])
     display.figure_.canvas.draw()
     left_and_right = [(axis.get_position().x0, axis.get_position().x1) for axis in display.axes_]
     np.testing.assert_allclose(left_and_right, [left_and_right[0]] * 4)
 
 
-def test_estimator_without_images_is_refused(X):
-    with pytest.raises(ValueError, match=r"output='statistics' makes no images; give a CWTTransformer\(output='image'"):
+def test_scalogram_display_needs_output_image(X):
+    with pytest.raises(ValueError, match=r"output='statistics'; give a fitted CWTTransformer\(output='image'"):
         ScalogramDisplay.from_estimator(CWTTransformer(output="statistics").fit(X[:, 0]), X[0, 0])
 
 
 @pytest.mark.parametrize("channel", [6, -7])
-def test_missing_channel_is_refused(X, pretrainer, classifier, channel):
+def test_missing_channel_raises(X, pretrainer, classifier, channel):
     transformer = CWTTransformer(cwt_scales=8).fit(X)
     for display, estimator in (
         (ScalogramDisplay, transformer),
@@ -162,70 +162,75 @@ def test_missing_channel_is_refused(X, pretrainer, classifier, channel):
             display.from_estimator(estimator, X[0], channel=channel)
 
 
-def test_reconstruction_of_a_resampled_signal_keeps_its_own_time(X):
+def test_reconstruction_of_a_resampled_signal_has_the_original_time_axis(X):
     display = ReconstructionDisplay.from_estimator(MAEPretrainer.from_pretrained(), X[0, 0], sampling_rate=50)
     assert len(display.signal) == 512
     np.testing.assert_allclose(display.axes_[3].lines[0].get_xdata()[[0, -1]], [0, 199 / 50])
     np.testing.assert_allclose(display.scales[0], 0.7 * 199 / 511)
 
 
-def test_reconstruction_of_a_spectrogram_has_numbered_rows(X):
+def test_reconstruction_of_a_spectrogram_has_scale_indices(X):
     images = CWTTransformer(cwt_scales=8).fit_transform(X[:, :1])
     pretrainer = MAEPretrainer(embed_dim=32, depth=1, max_epochs=0, random_state=0).fit(images)
     display = ReconstructionDisplay.from_estimator(pretrainer, images[0])
-    assert display.axes_[0].get_ylabel() == "scale (row)"
+    assert display.axes_[0].get_ylabel() == "scale (index)"
     assert display.axes_[0].get_ylim() == (7.5, -0.5)
 
 
 def test_history_display_draws_the_losses(X, y, network):
     classifier = MAEClassifier(**{**network, "early_stopping": True, "validation_fraction": 0.2}).fit(X, y)
     display = HistoryDisplay.from_estimator(classifier)
-    for line, key, label in zip(display.ax_.lines, ("train_loss", "valid_loss"), ("training", "held out"), strict=True):
+    for line, key, label in zip(
+        display.ax_.lines, ("train_loss", "valid_loss"), ("training", "validation"), strict=True
+    ):
         assert line.get_label() == label
         np.testing.assert_array_equal(line.get_xdata(), [1, 2])
         np.testing.assert_array_equal(line.get_ydata(), [row[key] for row in classifier.history_])
 
 
-def test_history_without_a_hold_out_has_one_line(pretrainer):
+def test_history_without_early_stopping_has_one_line(pretrainer):
     display = HistoryDisplay.from_estimator(pretrainer)
     assert [line.get_label() for line in display.ax_.lines] == ["training"]
     assert HistoryDisplay(pretrainer.history_).plot(ax=display.ax_).ax_ is display.ax_
 
 
-def test_history_of_no_epoch_is_refused_with_what_to_do(X, y):
-    with pytest.raises(ValueError, match=r"finetune='none'; fit it with another finetune"):
+def test_history_without_epochs_raises(X, y):
+    with pytest.raises(ValueError, match=r"finetune='none'; fit it with another value, for example finetune='full'"):
         HistoryDisplay.from_estimator(MAEClassifier(random_state=0).fit(X[:, 0], y))
     untrained = MAEPretrainer(embed_dim=32, depth=1, max_epochs=0, random_state=0).fit(X)
-    with pytest.raises(ValueError, match=r"this MAEPretrainer was fitted without epochs: max_epochs=0; raise it"):
+    with pytest.raises(ValueError, match=r"this MAEPretrainer has no losses, since it was fitted with max_epochs=0"):
         HistoryDisplay.from_estimator(untrained)
-    with pytest.raises(ValueError, match="a CWTTransformer is not trained"):
+    with pytest.raises(ValueError, match="a CWTTransformer has no training history"):
         HistoryDisplay.from_estimator(CWTTransformer().fit(X))
-    with pytest.raises(ValueError, match=r"history=\[\] has no epoch"):
+    with pytest.raises(ValueError, match=r"history=\[\] contains no epochs"):
         HistoryDisplay([])
 
 
-def test_attention_display_draws_the_map_of_a_channel(X, classifier):
+def test_relevance_display_draws_the_map_of_a_channel(X, classifier):
     display = RelevanceDisplay.from_estimator(classifier, X[3], channel=4, sampling_rate=50)
     maps = classifier.explain(X[3:4])[0]
     signal, image = display.axes_
     np.testing.assert_array_equal(signal.lines[0].get_ydata(), X[3, 4])
     np.testing.assert_array_equal(display.relevance, maps[4])
-    np.testing.assert_allclose(drawn(image), maps[4].ravel() * maps.size, rtol=1e-5)  # 1 where shares are even
+    np.testing.assert_allclose(drawn(image), maps[4].ravel() * maps.size, rtol=1e-5)  # 1 if uniform
     probabilities = classifier.predict_proba(X[3:4])[0]
     title = f"predicted: {classifier.predict(X[3:4])[0]} (probability {probabilities.max():.2f})"
-    assert signal.get_title().splitlines() == [title, f"channel 4: {maps[4].sum():.0%} of the relevance of all 6"]
+    assert signal.get_title().splitlines() == [
+        title,
+        f"channel 4 has {maps[4].sum():.0%} of the relevance of all 6 channels",
+    ]
     assert image.get_ylabel() == "frequency (Hz)"
 
 
-def test_attention_display_shows_the_scales_of_the_signal_itself(X, y):
+def test_relevance_display_shows_scales_in_samples_of_the_original_signal(X, y):
     classifier = MAEClassifier(probe=False, finetune="head", max_epochs=1, random_state=0).fit(X[:, 0], y)
     display = RelevanceDisplay.from_estimator(classifier, X[0, 0])
-    np.testing.assert_allclose(display.scales[0], 0.7 * 199 / 511)  # the network's signals have 512 samples
+    np.testing.assert_allclose(display.scales[0], 0.7 * 199 / 511)  # the network resamples signals to 512 samples
     assert display.relevance.shape == (32, 200)
     assert "channel" not in display.axes_[0].get_title()
 
 
-def test_displays_of_a_shorter_signal_show_its_own_time_and_frequencies():
+def test_displays_of_a_shorter_signal_show_its_original_time_and_scales():
     time = np.arange(200)
     X = np.tile(np.sin(2 * np.pi * 0.05 * time), (4, 1)) + 0.01 * np.random.default_rng(0).normal(size=(4, 200))
     X[1:, 100:] = np.nan
@@ -235,25 +240,25 @@ def test_displays_of_a_shorter_signal_show_its_own_time_and_frequencies():
         display = ScalogramDisplay.from_estimator(transformer, x)
         assert len(display.signal) == display.image.shape[-1] == np.isfinite(x).sum()
         peaks.append(display.scales[np.abs(display.image[0]).mean(-1).argmax()])
-    # Neighbouring scales are 8 % apart; by the scales of the stretched signal they would differ by a factor of two.
+    # Neighbouring scales are 8 % apart; the scales of the resampled signal would differ by a factor of two.
     np.testing.assert_allclose(peaks[1], peaks[0], rtol=0.09)
     classifier = MAEClassifier(probe=False, finetune="head", max_epochs=1, random_state=0).fit(X, [0, 1, 0, 1])
     np.testing.assert_allclose(RelevanceDisplay.from_estimator(classifier, X[1]).scales[0], 0.7 * 99 / 511)
-    cut = RelevanceDisplay.from_estimator(classifier, X[1, :100])  # the padding is not asked of anyone
+    cut = RelevanceDisplay.from_estimator(classifier, X[1, :100])  # without padding
     np.testing.assert_array_equal(cut.relevance, RelevanceDisplay.from_estimator(classifier, X[1]).relevance)
 
 
-def test_other_estimators_are_refused_by_name(X, pretrainer, classifier):
-    with pytest.raises(ValueError, match="a MAEClassifier shows no images; give a fitted CWTTransformer"):
+def test_wrong_estimator_raises(X, pretrainer, classifier):
+    with pytest.raises(ValueError, match="a MAEClassifier does not compute scalograms; give a fitted CWTTransformer"):
         ScalogramDisplay.from_estimator(classifier, X[0])
-    with pytest.raises(ValueError, match="a MAEClassifier rebuilds nothing; give a fitted MAEPretrainer"):
+    with pytest.raises(ValueError, match="a MAEClassifier cannot reconstruct signals; give a fitted MAEPretrainer"):
         ReconstructionDisplay.from_estimator(classifier, X[0])
-    with pytest.raises(ValueError, match="a MAEPretrainer explains no decision; give a MAEClassifier"):
+    with pytest.raises(ValueError, match="a MAEPretrainer cannot explain predictions; give a fitted MAEClassifier"):
         RelevanceDisplay.from_estimator(pretrainer, X[0])
 
 
-def test_attention_display_refuses_what_is_no_signal(X, classifier):
-    with pytest.raises(ValueError, match=r"x has shape \(3, 32, 200\), and has to be one signal"):
+def test_relevance_display_needs_a_signal(X, classifier):
+    with pytest.raises(ValueError, match=r"x has shape \(3, 32, 200\); give one signal"):
         RelevanceDisplay.from_estimator(classifier, np.zeros((3, 32, 200)))
 
 
@@ -265,8 +270,8 @@ def test_display_draws_on_given_axes(X):
     assert display.figure_ is figure
 
 
-def test_wrong_number_of_axes_is_refused(X):
+def test_wrong_number_of_axes_raises(X):
     import matplotlib.pyplot as plt
 
-    with pytest.raises(ValueError, match=r"ax holds 1 axes; this display needs 4"):
+    with pytest.raises(ValueError, match="ax contains 1 axes, but this display needs 4"):
         ScalogramDisplay.from_estimator(CWTTransformer(cwt_scales=8).fit(X), X[0], ax=plt.subplots()[1])

@@ -1,10 +1,10 @@
-"""The versions that the package is tested with, and under which licences they come.
+"""Commands that list the versions and licences of the dependencies.
 
-``versions.py floors`` prints the oldest versions that `pyproject.toml` allows, as constraints. ``versions.py pin`` asks
-pip which versions it would install today, of the package and its extras ``test`` and ``distributed``, with the CPU
-build of `TORCH`, and writes them with their hashes to ``pinned.txt`` beside this file. ``versions.py licences`` writes
-what those that are installed say of their licences to ``licences.md``. The files are of Python 3.11 on Linux, x86-64;
-`.ci/run` installs and tests the first two.
+``versions.py floors`` prints pip constraints with the oldest versions that ``pyproject.toml`` allows. ``versions.py
+pin`` writes to ``pinned.txt`` the versions and hashes that pip would install today for the package with its extra
+``test``, with the CPU build of PyTorch. ``versions.py licences`` writes the licences of these packages to
+``licences.md``; they must be installed. Both files are for Python 3.11 on Linux, x86-64. ``.ci/run`` tests the package
+with the oldest versions and with the pinned ones.
 """
 
 from __future__ import annotations
@@ -22,13 +22,15 @@ from pathlib import Path
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 TORCH = "torch==2.13.0"
-PINNED = "# Written by versions.py pin. PyTorch's CPU build is from the index that pytorch.org names for it."
-# Those of the extras that are more than tools of the tests.
+PINNED = (
+    "# Written by versions.py pin. The CPU build of PyTorch comes from the package index that pytorch.org recommends."
+)
+# Packages of the extras that users of the package install; the others are only needed by the tests.
 OPTIONAL = ("accelerate", "dask[distributed]", "pandas", "zarr", "h5py")
 
 
 def floors() -> list[str]:
-    """Return a constraint for each requirement that has an oldest version."""
+    """Return a constraint on the oldest version of each dependency."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     requirements = [*project["dependencies"], *chain(*project["optional-dependencies"].values())]
     oldest = dict(requirement.split(">=") for requirement in requirements if ">=" in requirement)
@@ -37,7 +39,7 @@ def floors() -> list[str]:
 
 
 def pin() -> list[str]:
-    """Return a requirement with its hash for everything that pip would install."""
+    """Return a requirement with a hash for each package that pip would install."""
     with tempfile.NamedTemporaryFile() as file:
         command = ["install", "--dry-run", "--ignore-installed", "--quiet", "--report", file.name]
         subprocess.run([sys.executable, "-m", "pip", *command, f"{ROOT}[test]", TORCH], check=True)
@@ -53,24 +55,24 @@ def pin() -> list[str]:
 
 
 def licences() -> list[str]:
-    """Return a row of a table for everything that is pinned."""
+    """Return the lines of a Markdown table with the licences of the pinned packages."""
     pinned = re.findall(r"^([\w.-]+)==(\S+) --hash", (HERE / "pinned.txt").read_text(), re.MULTILINE)
     rows = [f"|{name}|{version}|{licence(name)}|" for name, version in pinned]
     return ["|package|version|licence|", "|---|---|---|", *rows]
 
 
 def licence(name: str) -> str:
-    """Return what a package that is installed says of its licence: an expression, else classifiers, else a text."""
-    about = metadata.metadata(name)
-    if about["License-Expression"]:
-        return str(about["License-Expression"])
-    classifiers = [each.split(" :: ")[-1] for each in about.get_all("Classifier", []) if each.startswith("License ::")]
+    """Return the licence of an installed package from its metadata: the expression, the classifiers or the text."""
+    fields = metadata.metadata(name)
+    if fields["License-Expression"]:
+        return str(fields["License-Expression"])
+    classifiers = [each.split(" :: ")[-1] for each in fields.get_all("Classifier", []) if each.startswith("License ::")]
     named = [each for each in classifiers if each != "OSI Approved"]
-    return ", ".join(named) or (about["License"] or "not said").splitlines()[0]
+    return ", ".join(named) or (fields["License"] or "unknown").splitlines()[0]
 
 
 def main() -> None:
-    """Print or write what was asked for."""
+    """Run the command."""
     match sys.argv[1:]:
         case ["floors"]:
             print("\n".join(floors()))

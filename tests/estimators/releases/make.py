@@ -1,6 +1,7 @@
-"""Files of a release, which every later version has to load: ``python tests/estimators/releases/make.py`` on its tag.
+"""Script that writes the saved estimators of a release, which all later versions must be able to load.
 
-Writes a folder named by the version, which must not be there: what is kept is never made again.
+Run ``python tests/estimators/releases/make.py`` once, before a release is tagged. The script writes a folder named
+after the version. It fails if the folder exists, because the files of a release must never change.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ SMALL = {"cwt_scales": 8, "embed_dim": 16, "depth": 1, "num_heads": 1, "decoder_
 
 
 def main() -> None:
-    """Write the files, and what they say of some signals."""
+    """Write the saved estimators, some signals, and the expected embeddings and probabilities."""
     torch.set_num_threads(1)
     bunch = load_sparwatch()
     X, y = bunch.data[::32, :2, ::4], bunch.target[::32]

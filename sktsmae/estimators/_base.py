@@ -1,0 +1,70 @@
+"""What all estimators share: input tags, the device, pickling, and rollback of a failed fit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils import Tags
+from sklearn.utils.validation import check_is_fitted
+from torch import nn
+
+from ..signals.device import resolve_device
+from ..signals.validation import check_signals
+
+
+class SignalEstimatorMixin(TransformerMixin):
+    """An estimator that takes signals and holds fitted networks.
+
+    The networks are moved to the device for work, and to the CPU for a pickle, which then loads without a GPU.
+    """
+
+    device: Any
+
+    def _networks(self) -> list[nn.Module]:
+        """Return the fitted networks."""
+        raise NotImplementedError
+
+    def __getstate__(self) -> dict[str, Any]:
+        for network in self._networks():
+            network.cpu()  # the next call moves it back to the device
+        state: dict[str, Any] = super().__getstate__()
+        return state
+
+    def _ready(self, X: Any) -> tuple[np.ndarray, torch.device]:
+        """Validate X and move the networks to the device, in every method but `fit`."""
+        check_is_fitted(self)
+        X = check_signals(self, X, reset=False)
+        device = resolve_device(self.device, fitted=True)
+        for network in self._networks():
+            network.to(device)
+        return X, device
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        tags.input_tags.allow_nan = True
+        tags.transformer_tags.preserves_dtype = ["float32"]
+        return tags
+
+
+@contextmanager
+def rollback_on_error(estimator: BaseEstimator) -> Iterator[None]:
+    """Restore the attributes of an estimator if the block raises.
+
+    Parameters
+    ----------
+    estimator : BaseEstimator
+        The estimator.
+    """
+    before = dict(vars(estimator))
+    try:
+        yield
+    except BaseException:
+        vars(estimator).clear()
+        vars(estimator).update(before)
+        raise

@@ -1,0 +1,123 @@
+"""The pre-trained encoder of a classifier or regressor: what its parameter `pretrainer` means."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from typing import Any, TypeAlias
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.frozen import FrozenEstimator
+from sklearn.utils.validation import check_is_fitted
+
+from ..models import EncoderSettings, SignalEncoder
+from ..models.signal_encoder import check_spectrogram, copy_for_length
+from ..training.parameters import TrainingParameters
+from ..training.resume import checkpoint_folder
+from .pretrainer import MAEPretrainer
+
+Pretrainer: TypeAlias = MAEPretrainer | FrozenEstimator | str | os.PathLike[str] | None
+
+
+def fit_pretrainer(params: TrainingParameters, pretrainer: Pretrainer, X: np.ndarray, seed: int) -> MAEPretrainer:
+    """Return the fitted pretrainer that the parameter `pretrainer` of an estimator means.
+
+    Parameters
+    ----------
+    params : TrainingParameters
+        The estimator; a pretrainer that is fitted here shares its device, precision and directory of checkpoints.
+    pretrainer : MAEPretrainer, FrozenEstimator, str, path-like or None
+        The parameter.
+    X : ndarray of shape (n, T), (n, M, T) or (n, M * V, S, T)
+        Validated samples, with or without labels.
+    seed : int
+        Seed for a pretrainer without `random_state`.
+
+    Returns
+    -------
+    MAEPretrainer
+        The fitted pretrainer.
+
+    Raises
+    ------
+    ValueError
+        If a frozen estimator is not a fitted MAEPretrainer.
+    FileNotFoundError
+        If there is no such file.
+    """
+    if isinstance(pretrainer, FrozenEstimator):
+        if not isinstance(pretrainer.estimator, MAEPretrainer):
+            raise ValueError(f"pretrainer={pretrainer!r}: the frozen estimator must be a MAEPretrainer.")
+        check_is_fitted(pretrainer.estimator)
+        return pretrainer.estimator
+    if pretrainer is None and X.ndim < 4:
+        return MAEPretrainer.from_pretrained()
+    if isinstance(pretrainer, (str, os.PathLike)) and pretrainer != "scratch":
+        if not os.path.exists(pretrainer):
+            raise FileNotFoundError(
+                f"pretrainer={pretrainer!r}: no such file; give the path of a file written by MAEPretrainer.save, or "
+                "'scratch'."
+            )
+        return MAEPretrainer.load(pretrainer)
+    unfitted = _unfitted(params, pretrainer)
+    if unfitted.random_state is None:
+        unfitted.set_params(random_state=seed)
+    folder = checkpoint_folder(params)
+    if unfitted.checkpoint_dir is None and folder is not None:
+        unfitted.set_params(checkpoint_dir=folder / "pretraining")
+    return unfitted.fit(X)
+
+
+def signal_encoder_for(pretrainer: MAEPretrainer, X: np.ndarray) -> tuple[SignalEncoder, dict[str, Any]]:
+    """Return the encoder of a pretrainer, adapted to the length of the samples.
+
+    Parameters
+    ----------
+    pretrainer : MAEPretrainer
+        The fitted pretrainer.
+    X : ndarray of shape (n, T), (n, M, T) or (n, M * V, S, T)
+        Validated samples.
+
+    Returns
+    -------
+    signal_encoder : SignalEncoder
+        That of the pretrainer, or a copy with resampled position embedding.
+    settings : dict
+        Its settings.
+
+    Raises
+    ------
+    ValueError
+        If X holds signals and the pretrainer was fitted on spectrograms, or the other way round.
+    """
+    if len(pretrainer.input_shape_) == 3 and X.ndim < 4:
+        raise ValueError(
+            "X holds signals, but pretrainer was fitted on spectrograms and does not know their scales; give "
+            "spectrograms of the same scales."
+        )
+    model = pretrainer.model_
+    if X.ndim == 4:
+        check_spectrogram(model.signal_encoder, X.shape)
+    settings = EncoderSettings.among(model.settings).to_dict()
+    signal_encoder = copy_for_length(model.signal_encoder, settings, X.shape[-1])
+    return signal_encoder, {**settings, "signal_len": signal_encoder.signal_len}
+
+
+def _unfitted(params: TrainingParameters, pretrainer: MAEPretrainer | str | None) -> MAEPretrainer:
+    """Return a pretrainer to be fitted: a clone of the given one, or one with the default settings."""
+    if isinstance(pretrainer, MAEPretrainer):
+        if "model_" in vars(pretrainer):
+            warnings.warn(
+                "pretrainer is already fitted and is fitted again on X; give FrozenEstimator(pretrainer) to keep its "
+                "weights.",
+                UserWarning,
+                stacklevel=5,
+            )
+        return clone(pretrainer)
+    shared: dict[str, Any] = {
+        "device": params.device,
+        "precision": params.precision,
+        "verbose": params.verbose,
+    }
+    return MAEPretrainer(**shared) if pretrainer is None else MAEPretrainer(max_epochs=0, **shared)

@@ -1,0 +1,63 @@
+"""Warnings about parameters that were set but have no effect in the configuration of an estimator."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator
+
+# Parameters that only a training loop reads.
+LOOP_PARAMETERS = (
+    "lr",
+    "weight_decay",
+    "warmup_fraction",
+    "gradient_clip",
+    "early_stopping",
+    "precision",
+    "callbacks",
+    "checkpoint_dir",
+)
+STOPPING_PARAMETERS = ("validation_fraction", "n_iter_no_change")
+
+
+def warn_unused(estimator: BaseEstimator, unused: Mapping[str, Iterable[str]]) -> None:
+    """Warn about parameters that differ from their default but have no effect.
+
+    Parameters
+    ----------
+    estimator : BaseEstimator
+        The estimator.
+    unused : mapping of str to iterable of str
+        For each reason, such as ``finetune='none'``, the parameters that have no effect, and after a colon what to
+        change: ``"finetune='none': choose another value of finetune"``.
+
+    Warns
+    -----
+    UserWarning
+        One warning per reason; it names the parameters and what makes them count.
+    """
+    defaults = type(estimator)().get_params(deep=False)
+    params = estimator.get_params(deep=False)
+    for reason, names in unused.items():
+        changed = [f"{name}={params[name]!r}" for name in names if not _same(params[name], defaults[name])]
+        if changed:
+            because, remedy = reason.split(": ")
+            verb = "has" if len(changed) == 1 else "have"
+            warnings.warn(
+                f"{', '.join(changed)} {verb} no effect with {because}; {remedy} to make {'it' * (len(changed) == 1)}"
+                f"{'them' * (len(changed) > 1)} count.",
+                UserWarning,
+                stacklevel=4,
+            )
+
+
+def _same(value: Any, default: Any) -> bool:
+    if value is default:
+        return True
+    try:
+        return bool(np.array_equal(value, default))
+    except (TypeError, ValueError):
+        return False

@@ -1,0 +1,120 @@
+"""The ensemble that predicts: a linear probe on frozen features and a fine-tuned network, averaged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from .classifier import SignalClassifier
+from .features import EncoderEmbedding
+from .probe import LinearProbe
+
+
+class Ensemble(nn.Module):
+    """A linear probe and a fine-tuned network, of which at least one is there, and the mean of their outputs.
+
+    Parameters
+    ----------
+    probe : LinearProbe or None
+        Linear models on frozen features.
+    network : SignalClassifier or None
+        The fine-tuned network.
+    output : nn.Module
+        Applied to the outputs of each member before they are averaged: softmax for classes, the identity for numbers.
+    pooling : str, default="mean"
+        How the tokens of the network's encoder are pooled to an embedding.
+    layers : sequence of int or None, default=None
+        Layers whose tokens are pooled; None for the output of the encoder.
+    n_channels : int, default=1
+        Channels M of a signal.
+    """
+
+    thresholds: Tensor
+
+    def __init__(
+        self,
+        probe: LinearProbe | None,
+        network: SignalClassifier | None,
+        output: nn.Module,
+        pooling: str = "mean",
+        layers: Sequence[int] | None = None,
+        n_channels: int = 1,
+    ) -> None:
+        super().__init__()
+        self.probe = probe
+        self.network = network
+        self.output = output
+        self.pooling = pooling
+        self.layers = layers
+        self.n_channels = n_channels
+        if network is not None and pooling == "bands":
+            # Quantiles of the fine-tuned encoder's tokens; the probe has those of the frozen encoder.
+            thresholds = EncoderEmbedding(network.signal_encoder, pooling, layers).thresholds
+            self.register_buffer("thresholds", thresholds)
+
+    @property
+    def embedding(self) -> EncoderEmbedding:
+        """The embedding of the encoder that the ensemble uses: of the fine-tuned encoder if there is a network.
+
+        Returns
+        -------
+        EncoderEmbedding
+            The embedding.
+        """
+        if self.network is None:
+            assert self.probe is not None
+            frozen: EncoderEmbedding = self.probe.features["embedding"]  # type: ignore[assignment]
+            return frozen
+        embedding = EncoderEmbedding(self.network.signal_encoder, self.pooling, self.layers, n_channels=self.n_channels)
+        if self.pooling == "bands":
+            embedding.thresholds = self.thresholds
+        return embedding
+
+    def fit_thresholds(self, batches: Iterable[Tensor]) -> None:
+        """Learn the thresholds of the fine-tuned encoder's embedding, if its pooling needs them.
+
+        Parameters
+        ----------
+        batches : iterable of Tensor of shape (B, T), (B, M, T) or (B, M * V, S, T)
+            Training signals or spectrograms.
+        """
+        if self.network is not None and self.pooling == "bands":
+            embedding = self.embedding
+            embedding.fit_all_layers(batches)
+            self.thresholds = embedding.thresholds
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Predict from signals.
+
+        Parameters
+        ----------
+        x : Tensor of shape (B, T), (B, M, T) or (B, M * V, S, T)
+            Signals of one channel or of M channels, or spectrograms.
+
+        Returns
+        -------
+        Tensor of shape (B, C)
+            The mean of the members' outputs: probabilities of the classes, or predicted numbers.
+        """
+        members = [member for member in (self.probe, self.network) if member is not None]
+        return torch.stack([self.output(member(x)) for member in members]).mean(0)
+
+    def batch_size(self, most: int, n_timepoints: int) -> int:
+        """Return the number of signals to process per batch.
+
+        Parameters
+        ----------
+        most : int
+            Maximum number of channels per batch, given by the user.
+        n_timepoints : int
+            Length of the signals.
+
+        Returns
+        -------
+        int
+            At least 1.
+        """
+        size = max(1, most // self.n_channels)
+        return size if self.probe is None else min(size, self.probe.batch_size(most, n_timepoints))

@@ -1,0 +1,284 @@
+"""Statistics of wavelet coefficients: features that need thresholds but no training."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from ...functional.gaps import map_unpadded
+from ...functional.pooling import NUM_QUARTERS, QUANTILES, quantile_thresholds, threshold_statistics
+from ...functional.resampling import resample
+from ...functional.wavelets import DIFF_ORDERS, log_scale_grid, scale_grid
+from ..scalogram import Scalogram
+from .base import FeatureContext, Features
+
+# Shorter signals are resampled to this length, since a quarter of them has too few samples for a fraction of time.
+MIN_LENGTH = 256
+# Number of values of each series from which its thresholds are learned.
+SAMPLE_SIZE = 20_000
+# Number of series in a sum, and number of sums per series of the image.
+_TERMS, _SUMS_PER_SERIES = 3, 2
+# Every second quantile is used: the first, third ... for one series, and the second, fourth ... for the next.
+_STRIDE = 2
+# Series and values per batch: more would leave the cache of the processor, or fill the memory.
+_MAX_SERIES, _MAX_VALUES = 64 * 72, 2**24
+GOLDEN_RATIO = (math.sqrt(5) - 1) / 2
+
+
+class WaveletStatistics(Features):
+    """Fractions of time above thresholds and longest runs, of wavelet coefficients and of their random sums.
+
+    The series are the signal itself, its wavelet coefficients at each scale of each view, and K <= 2 V S random sums of
+    three coefficient series of one channel, each divided by its mean absolute value in training, with random signs. A
+    sum is the response to a wavelet of another shape. The sums are the same for all data sets. Signals are not
+    standardised: standardise them first if their mean and amplitude are irrelevant.
+
+    Parameters
+    ----------
+    n_channels : int
+        Channels M of a signal.
+    n_timepoints : int
+        Length T of a signal.
+    cwt_scales : int, sequence of float or None, default=None
+        Scales in samples, as in `Scalogram`. None uses 24 scales of a signal resampled to at least 256 samples: 0.1,
+        1.1, ..., 15.1, which resolve shapes, and eight with equal ratios from there to a tenth of the signal.
+    diff_orders : sequence of {0, 1, 2}, default=(0, 1, 2)
+        Order of difference of each view.
+
+    Attributes
+    ----------
+    scales : Tensor of shape (S,), float64
+        The scales in samples.
+    diff_orders : tuple of int
+        Order of difference of each view.
+
+    Raises
+    ------
+    ValueError
+        If the scales are not positive and increasing, or an order of difference is unknown or repeated.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sktsmae.models import WaveletStatistics
+    >>> x = torch.randn(50, 2, 100)
+    >>> statistics = WaveletStatistics(2, 100, [1.0, 3.0, 9.0])
+    >>> statistics.fit([x], 50)
+    >>> statistics(x).shape
+    torch.Size([50, 1512])
+    """
+
+    max_fit_signals: ClassVar[int] = SAMPLE_SIZE
+
+    scalogram: Scalogram
+    scales: Tensor
+    diff_orders: tuple[int, ...]
+    thresholds: Tensor
+    summands: Tensor
+    signs: Tensor
+    amplitudes: Tensor
+
+    def __init__(
+        self,
+        n_channels: int,
+        n_timepoints: int,
+        cwt_scales: int | Sequence[float] | None = None,
+        diff_orders: Sequence[int] = DIFF_ORDERS,
+    ) -> None:
+        super().__init__()
+        self.n_channels = n_channels
+        length = max(n_timepoints, MIN_LENGTH)
+        self._factor = factor = length / n_timepoints
+        if cwt_scales is None:
+            small = scale_grid(16).tolist()
+            scales = small + log_scale_grid(9, small[-1], max(length / 10, 1.5 * small[-1]))[1:]
+        else:
+            scales = (scale_grid(cwt_scales) * factor).tolist()
+        self.scales = torch.tensor(scales, dtype=torch.float64, device="cpu") / factor
+        self.scalogram = Scalogram(scales, diff_orders, standardize=False, boundary="reflect")
+        self.diff_orders = self.scalogram.diff_orders
+        num_series = self.scalogram.num_views * len(self.scales)
+        summands, signs = _draw_sums(num_series)
+        self.register_buffer("summands", summands)
+        self.register_buffer("signs", signs)
+        self.register_buffer("amplitudes", torch.ones(n_channels, num_series))
+        num_thresholds = len(QUANTILES) // _STRIDE
+        thresholds = torch.zeros(n_channels * (1 + num_series + summands.shape[1]), num_thresholds)
+        self.register_buffer("thresholds", thresholds)
+
+    @classmethod
+    def from_context(cls, context: FeatureContext) -> WaveletStatistics:
+        """Build the statistics for signals of one shape.
+
+        Parameters
+        ----------
+        context : FeatureContext
+            Shape of the signals, scales and views.
+
+        Returns
+        -------
+        WaveletStatistics
+            The statistics, without thresholds.
+        """
+        return cls(context.n_channels, context.n_timepoints, context.cwt_scales, context.diff_orders)
+
+    @property
+    def out_features(self) -> int:
+        """Number of features of a signal.
+
+        Returns
+        -------
+        int
+            28 per series.
+        """
+        return self.thresholds.numel() * (3 + NUM_QUARTERS)
+
+    def batch_size(self, most: int, n_timepoints: int) -> int:
+        """Return the number of signals to process per batch.
+
+        Parameters
+        ----------
+        most : int
+            Maximum number of signals, given by the user.
+        n_timepoints : int
+            Length of the signals.
+
+        Returns
+        -------
+        int
+            At least 1; as many as the cache of the processor and the memory allow.
+        """
+        num_series = len(self.thresholds)
+        return max(1, min(most, _MAX_SERIES // num_series, _MAX_VALUES // (num_series * n_timepoints)))
+
+    def fit(self, batches: Iterable[Tensor], n_signals: int) -> None:
+        """Learn amplitudes and thresholds from training signals.
+
+        Parameters
+        ----------
+        batches : iterable of Tensor of shape (B, T) or (B, M, T)
+            The signals. Leading and trailing NaN is padding.
+        n_signals : int
+            Number of signals in all batches together.
+        """
+        per_signal = -(-SAMPLE_SIZE // n_signals)
+        number, kept = itertools.count(), []
+        for batch in batches:
+            most = min(per_signal, round(self._factor * batch.shape[-1]))
+            kept.append(map_unpadded(partial(self._sample_values, most=most, number=number), batch))
+        values = torch.cat(kept).movedim(0, 2).flatten(2)  # (M, 1 + V * S, n)
+        amplitudes = values[:, 1:].abs().mean(-1)
+        self.amplitudes = torch.where(amplitudes > 0, amplitudes, 1)
+        # Channel by channel: the sums of all channels together would take several times the memory.
+        each = zip(values, self.amplitudes, strict=True)
+        self.thresholds = torch.cat([_alternate(quantile_thresholds(self._with_sums(*channel))) for channel in each])
+
+    def _sample_values(self, x: Tensor, most: int, number: Iterator[int]) -> Tensor:
+        """Return the series of signals at `most` evenly spaced times, (B, M, 1 + V * S, most)."""
+        series = self._image_series(x)  # (B, M, 1 + V * S, T')
+        fractions = torch.arange(most, device=series.device) / most
+        # The times differ between signals, since signals may be aligned.
+        shift = [next(number) * GOLDEN_RATIO % 1 for _ in range(len(series))]
+        places = (fractions + torch.tensor(shift, dtype=torch.float64, device=series.device)[:, None]) % 1  # (B, most)
+        times = (places * series.shape[-1]).long()
+        return series.gather(3, times[:, None, None].expand(-1, *series.shape[1:3], -1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Compute the statistics of signals.
+
+        Parameters
+        ----------
+        x : Tensor of shape (B, T) or (B, M, T)
+            Signals. Leading and trailing NaN is padding, which does not count as time.
+
+        Returns
+        -------
+        Tensor of shape (B, M * (1 + V * S + K) * 28), float32
+            For each channel and each of its series (the signal, each view and scale, and each sum), and for each of
+            four thresholds, the seven statistics of `functional.pooling.threshold_statistics`.
+        """
+        return map_unpadded(lambda whole: threshold_statistics(self.series(whole), self.thresholds).flatten(1), x)
+
+    def series(self, x: Tensor) -> Tensor:
+        """Transform signals to the series that are described.
+
+        Parameters
+        ----------
+        x : Tensor of shape (B, T) or (B, M, T)
+            Signals.
+
+        Returns
+        -------
+        Tensor of shape (B, M * (1 + V * S + K), T'), float32
+            For each channel the signal, its wavelet coefficients at each view and scale, and their sums.
+        """
+        return self._with_sums(self._image_series(x), self.amplitudes).flatten(1, 2)
+
+    def _image_series(self, x: Tensor) -> Tensor:
+        """Return the signal and the wavelet coefficients of each channel, (B, M, 1 + V * S, T')."""
+        x = (x[:, None] if x.ndim == 2 else x).float()
+        x = resample(x, max(NUM_QUARTERS, round(self._factor * x.shape[-1])))
+        return torch.cat((x[:, :, None], self.scalogram(x).flatten(2, 3)), dim=2)
+
+    def _with_sums(self, series: Tensor, amplitudes: Tensor) -> Tensor:
+        """Append the sums of series (..., 1 + V * S, n)."""
+        image = series[..., 1:, :] / amplitudes[..., None]
+        # One term after the other: rounding in a matrix product would depend on the number of signals.
+        each = zip(self.summands, self.signs[..., None], strict=True)
+        return torch.cat((series, sum(image[..., summand, :] * sign for summand, sign in each)), dim=-2)
+
+    def feature_names(self, scale_names: Sequence[str] | None = None) -> list[str]:
+        """Name the statistics of a signal.
+
+        Parameters
+        ----------
+        scale_names : sequence of str, default=None
+            A name for each scale; None uses names such as ``s2.5``, in samples.
+
+        Returns
+        -------
+        list of str
+            For example ``ch0_signal_fraction_above_q18``, ``ch0_d0_s2.5_longest_run_below_q97``,
+            ``ch0_d1_s10_fraction_above_q3_quarter2`` or ``ch0_d0_s1.1-d2_s7.1+d1_s3.1_fraction_above_q38``.
+        """
+        scale_names = scale_names or [f"s{scale:g}" for scale in self.scales.tolist()]
+        image = [f"d{order}_{scale}" for order in self.diff_orders for scale in scale_names]
+        signed = zip(self.summands.T.tolist(), self.signs.T.tolist(), strict=True)
+        sums = [
+            "".join(f"{'+' if sign > 0 else '-'}{image[row]}" for row, sign in zip(*each, strict=True))[1:]
+            for each in signed
+        ]
+        quarters = [f"_quarter{quarter + 1}" for quarter in range(NUM_QUARTERS)]
+        whole = ["fraction_above", "longest_run_above", "longest_run_below"]
+        kinds = [(kind, "") for kind in whole] + [("fraction_above", quarter) for quarter in quarters]
+        return [
+            f"ch{channel}_{series}_{kind}_q{100 * quantile:.0f}{quarter}"
+            for channel in range(self.n_channels)
+            for number, series in enumerate(["signal", *image, *sums])
+            for quantile in QUANTILES[number % _STRIDE :: _STRIDE]
+            for kind, quarter in kinds
+        ]
+
+
+def _alternate(quantiles: Tensor) -> Tensor:
+    """Keep the first, third ... quantile of one series of (R, 8), and the second, fourth ... of the next."""
+    phase = torch.arange(len(quantiles), device=quantiles.device) % _STRIDE
+    kept: Tensor = quantiles.unflatten(1, (-1, _STRIDE)).take_along_dim(phase[:, None, None], dim=2)[..., 0]
+    return kept
+
+
+def _draw_sums(num_series: int) -> tuple[Tensor, Tensor]:
+    """Draw the terms (3, K) of the sums and their signs. The first sign is positive, and no sum occurs twice."""
+    generator = torch.Generator("cpu").manual_seed(0)
+    num_sums = _SUMS_PER_SERIES * num_series
+    summands = torch.rand(num_series, num_sums, generator=generator, device="cpu").argsort(0)[:_TERMS].sort(0).values
+    signs = 2 * torch.randint(2, summands.shape, generator=generator, device="cpu") - 1
+    signs[0] = 1
+    summands, signs = torch.cat((summands, signs)).unique(dim=1).chunk(2)
+    return summands, signs.float()

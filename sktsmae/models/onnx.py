@@ -1,0 +1,124 @@
+"""Fitted classifiers as ONNX files."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from .checkpoints import atomic_write
+
+
+class CentredInput(nn.Module):
+    """A network for signals from which an offset is subtracted first.
+
+    Parameters
+    ----------
+    network : nn.Module
+        Maps signals to probabilities (B, C).
+    offset : Tensor of shape () or (M,), float64
+        What is subtracted from each channel.
+    """
+
+    offset: Tensor
+
+    def __init__(self, network: nn.Module, offset: Tensor) -> None:
+        super().__init__()
+        self.network = network
+        self.register_buffer("offset", offset[..., None])
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The dtype of the signals: float64 if float32 would lose digits before the offset is subtracted.
+
+        Returns
+        -------
+        torch.dtype
+            The dtype.
+        """
+        return torch.float64 if self.offset.any() else torch.float32
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Classify signals.
+
+        Parameters
+        ----------
+        x : Tensor of shape (B, T), (B, M, T) or (B, M * V, S, T)
+            Signals or spectrograms.
+
+        Returns
+        -------
+        Tensor of shape (B, C)
+            Probabilities.
+        """
+        if x.dtype == torch.float64:
+            x = (x - self.offset).float()
+        probabilities: Tensor = self.network(x)
+        return probabilities
+
+
+def write_onnx(
+    path: str | os.PathLike[str], network: CentredInput, shape: tuple[int, ...], metadata: Mapping[str, Any]
+) -> None:
+    """Write a network to an ONNX file atomically.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file; an existing one is replaced.
+    network : CentredInput
+        The network, on the CPU.
+    shape : tuple of int
+        Shape of one sample.
+    metadata : mapping
+        Values that JSON can hold, each written as a property of the file.
+
+    Raises
+    ------
+    ImportError
+        If onnxscript is not installed.
+    FileNotFoundError
+        If the directory does not exist.
+    """
+    try:
+        import onnxscript  # noqa: F401 - PyTorch's exporter needs it, and it brings onnx
+    except ImportError as error:
+        raise ImportError("export_onnx needs onnxscript; install it with: pip install 'sktsmae[onnx]'.") from error
+    with atomic_write(path) as temporary, torch.no_grad(), _quiet():
+        program = torch.onnx.export(
+            network.eval(),
+            (torch.zeros(2, *shape, dtype=network.dtype),),  # a batch size of 1 would become a constant
+            dynamo=True,
+            dynamic_shapes=({0: torch.export.Dim("n")},),
+            input_names=["X"],
+            output_names=["probabilities"],
+            verbose=False,
+        )
+        assert program is not None
+        for node in program.model.graph:
+            if node.op_type == "Scan":  # an empty list without a type, which some tools cannot read
+                node.attributes.pop("scan_output_directions")
+        program.model.metadata_props.update({name: json.dumps(value) for name, value in metadata.items()})
+        program.save(temporary, external_data=False)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Silence messages of the exporter about its internals and about packages that are not needed."""
+    loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnx_ir", "onnxscript")]
+    levels = [logger.level for logger in loggers]
+    try:
+        for logger in loggers:
+            logger.setLevel(logging.ERROR)
+        with warnings.catch_warnings(action="ignore", category=FutureWarning):
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

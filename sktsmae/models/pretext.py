@@ -1,0 +1,99 @@
+"""The protocol of a pretext task: a network that learns a signal encoder from unlabelled signals."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from .encoder import Encoder
+from .scalogram import Scalogram
+from .settings import EncoderSettings
+from .signal_encoder import SignalEncoder
+
+
+class PretextTask(nn.Module, ABC):
+    """A signal encoder, and what is needed to train it without labels: a loss per signal.
+
+    A new pretext task is a subclass in a file of its own and an entry in `models.pretext_tasks.PRETEXT_TASKS`. Its
+    constructor takes the fields of `settings_class` as keywords; `MAEPretrainer` fills them from its parameters of the
+    same names, so that a task names the parameters that it reads.
+
+    Parameters
+    ----------
+    settings : EncoderSettings
+        The settings, an instance of `settings_class`.
+
+    Attributes
+    ----------
+    settings : dict
+        The settings as JSON can hold them.
+    signal_encoder : SignalEncoder
+        The encoder that is trained.
+    """
+
+    settings_class: ClassVar[type[EncoderSettings]] = EncoderSettings
+
+    def __init__(self, settings: EncoderSettings) -> None:
+        super().__init__()
+        self.settings = settings.to_dict()
+        self.signal_encoder = SignalEncoder.from_settings(**EncoderSettings.among(self.settings).to_dict())
+
+    @property
+    def encoder(self) -> Encoder:
+        """The encoder of the images.
+
+        Returns
+        -------
+        Encoder
+            A part of `signal_encoder`.
+        """
+        return self.signal_encoder.encoder
+
+    @property
+    def scalogram(self) -> Scalogram:
+        """The transform of signals to images.
+
+        Returns
+        -------
+        Scalogram
+            A part of `signal_encoder`.
+        """
+        return self.signal_encoder.scalogram
+
+    @abstractmethod
+    def draw(self, count: int, device: torch.device | None = None) -> dict[str, Tensor]:
+        """Draw the random arguments of `signal_losses`.
+
+        Parameters
+        ----------
+        count : int
+            Number of images B * M.
+        device : torch.device, default=None
+            Device of the tensors; None for the default of torch.
+
+        Returns
+        -------
+        dict of str to Tensor
+            Arguments by name, with one row per image.
+        """
+
+    @abstractmethod
+    def signal_losses(self, x: Tensor, drawn: Mapping[str, Tensor] | None = None) -> Tensor:
+        """Compute the loss of each signal.
+
+        Parameters
+        ----------
+        x : Tensor of shape (B, T), (B, M, T) or (B, M * V, S, T)
+            Signals of one channel or of M channels, or spectrograms.
+        drawn : mapping of str to Tensor, default=None
+            Random arguments from `draw`; None draws them.
+
+        Returns
+        -------
+        Tensor of shape (B,), float32
+            One loss per signal.
+        """

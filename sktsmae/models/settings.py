@@ -1,0 +1,156 @@
+"""The settings of an encoder: one object from the estimator to the layers, and into files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from numbers import Integral
+from typing import Any, Literal, Self
+
+from ..functional.wavelets import DIFF_ORDERS
+from .checkpoints import to_jsonable
+
+Rope = Literal["axial", "raster"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class EncoderSettings:  # numpydoc ignore=PR02
+    """Settings of a scalogram and the encoder that fits it. The defaults are those of the published design.
+
+    Parameters
+    ----------
+    signal_len : int, default=3000
+        Number of samples T of a signal.
+    cwt_scales : int or sequence of float, default=64
+        A number of scales (0.1, 1.1, ...) or the scales in samples.
+    diff_orders : sequence of {0, 1, 2}, default=(0, 1, 2)
+        Order of difference of each view.
+    patch_size_freq, patch_size_time : int, default=4 and 50
+        Number of scales and of samples in a patch.
+    embed_dim, depth, num_heads : int, default=768, 12 and 12
+        Size of the encoder.
+    mlp_ratio : float, default=4
+        Ratio of the hidden size of the MLPs to `embed_dim`.
+    mlp_rank_ratio : float, default=0.5
+        Ratio of the rank of the MLPs' matrices to their smaller side.
+    rope : {"axial", "raster"}, default="axial"
+        Rotary embedding with one index for frequency and one for time, or with one index over the flattened grid.
+    standardize : bool or "per_scale", default=True
+        Whether to standardise each view of an image, or each of its scales, as in `Scalogram`.
+    boundary : {"zeros", "reflect"}, default="zeros"
+        Extension of a signal beyond its ends, as in `Scalogram`.
+    resample : bool, default=False
+        Whether signals of any length are accepted and resampled to `signal_len`.
+
+    Raises
+    ------
+    ValueError
+        If a size is not a positive whole number or a ratio is not positive.
+    """
+
+    signal_len: int = 3000
+    cwt_scales: int | Sequence[float] = 64
+    diff_orders: Sequence[int] = DIFF_ORDERS
+    patch_size_freq: int = 4
+    patch_size_time: int = 50
+    embed_dim: int = 768
+    depth: int = 12
+    num_heads: int = 12
+    mlp_ratio: float = 4.0
+    mlp_rank_ratio: float = 0.5
+    rope: Rope = "axial"
+    standardize: bool | str = True
+    boundary: str = "zeros"
+    resample: bool = False
+
+    def __post_init__(self) -> None:
+        sizes = ("signal_len", "patch_size_freq", "patch_size_time", "embed_dim", "depth", "num_heads")
+        require_positive(**{name: getattr(self, name) for name in sizes})
+        for name in ("mlp_ratio", "mlp_rank_ratio"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name}={getattr(self, name)}: give a positive number.")
+
+    @classmethod
+    def among(cls, settings: Mapping[str, Any]) -> Self:
+        """Take those entries of a mapping that are settings of this class.
+
+        Parameters
+        ----------
+        settings : mapping
+            Settings, for example of a whole autoencoder.
+
+        Returns
+        -------
+        Self
+            The settings.
+        """
+        names = {field.name for field in fields(cls)}
+        return cls(**{name: value for name, value in settings.items() if name in names})
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the settings as JSON can hold them.
+
+        Returns
+        -------
+        dict
+            Names and values.
+        """
+        return {name: to_jsonable(value) for name, value in asdict(self).items()}
+
+
+@dataclass(frozen=True, kw_only=True)
+class MAESettings(EncoderSettings):  # numpydoc ignore=PR02
+    """Settings of the masked autoencoder: those of its encoder, and the following.
+
+    Parameters
+    ----------
+    decoder_embed_dim, decoder_depth, decoder_num_heads : int, default=512, 8 and 16
+        Size of the decoder.
+    mask_ratio : float, default=0.75
+        Fraction of patches that are masked, in (0, 1).
+    masking : {"patches", "mixed"}, default="patches"
+        Whether single patches are masked, or in some images whole rows or columns of patches, as in
+        `functional.masking.mixed_noise`.
+    time_loss_weight : float, default=1
+        Weight of the loss of the waveform, relative to that of the spectrogram.
+    decode_ratio : float, default=1
+        Fraction of the columns of patches that the decoder reconstructs in each training step, in (0, 1].
+
+    Raises
+    ------
+    ValueError
+        If a weight is negative or the masking is unknown.
+    """
+
+    decoder_embed_dim: int = 512
+    decoder_depth: int = 8
+    decoder_num_heads: int = 16
+    mask_ratio: float = 0.75
+    masking: str = "patches"
+    time_loss_weight: float = 1.0
+    decode_ratio: float = 1.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.time_loss_weight >= 0:
+            raise ValueError(f"time_loss_weight={self.time_loss_weight}: give a weight that is not negative.")
+        if self.masking not in ("patches", "mixed"):
+            raise ValueError(f"masking={self.masking!r}: choose 'patches' or 'mixed'.")
+
+
+def require_positive(**sizes: int) -> None:
+    """Check that sizes are positive whole numbers.
+
+    Parameters
+    ----------
+    **sizes : int
+        The sizes, by the names that the user knows.
+
+    Raises
+    ------
+    ValueError
+        If one is not. The message names it.
+    """
+    for name, size in sizes.items():
+        if not isinstance(size, Integral) or size < 1:
+            raise ValueError(f"{name}={size!r}: give a positive whole number.")

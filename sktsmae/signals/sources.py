@@ -1,0 +1,117 @@
+"""Lazy sources of signals: arrays on disk and data sets, of which only batches are read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+
+class StoredSignals:
+    """Signals that stay where they are stored until a batch of them is read, with the interface of an array.
+
+    Parameters
+    ----------
+    source : object
+        A memory-mapped array; a chunked array of zarr, h5py or dask; or a torch `Dataset` whose items are signals, or
+        tuples that begin with a signal.
+
+    Raises
+    ------
+    ValueError
+        If a data set has no length or is empty.
+    """
+
+    def __init__(self, source: Any) -> None:
+        if isinstance(source, Dataset) and not hasattr(source, "__len__"):
+            raise ValueError(
+                f"X is a {type(source).__name__} without a length; give a map-style data set, with __len__ and "
+                "__getitem__."
+            )
+        self._source = source
+        count = len(source) if isinstance(source, Dataset) else source.shape[0]  # type: ignore[arg-type]
+        if count == 0:
+            raise ValueError("X has 0 sample(s); give at least one.")
+        first = self._read(np.arange(1))
+        self._one_channel = first.ndim == 3 and first.shape[1] == 1
+        self.shape = (count, *first.shape[2 if self._one_channel else 1 :])
+        self.ndim, self.dtype = len(self.shape), first.dtype
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, index: Any) -> np.ndarray:
+        X = self._read(np.arange(len(self))[index] if isinstance(index, slice) else index)
+        return X[:, 0] if self._one_channel else X
+
+    def _read(self, rows: np.ndarray) -> np.ndarray:
+        source = self._source
+        if isinstance(source, Dataset):
+            fetch = getattr(source, "__getitems__", lambda indices: [source[index] for index in indices])
+            items = (item[0] if isinstance(item, tuple) else item for item in fetch(rows.tolist()))
+            return np.stack([to_numpy(item) if isinstance(item, Tensor) else np.asarray(item) for item in items])
+        rows, inverse = np.unique(rows, return_inverse=True)  # h5py accepts increasing indices only
+        return np.asarray(source.oindex[rows] if hasattr(source, "oindex") else source[rows])[inverse]
+
+
+class CentredSignals:
+    """Signals minus an offset, subtracted batch by batch in float64, so that float32 keeps the digits of the rest.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, T) or (n, M, T)
+        Signals.
+    offset : ndarray of shape () or (M,), float64, or None
+        What is subtracted from each channel; None subtracts the mean of each signal.
+    """
+
+    def __init__(self, X: np.ndarray, offset: np.ndarray | None) -> None:
+        self.X = X
+        self.offset = offset
+        self.shape, self.ndim, self.dtype = X.shape, X.ndim, np.dtype(np.float64)
+
+    def __len__(self) -> int:
+        return len(self.X)
+
+    def __getitem__(self, index: Any) -> np.ndarray:
+        signals = np.asarray(self.X[index], dtype=np.float64)
+        offset = channel_means(signals) if self.offset is None else self.offset
+        centred: np.ndarray = signals - offset[..., None]
+        return centred
+
+
+def channel_means(signals: np.ndarray) -> np.ndarray:
+    """Return the mean of each channel of each signal, ignoring NaN.
+
+    Parameters
+    ----------
+    signals : ndarray of shape (b, ..., T), float64
+        Signals; NaN is a missing value. Each channel has at least one value.
+
+    Returns
+    -------
+    ndarray of shape (b, ...)
+        The means.
+    """
+    means: np.ndarray = signals.mean(-1)
+    return np.nanmean(signals, -1) if np.isnan(means).any() else means
+
+
+def to_numpy(tensor: Tensor) -> np.ndarray:
+    """Return the values of a tensor.
+
+    Parameters
+    ----------
+    tensor : Tensor
+        A tensor on any device, of any dtype. bfloat16, which numpy does not have, becomes float32.
+
+    Returns
+    -------
+    ndarray
+        The values, without a copy where possible.
+    """
+    values = tensor.detach().cpu()
+    return (values.float() if values.dtype is torch.bfloat16 else values).numpy()

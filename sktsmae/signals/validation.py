@@ -1,0 +1,216 @@
+"""Validation of signals: shape, values, and the offset that float32 cannot hold."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_array, validate_data
+
+from .batches import spread_rows
+from .containers import RAGGED, as_array
+from .sharding import World
+from .sources import CentredSignals, StoredSignals, channel_means
+
+# Leaves room in float32 for the gain of the wavelets and for the sum of squares over an image.
+LARGEST = 1e15
+# Ratio of a mean to a standard deviation beyond which float32 and the wavelet transform keep three digits or fewer.
+MAX_MEAN_TO_STD = 1000
+_OTHER_LENGTHS = "Signals of other lengths can be given as a list of arrays, or shorter ones padded with NaN."
+
+
+def check_signals(
+    estimator: BaseEstimator,
+    X: Any,
+    *,
+    reset: bool,
+    min_samples: int = 1,
+    world: World = World(),  # noqa: B008 - frozen
+) -> np.ndarray:
+    """Validate signals or spectrograms, and store their shape in the estimator or compare it with the stored one.
+
+    Parameters
+    ----------
+    estimator : BaseEstimator
+        Its ``n_features_in_``, ``input_shape_`` and ``offset_`` are set if `reset`, and read otherwise.
+    X : array-like of shape (n, T), (n, M, T) or (n, M * V, S, T)
+        Signals of one channel or of M channels, or spectrograms; numpy, pandas, torch or lists, or a source that
+        `StoredSignals` reads.
+    reset : bool
+        Whether this is `fit`.
+    min_samples : int, default=1
+        Minimum number of samples.
+    world : World, default=World()
+        The processes that train together; each validates its shard of stored signals.
+
+    Returns
+    -------
+    ndarray of shape (n, T), (n, M, T) or (n, M * V, S, T)
+        The validated array, copied only if X is not an array. The channel axis of a single channel is dropped. Stored
+        signals are returned as `StoredSignals`. Signals are returned as `CentredSignals` if their mean is over 1,000
+        times their standard deviation, or if the estimator ignores the mean.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If X is not such an array, is infinite, or differs in shape from X in `fit`.
+    """
+    # A network that resamples accepts any length.
+    any_length = not reset and getattr(estimator, "signal_len", None) is not None
+    X = as_array(X, length=0 if reset or any_length else getattr(estimator, "input_shape_", (0,))[-1])
+    if world.size > 1 and isinstance(X, np.memmap):
+        X = StoredSignals(X)
+    name = type(estimator).__name__
+    if not 2 <= X.ndim <= 4:
+        raise ValueError(
+            f"Expected 2D array, got {X.ndim}D array instead: X must be (n_samples, length), (n_samples, channels, "
+            f"length) or a spectrogram. Reshape your data using X.reshape(1, -1) if it is one signal."
+        )
+    if X.ndim == 3 and X.shape[1] == 1 and not isinstance(X, StoredSignals):
+        X = X[:, 0]
+    if any_length and X.ndim == 4:
+        raise ValueError(f"X has shape {X.shape}, a spectrogram; {name} resamples signals, so give signals.")
+    if isinstance(X, StoredSignals):
+        _check_stored(X, name, min_samples, world)
+        checked: Any = X
+    else:
+        checked = _check_in_memory(estimator, X, reset, min_samples, any_length)
+    _check_shape(estimator, checked, reset, any_length)
+    if checked.ndim < 4:
+        return _centred(estimator, checked, reset)
+    if reset:
+        estimator.offset_ = np.zeros(())
+    return checked
+
+
+def _check_in_memory(estimator: BaseEstimator, X: Any, reset: bool, min_samples: int, any_length: bool) -> np.ndarray:
+    """Validate what is held in memory, by the rules of scikit-learn and ours."""
+    if X.ndim == 2 and not any_length:
+        if not reset and len(getattr(estimator, "input_shape_", (0,))) > 1:
+            raise ValueError(_shape_message(type(estimator).__name__, estimator.input_shape_, X.shape[1:]))
+        try:
+            checked = validate_data(
+                estimator, X, reset=reset, ensure_min_samples=min_samples, ensure_all_finite="allow-nan"
+            )
+        except ValueError as error:
+            if "is expecting" not in str(error):
+                raise
+            raise ValueError(f"{error} Each feature is one sample of a signal. {_OTHER_LENGTHS}") from error
+    else:
+        checked = check_array(
+            X,
+            ensure_2d=False,
+            allow_nd=True,
+            ensure_min_samples=min_samples,
+            ensure_all_finite="allow-nan",
+            estimator=estimator,
+            input_name="X",
+        )
+    if 0 not in checked.shape[1:]:  # an empty axis is refused with the other shapes
+        _check_values(checked)
+    return checked
+
+
+def _check_shape(estimator: BaseEstimator, X: Any, reset: bool, any_length: bool) -> None:
+    """Store the shape of the samples in `fit`, and compare it with the stored one later."""
+    if 0 in X.shape[1:]:
+        raise ValueError(f"X has shape {X.shape}: every axis must have at least one entry.")
+    if reset and (X.ndim > 2 or isinstance(X, StoredSignals)):
+        estimator.n_features_in_ = X.shape[1]
+        vars(estimator).pop("feature_names_in_", None)  # from an earlier fit on a DataFrame
+    if reset and X.ndim == 3 and X.shape[1] > X.shape[2]:
+        warnings.warn(
+            f"X has {X.shape[1]} channels of {X.shape[2]} samples each; if time is its second axis, give "
+            "X.transpose(0, 2, 1).",
+            UserWarning,
+            stacklevel=4,
+        )
+    if reset:
+        estimator.input_shape_ = X.shape[1:]
+    elif estimator.input_shape_ != X.shape[1:] and not any_length:
+        raise ValueError(_shape_message(type(estimator).__name__, estimator.input_shape_, X.shape[1:]))
+
+
+def _check_stored(X: StoredSignals, name: str, min_samples: int, world: World) -> None:
+    """Apply the checks for arrays to stored signals, reading a few megabytes at a time."""
+    if len(X) < min_samples:
+        raise ValueError(
+            f"Found array with {len(X)} sample(s) (shape={X.shape}) while a minimum of {min_samples} is required by "
+            f"{name}."
+        )
+    own = world.shard(len(X))
+    step = max(1, 2**21 // max(1, math.prod(X.shape[1:])))
+    for start in own[::step]:
+        try:
+            part = X[start : min(start + step, own.stop)]
+        except ValueError as error:  # items that cannot be stacked
+            raise ValueError(RAGGED) from error
+        if part.shape[1:] != X.shape[1:]:
+            raise ValueError(RAGGED)
+        _check_values(part, start)
+        if part.dtype.kind == "f" and np.isinf(part).any():
+            raise ValueError(f"Input X contains infinity, at or after sample {start}; remove those samples.")
+
+
+def _check_values(X: np.ndarray, start: int = 0) -> None:
+    """Refuse values that are not numbers or too large for float32, and channels without any value."""
+    if X.dtype.kind not in "biuf":
+        raise ValueError(f"X has dtype {X.dtype}; give numbers.")
+    if X.dtype.kind != "f" or not X.size:
+        return
+    highest, lowest = float(X.max()), float(X.min())
+    if np.isnan(highest):
+        if X.ndim == 4:
+            raise ValueError("X is a spectrogram and contains NaN; fill the gaps in the signals before transforming.")
+        missing = np.isnan(X)
+        empty = missing.all(-1).reshape(len(X), -1).any(1)
+        if empty.any():
+            raise ValueError(
+                f"X contains NaN alone in sample {start + int(empty.argmax())}, or in one of its channels; remove such "
+                "samples. (Missing values between known ones are interpolated.)"
+            )
+        highest, lowest = float(np.nanmax(X)), float(np.nanmin(X))
+    if LARGEST < max(highest, -lowest) < np.inf:
+        raise ValueError(f"X holds values too large for float32, beyond {LARGEST:g}; scale the signals down.")
+
+
+def _centred(estimator: BaseEstimator, X: np.ndarray, reset: bool) -> Any:
+    """Subtract an offset if float32 would otherwise lose the variation of X; set `offset_` in `fit`."""
+    if getattr(estimator, "_ignores_mean", False):
+        if reset:
+            estimator.offset_ = np.zeros(X.shape[1:-1])
+        return CentredSignals(X, None)
+    if reset:
+        estimator.offset_ = _large_means(X)
+    offset = getattr(estimator, "offset_", np.zeros(()))
+    return CentredSignals(X, offset) if offset.any() else X
+
+
+def _large_means(X: np.ndarray) -> np.ndarray:
+    """Return the mean of each channel if it is over 1,000 times the standard deviation of a signal, and 0 otherwise."""
+    some = np.asarray(X[spread_rows(len(X), max(1, min(256, 2**22 // math.prod(X.shape[1:]))))], dtype=np.float64)
+    gaps = np.isnan(some).any()
+    deviations = np.nanstd(some, -1) if gaps else some.std(-1)  # (n, ...)
+    spread = np.array([np.median(own[own > 0]) if own.any() else np.inf for own in np.atleast_2d(deviations.T)])
+    spread = spread.reshape(X.shape[1:-1])
+    means = channel_means(some)
+    mean = np.median(means, axis=0)
+    offset = np.where(np.abs(mean) > MAX_MEAN_TO_STD * spread, mean, 0.0)
+    if (np.median(np.abs(means - offset), axis=0) > MAX_MEAN_TO_STD * spread).any():
+        warnings.warn(
+            f"the means of the signals in X differ by more than {MAX_MEAN_TO_STD} times their standard deviation, of "
+            "which float32 keeps few digits. Subtract from each signal its own mean.",
+            UserWarning,
+            stacklevel=5,
+        )
+    return offset
+
+
+def _shape_message(name: str, fitted: tuple[int, ...], given: tuple[int, ...]) -> str:
+    return (
+        f"X has samples of shape {given}, but {name} was fitted on samples of shape {fitted}; give X that shape. "
+        f"{_OTHER_LENGTHS}"
+    )

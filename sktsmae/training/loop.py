@@ -1,0 +1,266 @@
+"""The training loop that pre-training and fine-tuning share."""
+
+from __future__ import annotations
+
+import copy
+import math
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.model_selection import train_test_split
+from skorch.callbacks import EarlyStopping, GradientNormClipping, LRScheduler
+from skorch.helper import predefined_split
+from torch import nn
+from torch.optim.lr_scheduler import LambdaLR
+
+from ..signals.batches import SignalDataset, keep_batch
+from ..signals.memory import reused_memory
+from ..signals.sharding import launched_world
+from .callbacks import Checkpoints, Progress
+from .net import Net
+from .optimizer import parameter_groups, warmup_cosine
+from .parameters import TrainingParameters
+from .resume import checkpoint_folder, describe_training
+
+
+def train(
+    params: TrainingParameters,
+    module: nn.Module,
+    criterion: nn.Module,
+    dataset: SignalDataset,
+    validation: SignalDataset,
+    device: torch.device,
+    *,
+    net_class: Any = Net,
+    layer_decay: float = 1.0,
+    start: nn.Module | None = None,
+) -> Net:
+    """Train a module by AdamW, with linear warm-up and cosine decay of the learning rate.
+
+    Parameters
+    ----------
+    params : TrainingParameters
+        The estimator, which holds the parameters of the training.
+    module : nn.Module
+        The module, trained in place.
+    criterion : nn.Module
+        Maps the output of the module and the targets of a batch to the loss.
+    dataset : SignalDataset
+        Training samples.
+    validation : SignalDataset
+        Validation samples for early stopping; empty without early stopping.
+    device : torch.device
+        Device to compute on.
+    net_class : callable, default=Net
+        Builds the skorch net.
+    layer_decay : float, default=1
+        Factor of the learning rate from each block of the encoder to the block below.
+    start : nn.Module or None, default=None
+        Network whose weights the training starts from, which a resumed training must share; None if the weights are
+        drawn by the seed.
+
+    Returns
+    -------
+    Net
+        The trained net with the module and the history. If the training diverged after its first epoch, the module has
+        the last finite weights and `Net.raise_if_diverged` reports it.
+
+    Raises
+    ------
+    FloatingPointError
+        If the training diverges in its first epoch.
+    """
+    batches = math.ceil(len(dataset) / params.batch_size)
+    steps = params.max_epochs * batches
+    schedule = partial(warmup_cosine, total=steps, warmup=max(1, round(params.warmup_fraction * steps)))
+    progress = Progress(type(params).__name__, params.max_epochs, batches)
+    callbacks: list[Any] = [("_schedule", LRScheduler(LambdaLR, lr_lambda=schedule, step_every="batch"))]
+    # Early stopping comes after the progress bar, so that the bar shows the last epoch.
+    if params.verbose and launched_world().rank == 0:
+        callbacks.append(("_progress", progress))
+    if len(validation):
+        callbacks.append(("_stop", EarlyStopping(patience=params.n_iter_no_change, load_best=True)))
+    checkpoints = None
+    folder = checkpoint_folder(params)
+    if folder is not None:
+        checkpoints = Checkpoints(folder, describe_training(params, dataset, start), dataset.world)
+        callbacks.append(("_checkpoints", checkpoints))
+    net = _build_net(net_class, params, module, criterion, dataset, validation, device, layer_decay, callbacks)
+    if params.max_epochs:
+        _fit(net, dataset, params.max_epochs, device, checkpoints, progress)
+    module.eval()
+    net.release()
+    return net
+
+
+def train_one_pass(
+    params: TrainingParameters,
+    module: nn.Module,
+    criterion: nn.Module,
+    dataset: SignalDataset,
+    device: torch.device,
+    optimizer_state: dict[str, Any] | None,
+    *,
+    net_class: Any = Net,
+) -> tuple[Net, dict[str, Any]]:
+    """Train a module for one more pass over newly arrived samples.
+
+    Parameters
+    ----------
+    params : TrainingParameters
+        The estimator, which holds the parameters of the training.
+    module : nn.Module
+        The module, trained in place.
+    criterion : nn.Module
+        Maps the output of the module and the targets of a batch to the loss.
+    dataset : SignalDataset
+        The samples.
+    device : torch.device
+        Device to compute on.
+    optimizer_state : dict or None
+        State of the optimizer after the previous pass, by parameter name. None for the first pass, in which the
+        learning rate rises.
+    net_class : callable, default=Net
+        Builds the skorch net.
+
+    Returns
+    -------
+    net : Net
+        The net with the module and the history of the pass.
+    optimizer_state : dict
+        State of the optimizer after this pass, by parameter name.
+
+    Raises
+    ------
+    FloatingPointError
+        If the training diverges.
+    """
+    warmup = math.ceil(len(dataset) / params.batch_size) if optimizer_state is None else 1
+    schedule = LRScheduler(LambdaLR, lr_lambda=lambda step: min(1.0, (step + 1) / warmup), step_every="batch")
+    nothing = SignalDataset(dataset.X, dataset.index[:0])
+    net = _build_net(net_class, params, module, criterion, dataset, nothing, device, 1.0, [("_schedule", schedule)])
+    state = net.optimizer_.state
+    if optimizer_state is not None:
+        for name, weights in module.named_parameters():
+            state[weights] = {key: value.to(device, copy=True) for key, value in optimizer_state[name].items()}
+    net.notify("on_train_begin", X=dataset, y=None)
+    with reused_memory(device):
+        net.fit_loop(dataset, epochs=1)
+    net.notify("on_train_end", X=dataset, y=None)
+    module.eval()
+    optimizer_state = {name: state[weights] for name, weights in module.named_parameters()}
+    net.release()
+    return net, optimizer_state
+
+
+def hold_out(
+    params: TrainingParameters, count: int, seed: int, labels: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Split off validation samples if early stopping is on.
+
+    Parameters
+    ----------
+    params : TrainingParameters
+        Its `early_stopping` and `validation_fraction`.
+    count : int
+        Number of samples.
+    seed : int
+        Seed of the split.
+    labels : ndarray of shape (count,), default=None
+        Classes by which the split is stratified.
+
+    Returns
+    -------
+    train, validation : ndarray of int
+        Indices; the second is empty without early stopping.
+
+    Raises
+    ------
+    ValueError
+        If a part would be empty, or a class is too small.
+    """
+    index = np.arange(count)
+    if not params.early_stopping:
+        return index, index[:0]
+    fraction = params.validation_fraction
+    try:
+        train_rows, valid_rows = train_test_split(index, test_size=fraction, stratify=labels, random_state=seed)
+    except ValueError as error:
+        raise ValueError(
+            f"early_stopping=True cannot hold out validation_fraction={fraction} of {count} samples ({error}); choose "
+            "another fraction or early_stopping=False."
+        ) from error
+    return train_rows, valid_rows
+
+
+def _build_net(
+    net_class: Any,
+    params: TrainingParameters,
+    module: nn.Module,
+    criterion: nn.Module,
+    dataset: SignalDataset,
+    validation: SignalDataset,
+    device: torch.device,
+    layer_decay: float,
+    callbacks: list[Any],
+) -> Net:
+    """Return an initialized net, with the callbacks of the user after ours."""
+    if params.gradient_clip is not None:
+        callbacks = [*callbacks, ("_clip", GradientNormClipping(params.gradient_clip))]
+    user_callbacks = copy.deepcopy(params.callbacks or [])
+    net: Net = net_class(
+        module,
+        criterion,
+        optimizer=torch.optim.AdamW,
+        lr=params.lr,
+        max_epochs=params.max_epochs,
+        batch_size=params.batch_size,
+        iterator_train__shuffle=True,
+        iterator_train__collate_fn=keep_batch,
+        iterator_valid__collate_fn=keep_batch,
+        train_split=predefined_split(validation) if len(validation) else None,
+        callbacks=callbacks + user_callbacks,
+        user_callbacks=user_callbacks,
+        verbose=0,
+        device=str(device),
+        parameter_groups=parameter_groups(module.to(device), params.lr, params.weight_decay, layer_decay),
+        autocast=params.precision == "bfloat16" or (params.precision == "auto" and device.type == "cuda"),
+    )
+    net.initialize()
+    return net
+
+
+def _fit(
+    net: Net,
+    dataset: SignalDataset,
+    max_epochs: int,
+    device: torch.device,
+    checkpoints: Checkpoints | None,
+    progress: Progress,
+) -> None:
+    """Run the epochs that a checkpoint has not already done."""
+    net.notify("on_train_begin", X=dataset, y=None)
+    try:
+        if checkpoints is not None:
+            checkpoints.restore(net)
+        with reused_memory(device):
+            net.fit_loop(dataset, epochs=max_epochs - len(net.history))
+    except KeyboardInterrupt:
+        # Early stopping of skorch raises KeyboardInterrupt too; any other one comes from the user.
+        if not _stopped_early(net):
+            raise
+    except FloatingPointError as error:
+        if not len(net.history):
+            raise
+        net.divergence = str(error)
+    finally:
+        progress.close()
+    net.notify("on_train_end", X=dataset, y=None)
+
+
+def _stopped_early(net: Net) -> bool:
+    return any(
+        isinstance(callback, EarlyStopping) and callback.misses_ == callback.patience for _, callback in net.callbacks_
+    )

@@ -1,0 +1,181 @@
+"""Files of a training in progress: written atomically, and resumed from the newest readable one."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import warnings
+import zipfile
+import zlib
+from collections.abc import Iterable
+from numbers import Integral
+from pathlib import Path
+from typing import Any
+
+import torch
+from sklearn.base import BaseEstimator
+from torch import Tensor, nn
+
+from ..models.checkpoints import atomic_write, to_jsonable
+from ..signals.batches import SignalDataset, load_batch, spread_rows
+from .parameters import TrainingParameters
+
+# The second newest is kept in case the newest cannot be read.
+KEPT = 2
+# Parameters that may change when a training is resumed, since its result does not depend on them.
+_FREE = {"checkpoint_dir", "device", "verbose", "callbacks", "sampling_rate"}
+
+
+def checkpoint_folder(params: TrainingParameters) -> Path | None:
+    """Return the directory of an estimator's checkpoints.
+
+    Parameters
+    ----------
+    params : TrainingParameters
+        The estimator, with `checkpoint_dir` and `random_state`.
+
+    Returns
+    -------
+    Path or None
+        None without `checkpoint_dir`.
+
+    Raises
+    ------
+    ValueError
+        If a second fit would draw another seed, or if the path is a file.
+    """
+    if params.checkpoint_dir is None:
+        return None
+    if not isinstance(params.random_state, Integral):
+        raise ValueError(
+            f"random_state={params.random_state!r} with checkpoint_dir: give an int, so that a resumed training is the "
+            "same as the interrupted one."
+        )
+    folder = Path(params.checkpoint_dir)
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"checkpoint_dir={str(folder)!r} is a file; give a directory (a missing one is created).")
+    return folder
+
+
+def describe_training(
+    params: TrainingParameters, dataset: SignalDataset, start: nn.Module | None = None
+) -> dict[str, str]:
+    """Describe everything that the result of a training depends on.
+
+    Parameters
+    ----------
+    params : TrainingParameters
+        The estimator with its parameters.
+    dataset : SignalDataset
+        The samples, of which a few are compared, and their targets.
+    start : nn.Module or None, default=None
+        Network whose weights the training starts from; None if the weights are drawn by the seed.
+
+    Returns
+    -------
+    dict of str to str
+        Names and values.
+    """
+    described = {
+        name: type(value).__name__ if isinstance(value, BaseEstimator) else repr(to_jsonable(value))
+        for name, value in params.get_params().items()
+        if name.split("__")[-1] not in _FREE
+    }
+    some = load_batch(dataset.X, dataset.index[spread_rows(len(dataset), 64)])
+    return {
+        **described,
+        "the shape of X": str((len(dataset), *dataset.X.shape[1:])),
+        "the values of X and y": _checksum([some, *dataset.targets]),
+        "the initial network": "drawn by the seed" if start is None else _describe(start),
+    }
+
+
+def write_checkpoint(folder: Path, epoch: int, state: dict[str, Any]) -> None:
+    """Write a checkpoint atomically, and delete all but the newest ones.
+
+    Parameters
+    ----------
+    folder : Path
+        An existing directory.
+    epoch : int
+        Number of completed epochs.
+    state : dict
+        Tensors, numbers and text, in dicts and lists.
+    """
+    with atomic_write(folder / f"epoch-{epoch:06d}.pt") as path, open(path, "wb") as file:
+        torch.save(state, file)
+        file.flush()
+        os.fsync(file.fileno())
+    for old in _newest_first(folder)[KEPT:]:
+        old.unlink(missing_ok=True)
+
+
+def read_checkpoint(folder: Path, description: dict[str, str]) -> dict[str, Any] | None:
+    """Read the newest readable checkpoint.
+
+    Parameters
+    ----------
+    folder : Path
+        Directory of the checkpoints; it is created if it is missing.
+    description : dict of str to str
+        Description of the training to resume, from `describe_training`.
+
+    Returns
+    -------
+    dict or None
+        The state; None if there is no checkpoint.
+
+    Raises
+    ------
+    ValueError
+        If the checkpoint belongs to another training. The message names the differences.
+
+    Warns
+    -----
+    UserWarning
+        If a checkpoint cannot be read. The message names it, and the one before it is used.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for leftover in folder.glob(".epoch-*"):  # a process was killed while it wrote a checkpoint
+        shutil.rmtree(leftover, ignore_errors=True)
+    for path in _newest_first(folder):
+        try:
+            with zipfile.ZipFile(path) as archive:  # torch.load does not verify the checksums
+                if (member := archive.testzip()) is not None:
+                    raise ValueError(f"{member} is damaged")
+            state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+            stored = state["description"]
+        except Exception as error:  # a damaged file can raise anything
+            warnings.warn(
+                f"{path} cannot be read ({type(error).__name__}); resuming from the checkpoint before it.", stacklevel=2
+            )
+            continue
+        differing = [
+            f"{name} was {stored.get(name)} and is {description.get(name)}"
+            for name in sorted({*stored, *description})
+            if stored.get(name) != description.get(name)
+        ]
+        if differing:
+            raise ValueError(
+                f"checkpoint_dir={str(folder)!r} holds another training: {'; '.join(differing)}. Give an empty "
+                "directory, or the parameters and data of that training. (To train longer, fit again with warm_start, "
+                "or use partial_fit.)"
+            )
+        return state
+    return None
+
+
+def _describe(network: nn.Module) -> str:
+    return f"{_checksum(network.state_dict().values())}, with the settings {getattr(network, 'settings', None)}"
+
+
+def _checksum(tensors: Iterable[Tensor]) -> str:
+    checksum = 0
+    for tensor in tensors:
+        values = tensor.detach().cpu().contiguous().numpy()
+        checksum = zlib.crc32(values.tobytes(), checksum)
+    return f"checksum {checksum:08x}"
+
+
+def _newest_first(folder: Path) -> list[Path]:
+    return sorted(folder.glob("epoch-*.pt"), reverse=True)

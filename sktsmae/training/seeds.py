@@ -1,0 +1,54 @@
+"""Seeds: the same seed gives the same result, and no global random generator changes."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.utils import check_random_state
+
+# The generators of torch belong to the whole process, so only one fit at a time may use them.
+_GENERATORS = threading.RLock()
+
+
+@contextmanager
+def seeded(seed: int, device: torch.device) -> Iterator[None]:
+    """Seed torch inside the block, and restore the generators of the caller afterwards.
+
+    Parameters
+    ----------
+    seed : int
+        The seed.
+    device : torch.device
+        Device that the block computes on.
+    """
+    on_gpu = device.type == "cuda"
+    with _GENERATORS, torch.random.fork_rng(devices=[device] if on_gpu else []):
+        # torch.manual_seed would also seed generators that are not forked here.
+        torch.default_generator.manual_seed(seed)
+        if on_gpu:
+            with torch.cuda.device(device):
+                torch.cuda.manual_seed(seed)
+        yield
+
+
+def draw_seed(random_state: Any) -> int:
+    """Draw an integer seed from the `random_state` of an estimator.
+
+    Parameters
+    ----------
+    random_state : int, RandomState or None
+        None draws the seed from the operating system; the global generator of numpy is not used.
+
+    Returns
+    -------
+    int
+        A seed.
+    """
+    if random_state is None:
+        return int(np.random.SeedSequence().generate_state(1)[0] >> 1)
+    return int(check_random_state(random_state).randint(2**31 - 1))

@@ -1,0 +1,52 @@
+"""Files of format version 1, which were written before tensors were renamed, load and give the same results."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from sktsmae import MAEClassifier, MAEPretrainer, MAERegressor
+
+FOLDER = Path(__file__).parent / "format_1"
+
+
+@pytest.fixture(scope="module")
+def expected():
+    """Return the signals, and the results of the version that wrote the files."""
+    with np.load(FOLDER / "expected.npz") as file:
+        return dict(file)
+
+
+def test_loaded_pretrainer_gives_the_same_embeddings(expected):
+    pretrainer = MAEPretrainer.load(FOLDER / "pretrainer.safetensors").set_params(device="cpu")
+    # float32 values of up to 3.4: the results of the version that wrote the files differ by 7e-6 between processors.
+    assert_allclose(pretrainer.transform(expected["X"]), expected["embeddings"], rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "samples"),
+    [("classifier_network", np.s_[:]), ("classifier_probe_and_mlp", np.s_[:, :1, :32])],
+)
+def test_loaded_classifier_gives_the_same_probabilities(expected, name, samples):
+    classifier = MAEClassifier.load(FOLDER / f"{name}.safetensors").set_params(device="cpu")
+    assert classifier.classes_.tolist() == expected["classes"].tolist()
+    assert_allclose(classifier.predict_proba(expected["X"][samples]), expected[name], rtol=0, atol=1e-6)
+
+
+def test_loaded_regressor_gives_the_same_predictions(expected):
+    regressor = MAERegressor.load(FOLDER / "regressor.safetensors").set_params(device="cpu")
+    assert_allclose(regressor.predict(expected["X"][:, 0, :32]), expected["regressor"], rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["classifier_network", "classifier_probe_and_mlp"])
+def test_saving_a_loaded_classifier_writes_the_current_format(expected, tmp_path, name):
+    old = MAEClassifier.load(FOLDER / f"{name}.safetensors").set_params(device="cpu")
+    old.save(tmp_path / "new.safetensors")
+    assert b'\\"format_version\\": 2' in (tmp_path / "new.safetensors").read_bytes()
+    new = MAEClassifier.load(tmp_path / "new.safetensors")
+    X = expected["X"][:3, :, : old.input_shape_[-1]]
+    X = X if len(old.input_shape_) == 2 else X[:, 0]
+    assert_allclose(new.predict_proba(X), old.predict_proba(X), rtol=0, atol=0)

@@ -1,0 +1,204 @@
+"""Signals that stay on the disk, and signals that keep arriving."""
+
+from __future__ import annotations
+
+import pickle
+
+import h5py
+import numpy as np
+import pytest
+import torch
+import zarr
+from numpy.testing import assert_array_equal
+from sklearn.frozen import FrozenEstimator
+from torch.utils.data import Dataset, IterableDataset, TensorDataset
+
+from sktsmae import CWTTransformer, MAEClassifier, MAEPretrainer
+from sktsmae.models import save_mae
+
+
+def of_zarr(X, folder):
+    array = zarr.create_array(folder / "X.zarr", shape=X.shape, chunks=(7, *X.shape[1:]), dtype=X.dtype)
+    array[:] = X
+    return array
+
+
+def of_h5py(X, folder):
+    with h5py.File(folder / "X.h5", "w") as file:
+        file.create_dataset("X", data=X, chunks=(7, *X.shape[1:]))
+    return h5py.File(folder / "X.h5")["X"]
+
+
+class Items(Dataset):
+    """Signals one by one."""
+
+    def __init__(self, signals):
+        self.signals = signals
+
+    def __len__(self):
+        return len(self.signals)
+
+    def __getitem__(self, row):
+        return self.signals[row]
+
+
+STORED = {
+    "zarr": of_zarr,
+    "h5py": of_h5py,
+    "data set": lambda X, _: Items(X),
+    "data set of lists": lambda X, _: Items(X.tolist()),
+    "data set of tensors with gradients": lambda X, _: Items(torch.from_numpy(X.copy()).requires_grad_()),
+    "data set of tensors with labels": lambda X, _: TensorDataset(torch.from_numpy(X.copy()), torch.arange(len(X))),
+}
+
+
+@pytest.mark.parametrize("store", STORED.values(), ids=STORED)
+@pytest.mark.parametrize("channels", [None, 1, 2])
+def test_where_signals_lie_makes_no_difference(new_pretrainer, new_classifier, few, y, tmp_path, store, channels):
+    X = few.data[:, 0] if channels is None else few.data[:, :channels]
+    stored = store(X, tmp_path)
+    for transformer in (CWTTransformer(cwt_scales=8, device="cpu"), new_pretrainer(early_stopping=True)):
+        expected = transformer.fit(X).transform(X)
+        again = transformer.fit(stored)
+        assert_array_equal(again.transform(stored), expected)
+        assert_array_equal(again.transform(X), expected)
+        assert again.n_features_in_ == (200 if channels in (None, 1) else 2)
+    assert transformer.score(stored) == transformer.score(X)
+    classifier = new_classifier(pretrainer=new_pretrainer(max_epochs=1), finetune="head", probe=True, max_epochs=1)
+    expected = classifier.fit(X, y).predict_proba(X)
+    assert_array_equal(classifier.fit(stored, y).predict_proba(stored), expected)
+
+
+def test_checkpoints_of_stored_signals_of_which_some_are_held_out(new_pretrainer, X, tmp_path):
+    settings = {"early_stopping": True, "checkpoint_dir": tmp_path / "checkpoints"}
+    stored = new_pretrainer(**settings).fit(of_h5py(X, tmp_path))
+    again = new_pretrainer(**settings).fit(X)  # goes on where there is nothing left to do
+    assert again.history_ == stored.history_
+
+
+def test_bfloat16_is_read_like_any_other_number(fitted_pretrainer, X):
+    rounded = torch.from_numpy(X.copy()).bfloat16()
+    assert_array_equal(fitted_pretrainer.transform(Items(rounded)), fitted_pretrainer.transform(rounded))
+
+
+def test_an_offset_is_taken_off_of_stored_signals_too(X, tmp_path):
+    far = X.astype(np.float64) + 1e9
+    transformer = CWTTransformer(output="statistics", cwt_scales=6, device="cpu")
+    expected = transformer.fit_transform(far)
+    assert_array_equal(transformer.fit_transform(of_zarr(far, tmp_path)), expected)
+    assert transformer.offset_ == pytest.approx(1e9)
+
+
+class NotSized(IterableDataset):
+    def __iter__(self):
+        return iter(np.zeros((4, 30)))
+
+
+BAD = {
+    "NaN alone": (lambda X: Items(np.where(np.arange(41)[:, None] == 7, np.nan, X)), "NaN alone in sample 7"),
+    "infinity": (lambda X: Items(np.where(X > 1, np.inf, X)), "X contains infinity, at or after sample 0"),
+    "too large": (lambda X: Items(X.astype(np.float64) * 1e30), "too large for float32"),
+    "ragged from one block to the next": (
+        lambda X: Items([np.zeros(2**20 + (place == 3)) for place in range(4)]),
+        "X is ragged",
+    ),
+    "none": (lambda X: Items(X[:0]), r"0 sample\(s\)"),
+    "text": (lambda X: Items(X.astype(str)), "dtype <U"),
+    "ragged": (lambda X: Items([row[: 200 - (place == 30)] for place, row in enumerate(X)]), "X is ragged"),
+    "one": (lambda X: Items(X[:1]), r"1 sample\(s\)"),
+    "empty signals": (lambda X: Items(X[:, :0]), "every axis must have at least one entry"),
+    "without a length": (lambda X: NotSized(), "X is a NotSized without a length"),
+}
+
+
+@pytest.mark.parametrize(("make", "match"), BAD.values(), ids=BAD)
+def test_bad_signals_are_refused_where_they_lie(new_pretrainer, X, refused, make, match):
+    pretrainer = new_pretrainer()
+    with refused(pretrainer, match):
+        pretrainer.fit(make(X))
+
+
+def test_another_length_than_in_fit_is_refused(fitted_pretrainer, X, refused):
+    with refused(fitted_pretrainer, r"shape \(100,\).*fitted on samples of shape \(200,\)"):
+        fitted_pretrainer.transform(Items(X[:, :100]))
+
+
+def test_partial_fit_learns_from_what_arrives(new_pretrainer, X):
+    pretrainer, parts = new_pretrainer(pooling="bands"), np.array_split(X, 4)
+    untrained = new_pretrainer(max_epochs=0).fit(X).score(X)
+    for _ in range(10):
+        for part in parts:
+            pretrainer.partial_fit(part)
+    assert pretrainer.n_iter_ == 40
+    assert [row["epoch"] for row in pretrainer.history_] == list(range(1, 41))
+    assert pretrainer.score(X) > untrained + 0.1
+    assert np.isfinite(pretrainer.transform(X)).all()
+
+
+def test_partial_fit_goes_on_with_the_optimisers_moments(new_pretrainer, X, same_weights):
+    # One batch holds all, so that the learning rate does not rise and moments alone make a difference.
+    one, other = (new_pretrainer(batch_size=64).partial_fit(X) for _ in range(2))
+    assert same_weights(one.model_, other.model_)
+    state = other._optimizer_state
+    other._optimizer_state = {name: {**known, "exp_avg": 0 * known["exp_avg"]} for name, known in state.items()}
+    assert not same_weights(one.partial_fit(X).model_, other.partial_fit(X).model_)
+
+
+@pytest.mark.parametrize("error", [FloatingPointError, KeyboardInterrupt])
+def test_a_pass_that_fails_leaves_the_moments_too(new_pretrainer, X, same_weights, interrupt, error):
+    one, other = (new_pretrainer().partial_fit(X) for _ in range(2))
+    bad = {"lr": 1e30} if error is FloatingPointError else {"callbacks": [interrupt(epoch=1)]}
+    with pytest.raises(error):
+        one.set_params(**bad).partial_fit(X)
+    good = {"lr": other.lr, "callbacks": None}
+    assert same_weights(one.set_params(**good).partial_fit(X).model_, other.partial_fit(X).model_)
+
+
+def test_settings_of_the_optimiser_may_change_between_passes(new_pretrainer, X):
+    pretrainer = new_pretrainer().partial_fit(X)
+    for decay in (0.0, 0.05):
+        pretrainer.set_params(weight_decay=decay, lr=1e-4).partial_fit(X)
+    assert pretrainer.n_iter_ == 3
+
+
+def test_partial_fit_goes_on_from_a_file(new_pretrainer, X, tmp_path):
+    save_mae(new_pretrainer().fit(X).model_, tmp_path / "mae.safetensors")
+    pretrainer = MAEPretrainer.load(tmp_path / "mae.safetensors").set_params(device="cpu")
+    assert pretrainer.partial_fit(X).n_iter_ == 1
+
+
+def test_partial_fit_goes_on_from_a_pickle_which_holds_no_moments(new_pretrainer, X, same_weights):
+    pretrainer = new_pretrainer().partial_fit(X)
+    again = pickle.loads(pickle.dumps(pretrainer))
+    assert again._optimizer_state is None
+    assert pretrainer._optimizer_state is not None
+    assert same_weights(again.model_, pretrainer.model_)
+    assert again.partial_fit(X).score(X) > pretrainer.score(X)
+
+
+def test_partial_fit_goes_on_after_fit_and_fit_begins_anew(new_pretrainer, X, same_weights):
+    pretrainer = new_pretrainer().fit(X)
+    before, loss = pretrainer.model_, pretrainer.score(X)
+    pretrainer.partial_fit(X)
+    assert pretrainer.n_iter_ == 3
+    assert pretrainer.model_ is not before
+    assert pretrainer.score(X) > loss
+    assert same_weights(pretrainer.fit(X).model_, new_pretrainer().fit(X).model_)
+    assert pretrainer._optimizer_state is None
+
+
+def test_partial_fit_of_bad_signals_changes_nothing(new_pretrainer, X, refused):
+    pretrainer = new_pretrainer()
+    for _ in range(2):
+        with refused(pretrainer, "infinity"):
+            pretrainer.partial_fit(np.where(np.arange(200) == 7, np.inf, X))
+        pretrainer.partial_fit(X)
+    with refused(pretrainer, "100 features.*200 features"):
+        pretrainer.partial_fit(X[:, :100])
+    with refused(pretrainer.set_params(lr=1e30), "diverged", FloatingPointError):
+        pretrainer.partial_fit(X)
+
+
+def test_a_classifier_takes_what_partial_fit_learned(new_pretrainer, X, y):
+    pretrainer = new_pretrainer(pooling="bands").partial_fit(X)
+    assert MAEClassifier(pretrainer=FrozenEstimator(pretrainer)).fit(X, y).score(X, y) > 0.5

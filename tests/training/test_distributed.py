@@ -1,0 +1,203 @@
+"""Distributed training in several processes, and searches on a cluster."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import distributed
+import joblib
+import numpy as np
+import pytest
+import torch
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.model_selection import GridSearchCV
+from torch.utils.data import Dataset
+from train_together import train
+
+from sktsmae.datasets import load_sparwatch
+from sktsmae.signals.batches import SignalDataset
+from sktsmae.signals.sharding import World
+from sktsmae.signals.validation import check_signals
+
+SCRIPT = Path(__file__).parent / "train_together.py"
+
+
+class Fetched(Dataset):
+    """Signals that note which of them were fetched."""
+
+    def __init__(self, X):
+        self.X = X
+        self.rows = []
+
+    def __len__(self):
+        return len(self.X)
+
+    def __getitem__(self, row):
+        self.rows.append(row)
+        return self.X[row]
+
+
+@pytest.mark.parametrize("total", [1, 2, 5, 64])
+@pytest.mark.parametrize("count", [2, 3])
+def test_shards_cover_all_items_and_differ_by_at_most_one_item(total, count):
+    parts = [World(rank, count).shard(total) for rank in range(count)]
+    assert [place for part in parts for place in part] == list(range(total))
+    assert max(map(len, parts)) - min(map(len, parts)) <= 1
+
+
+def test_each_rank_reads_only_its_shard_of_a_batch(X):
+    sources = [Fetched(X), Fetched(X)]
+    for rank, source in enumerate(sources):
+        # As in `fit`: validate the values, then fetch batches.
+        world = World(rank, 2)
+        checked = check_signals(MAEPretrainerLike(), source, reset=True, world=world)
+        source.rows.clear()
+        batches = SignalDataset(checked, np.arange(41)[::-1], world=world)
+        for positions in (list(range(16)), list(range(16, 32)), list(range(32, 41))):
+            shard, _ = batches.__getitems__(positions)
+            assert len(shard) == len(positions)
+            assert shard.weight == len(shard.samples) / len(positions)
+    assert sorted(sources[0].rows + sources[1].rows) == list(range(41))
+
+
+def test_each_rank_validates_only_its_shard(X):
+    bad = X.copy()
+    bad[30] = np.nan
+    check_signals(MAEPretrainerLike(), Fetched(bad), reset=True, world=World(0, 2))
+    with pytest.raises(ValueError, match="NaN alone in sample 30"):
+        check_signals(MAEPretrainerLike(), Fetched(bad), reset=True, world=World(1, 2))
+
+
+class MAEPretrainerLike:
+    """Holds the attributes that validation sets, and needs no offset."""
+
+    _ignores_mean = True
+
+
+def test_a_rank_without_a_sample_computes_one_with_weight_zero(X):
+    shard, _ = SignalDataset(X, np.arange(41), world=World(1, 3)).__getitems__([7])
+    assert (len(shard), len(shard.samples), shard.weight) == (1, 1, 0)
+
+
+def test_partial_fit_refuses_distributed_training(new_pretrainer, X, refused, monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("RANK", "0")
+    pretrainer = new_pretrainer()
+    with refused(pretrainer, "partial_fit trains in one process"):
+        pretrainer.partial_fit(X)
+
+
+def test_error_without_accelerate_says_what_to_install(new_pretrainer, X, refused, monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("RANK", "0")
+    monkeypatch.setitem(sys.modules, "accelerate", None)
+    pretrainer = new_pretrainer()
+    with refused(pretrainer, r'install "sktsmae\[distributed\]"', ImportError):
+        pretrainer.fit(X)
+
+
+@contextmanager
+def started(folder, *arguments, script=SCRIPT):
+    """Start two processes that train together; their errors go into a file."""
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    with open(folder / "errors", "w") as errors:
+        process = subprocess.Popen([*launcher, str(script), *map(str, arguments)], stderr=errors, env=environment)
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+@pytest.mark.slow
+def test_two_processes_reach_the_weights_of_one_even_if_one_is_killed(tmp_path):
+    path = tmp_path / "X.npy"
+    np.save(path, load_sparwatch().data[::13, 0])  # 51 signals, of which 6 are held out: batches of 16, 16 and 13
+    train(path, tmp_path, "alone")
+
+    checkpoints = tmp_path / "checkpoints-False"
+    with started(tmp_path, path, tmp_path, 0.1) as process:
+        while len(list(checkpoints.glob("epoch-*.pt"))) < 2:
+            assert process.poll() is None, (tmp_path / "errors").read_text()
+            time.sleep(0.05)
+        os.kill(int((tmp_path / "1.pid").read_text()), signal.SIGKILL)
+        assert process.wait(timeout=60) != 0
+    assert "Signal 9" in (tmp_path / "errors").read_text()
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / "0.pid").read_text()), 0)
+    done = max(int(checkpoint.stem[-6:]) for checkpoint in checkpoints.glob("epoch-*.pt"))
+    for note in (*tmp_path.glob("?.losses"), *tmp_path.glob("?.rows")):
+        note.unlink()
+
+    with started(tmp_path, path, tmp_path) as process:
+        assert process.wait(timeout=120) == 0, (tmp_path / "errors").read_text()
+    losses = {name: np.loadtxt(tmp_path / f"{name}.losses") for name in ("alone", "0", "1")}
+    assert_array_equal(losses["0"], losses["1"])
+    # 17 epochs of three steps and one of validation.
+    assert len(losses["alone"]) == 68
+    assert len(losses["0"]) == 4 * (17 - done)
+    assert_allclose(losses["0"], losses["alone"][4 * done :], rtol=0, atol=1e-4)
+    weights = {name: torch.load(tmp_path / f"{name}.pt") for name in ("alone", "0", "1")}
+    for name, value in weights["alone"].items():
+        assert torch.equal(weights["0"][name], weights["1"][name])
+        assert_allclose(weights["0"][name], value, atol=1e-4)
+    # An epoch reads each of the 51 signals in one of the two: 8 of 16, 8 of 16, 6 or 7 of 13, 3 of 6.
+    rows = {name: np.loadtxt(tmp_path / f"{name}.rows") for name in ("0", "1")}
+    assert set(rows["0"]) == {8 + 8 + 6 + 3}
+    assert set(rows["1"]) == {8 + 8 + 7 + 3}
+
+
+@pytest.mark.slow
+def test_processes_with_different_signals_are_refused(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import os, numpy as np\n"
+        "from sktsmae import MAEPretrainer\n"
+        "X = np.random.default_rng(int(os.environ['RANK'])).normal(size=(20, 60))\n"
+        "MAEPretrainer(embed_dim=16, depth=1, max_epochs=1, device='cpu').fit(X)\n"
+    )
+    with started(tmp_path, script=script) as process:
+        assert process.wait(timeout=60) != 0
+    assert "ranks 0 and 1 cannot train together because the values of X" in (tmp_path / "errors").read_text()
+
+
+@pytest.mark.slow
+def test_processes_without_a_seed_agree_on_one_and_their_workers_train_alone(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import os, sys, numpy as np\n"
+        "from joblib import Parallel, delayed\n"
+        "from sktsmae import MAEPretrainer\n"
+        "X = np.random.default_rng(0).normal(size=(20, 60))\n"
+        "pretrainer = MAEPretrainer(embed_dim=16, depth=1, max_epochs=1, device='cpu')\n"
+        "seed = pretrainer.fit(X).seed_\n"
+        "if os.environ['RANK'] == '0':\n"
+        "    fits = Parallel(n_jobs=2)(delayed(pretrainer.set_params(random_state=s).fit)(X) for s in range(2))\n"
+        "    assert len(fits) == 2\n"
+        f"open(os.path.join({str(tmp_path)!r}, os.environ['RANK'] + '.seed'), 'w').write(str(seed))\n"
+    )
+    with started(tmp_path, script=script) as process:
+        assert process.wait(timeout=120) == 0, (tmp_path / "errors").read_text()
+    seeds = [(tmp_path / f"{rank}.seed").read_text() for rank in range(2)]
+    assert seeds[0] == seeds[1]
+
+
+@pytest.mark.slow
+def test_a_search_on_a_cluster_finds_what_one_process_finds(new_classifier, new_pretrainer, X, y):
+    search = GridSearchCV(
+        new_classifier(pretrainer=new_pretrainer(max_epochs=1), max_epochs=1), {"finetune": ["full", "head"]}, cv=2
+    )
+    expected = search.fit(X, y).cv_results_
+    local = distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, host="127.0.0.1"
+    )
+    with local, distributed.Client(local), joblib.parallel_backend("dask"):
+        found = search.set_params(n_jobs=2).fit(X, y).cv_results_
+    for name in ("split0_test_score", "split1_test_score", "rank_test_score"):
+        assert_array_equal(found[name], expected[name])
