@@ -1,4 +1,4 @@
-"""A new kind of features, a new head and a new pretext task: one class and one entry in a table each."""
+"""Extension by a new kind of features, head or pretext task: each is one class and one entry in a table."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sktsmae.models import FEATURES, HEADS, PRETEXT_TASKS, Features, Head, Prete
 
 
 class Quantiles(Features):
-    """Quantiles of each channel, in units of the largest value seen in fit."""
+    """Quantiles of each channel, divided by the largest value in `fit`."""
 
     max_fit_signals = 100
     largest: Tensor
@@ -61,7 +61,7 @@ class MaximumHead(Head):
 
 
 class TimeReversal(PretextTask):
-    """Tell a signal from its reversal in time: the class token decides."""
+    """Classify whether a signal is reversed in time, from the class token."""
 
     def __init__(self, **settings):
         super().__init__(self.settings_class(**settings))
@@ -82,14 +82,14 @@ class TimeReversal(PretextTask):
 
 
 @pytest.fixture
-def toys(monkeypatch):
-    """One entry in each table."""
+def extensions(monkeypatch):
+    """Add one entry to each table."""
     monkeypatch.setitem(FEATURES, "quantiles", Quantiles)
     monkeypatch.setitem(HEADS, "maximum", MaximumHead)
     monkeypatch.setitem(PRETEXT_TASKS, "time-reversal", TimeReversal)
 
 
-def test_new_features_are_used_by_the_probe_and_the_transformer(toys, few, tmp_path):
+def test_new_features_are_used_by_the_probe_and_the_transformer(extensions, few, tmp_path):
     X_channels, y = few.data[:20, :, :60], few.target[:20]
     classifier = MAEClassifier(random_state=0, device="cpu").fit(X_channels, y)
     assert list(classifier.probe_.features) == ["summary", "statistics", "embedding", "quantiles"]
@@ -108,23 +108,25 @@ def test_new_features_are_used_by_the_probe_and_the_transformer(toys, few, tmp_p
 
 
 @pytest.mark.parametrize("finetune", ["full", "head", "lora"])
-def test_a_new_head_is_trained_and_saved(toys, new_classifier, X_channels, y, finetune, tmp_path):
+def test_a_new_head_is_trained_and_saved(extensions, new_classifier, X_channels, y, finetune, tmp_path):
     classifier = new_classifier(head="maximum", finetune=finetune).fit(X_channels, y)
-    assert isinstance(classifier.model_.head.head, MaximumHead)  # inside the head for several channels
+    assert isinstance(classifier.model_.head.head, MaximumHead)  # wrapped by the head for several channels
     classifier.save(tmp_path / "classifier.safetensors")
     loaded = MAEClassifier.load(tmp_path / "classifier.safetensors")
     assert_array_equal(loaded.predict_proba(X_channels), classifier.predict_proba(X_channels))
     assert_array_equal(clone(classifier).fit(X_channels, y).predict(X_channels), classifier.predict(X_channels))
 
 
-def test_a_new_head_serves_regression_too(toys, fitted_pretrainer, X, tmp_path):
+def test_a_new_head_can_be_used_for_regression(extensions, fitted_pretrainer, X, tmp_path):
     params = {"head": "maximum", "finetune": "head", "probe": False, "max_epochs": 2, "random_state": 0}
     regressor = MAERegressor(pretrainer=FrozenEstimator(fitted_pretrainer), **params).fit(X, X.std(1))
     regressor.save(tmp_path / "regressor.safetensors")
     assert_array_equal(MAERegressor.load(tmp_path / "regressor.safetensors").predict(X), regressor.predict(X))
 
 
-def test_a_new_pretext_task_is_trained_scored_and_saved(toys, new_pretrainer, new_classifier, X_channels, y, tmp_path):
+def test_a_new_pretext_task_is_trained_scored_and_saved(
+    extensions, new_pretrainer, new_classifier, X_channels, y, tmp_path
+):
     pretrainer = new_pretrainer(pretext_task="time-reversal", max_epochs=3, batch_size=8).fit(X_channels)
     assert isinstance(pretrainer.model_, TimeReversal)
     assert pretrainer.history_[-1]["train_loss"] < pretrainer.history_[0]["train_loss"]
@@ -150,12 +152,8 @@ def test_files_from_before_an_entry_was_added_still_load(few, tmp_path, monkeypa
     assert_array_equal(loaded.predict_proba(X), classifier.predict_proba(X))
 
 
-def test_unknown_entries_are_refused_and_named(new_pretrainer, new_classifier, X, y, refused):
-    pretrainer, classifier, transformer = (
-        new_pretrainer(pretext_task="jigsaw"),
-        new_classifier(head="x"),
-        CWTTransformer,
-    )
+def test_unknown_entries_are_refused(new_pretrainer, new_classifier, X, y, refused):
+    pretrainer, classifier = new_pretrainer(pretext_task="jigsaw"), new_classifier(head="x")
     with refused(pretrainer, "pretext_task='jigsaw': choose one of 'reconstruction'"):
         pretrainer.fit(X)
     with refused(classifier, "head='x': choose one of 'reasoning', 'mlp'"):

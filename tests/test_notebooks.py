@@ -1,4 +1,4 @@
-"""The notebooks run, in time, and are kept without what comes of it."""
+"""The notebooks run within a time limit and are stored without output."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import pytest
 from nbclient import NotebookClient
 
 NOTEBOOKS = sorted((Path(__file__).parent.parent / "notebooks").glob("*.ipynb"))
-SECONDS = 240  # two minutes on two cores that have nothing else to do
+SECONDS = 240  # a notebook takes up to two minutes on two idle cores
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_notebook_is_kept_without_output(path):
+def test_notebook_is_stored_without_output(path):
     cells = nbformat.read(path, as_version=4).cells
     assert cells[0].cell_type == "markdown"
     for cell in cells:
@@ -24,7 +24,7 @@ def test_notebook_is_kept_without_output(path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_notebook_runs(path, tmp_path):
+def test_notebook_runs_within_the_time_limit_and_without_warnings(path, tmp_path):
     notebook = nbformat.read(path, as_version=4)
     resources = {"metadata": {"path": str(tmp_path)}}
     start = time.monotonic()

@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from ..estimators import MAEClassifier, MAEPretrainer
-from ..models.checkpoints import atomic_write, stored_kind
+from ..models.atomic import atomic_write
+from ..models.checkpoints import stored_kind
 from ..signals.device import resolve_device
 from ._arguments import add_device_argument, add_signal_arguments
 from ._estimating import map_chunks, prefix_errors

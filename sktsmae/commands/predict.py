@@ -11,7 +11,7 @@ from typing import TextIO
 import numpy as np
 
 from ..estimators import MAEClassifier
-from ..models.checkpoints import atomic_write
+from ..models.atomic import atomic_write
 from ..signals.device import resolve_device
 from ._arguments import add_device_argument, add_signal_arguments
 from ._estimating import describe_accuracy, map_chunks, prefix_errors

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..datasets import make_signals
 from ..estimators import MAEPretrainer
-from ..models.checkpoints import atomic_write
+from ..models.atomic import atomic_write
 from ..signals.device import resolve_device
 from ..signals.sharding import launched_world
 from ._arguments import SIGNALS_HELP, add_device_argument, add_label_and_split, positive_int

@@ -19,9 +19,11 @@ from torch import Tensor, nn
 
 from ..layers.lora import inject_lora, merge_lora
 from ..models import HEADS, Encoder, Ensemble, FeatureContext, LinearProbe, SignalClassifier, SignalEncoder
-from ..models.checkpoints import read_safetensors, restore, to_jsonable, write_safetensors
+from ..models.checkpoints import read_safetensors, write_safetensors
 from ..models.heads import build_head
 from ..models.probe import applicable_features, build_features
+from ..models.restore import restore
+from ..models.settings import to_jsonable
 from ..models.signal_encoder import freeze_below
 from ..signals.batches import SignalDataset, map_batches, sample_batches
 from ..signals.device import resolve_device

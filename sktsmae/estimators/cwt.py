@@ -14,7 +14,8 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
-from ..functional.wavelets import BOUNDARIES, peak_frequency
+from ..functional.scales import peak_frequency
+from ..functional.wavelets import BOUNDARIES
 from ..models import FEATURES, FeatureContext, Features, Scalogram, WaveletStatistics
 from ..models.auto import auto_scales
 from ..signals.batches import map_batches, sample_batches

@@ -20,11 +20,14 @@ from torch import Tensor, nn
 
 from ..functional.patches import unpatchify
 from ..functional.pooling import POOLINGS
-from ..functional.wavelets import BOUNDARIES, scale_grid, standardize, view_orders
+from ..functional.scales import scale_grid
+from ..functional.standardization import standardize
+from ..functional.wavelets import BOUNDARIES, view_orders
 from ..models import PRETEXT_TASKS, CWT_MAE_RoPE, Encoder, EncoderEmbedding, PretextTask
 from ..models.auto import auto_num_heads, auto_patch_size, auto_scales
-from ..models.checkpoints import load_matching, read_safetensors, restore, write_safetensors
+from ..models.checkpoints import read_safetensors, write_safetensors
 from ..models.features.embedding import THRESHOLD_SIGNALS
+from ..models.restore import load_matching, restore
 from ..models.settings import EncoderSettings, require_positive
 from ..models.signal_encoder import require_views
 from ..signals.batches import SignalDataset, load_batch, map_batches, sample_batches

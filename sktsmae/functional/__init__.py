@@ -1,4 +1,4 @@
-"""Functions on tensors, without parameters or state. May import torch and NumPy.
+"""Functions on tensors, without parameters or state, one module per topic.
 
-One module per topic, each usable alone.
+These modules may import only torch, NumPy and each other.
 """

@@ -52,8 +52,8 @@ def map_unpadded(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     Parameters
     ----------
     function : callable
-        Maps signals (b, T') or (b, M, T') of any length T' to a tensor (b, ...). It treats each signal independently,
-        and the shape of its result does not depend on T'.
+        Maps signals (b, T') or (b, M, T') of any length T' to a tensor (b, ...). It must treat each signal
+        independently, and the shape of its result must not depend on T'.
     x : Tensor of shape (B, T) or (B, M, T)
         Signals. NaN marks leading and trailing padding.
 
@@ -70,7 +70,7 @@ def map_unpadded(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     >>> map_unpadded(lambda x: x.mean(-1), torch.tensor([[1.0, 3.0], [1.0, float("nan")]])).tolist()
     [2.0, 1.0]
     """
-    if torch.onnx.is_in_onnx_export() or not bool(x.isnan().any()):  # exported graphs take signals without padding
+    if torch.onnx.is_in_onnx_export() or not bool(x.isnan().any()):  # an exported graph accepts no padding
         return function(x)
     extents, place = torch.stack(unpadded_extent(x), dim=1).unique(dim=0, return_inverse=True)
     groups = [torch.nonzero(place == number)[:, 0] for number in range(len(extents))]
@@ -79,7 +79,7 @@ def map_unpadded(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
 
 
 def unpadded_extent(x: Tensor) -> tuple[Tensor, Tensor]:
-    """Return where signals start and stop, that is, their extent without leading and trailing padding.
+    """Return the start and the stop index of signals without their leading and trailing padding.
 
     Parameters
     ----------

@@ -8,15 +8,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from .masking import take_tokens
-from .wavelets import standardize
+from .patches import take_tokens
+from .standardization import standardize
 
-# Number of values whose differences are held at once: they stay in the cache of the processor.
+# Maximum number of differences that are computed at once, so that they stay in the processor's cache.
 _CHUNK_VALUES = 2**20
 
 
 class _SquaredError(torch.autograd.Function):
-    """Weighted squared error per sample; the gradient is the only tensor of the size of the patches that it makes."""
+    """Weighted squared error per sample. To save memory, it allocates no full-size tensor except the gradient."""
 
     @staticmethod
     def forward(ctx: Any, pred: Tensor, target: Tensor, weight: Tensor, valid: Tensor | None) -> Tensor:
@@ -52,11 +52,11 @@ def masked_patch_loss(
     pred, target : Tensor of shape (B, N, P)
         Predicted and true patches.
     mask : Tensor of shape (B, N)
-        1 for a masked patch, which counts, and 0 for a kept one, which does not.
+        1 for a masked patch, which is included in the loss, and 0 for a kept patch, which is not.
     valid : Tensor of shape (N, P) or (B, N, P), default=None
-        1 for a value that counts and 0 for padding; None if all values count.
+        1 for a value that is included in the loss, and 0 for padding. None includes all values.
     num_masked : float, default=None
-        Divides the sum of the errors of the patches. None uses the number of masked patches of each sample.
+        Divisor of the sum of the patch errors. None uses the number of masked patches of each sample.
 
     Returns
     -------
@@ -88,11 +88,11 @@ def waveform_loss(pred: Tensor, signal: Tensor, columns: Tensor | None = None) -
     Parameters
     ----------
     pred : Tensor of shape (B, T) or (B, C, samples)
-        Predicted waveforms, or those of some columns of patches.
+        Predicted waveforms. With `columns`, only their samples in C columns of patches.
     signal : Tensor of shape (B, T)
-        Signals before they are standardised.
+        Signals. They are standardised before the comparison.
     columns : Tensor of shape (B, C), int64, default=None
-        The predicted columns; None if the whole waveform is predicted.
+        Indices of the predicted columns of patches. None if `pred` contains whole waveforms.
 
     Returns
     -------
@@ -125,10 +125,10 @@ def weighted_cross_entropy(logits: Tensor, labels: Tensor, weights: Tensor, labe
     labels : Tensor of shape (B,), int64
         Class indices.
     weights : Tensor of shape (B,)
-        Sample weights. With weights whose mean over the data set is 1, the mean of the losses of a batch does not
-        depend on the other samples of that batch.
+        Sample weights, scaled to a mean of 1 over the data set. Losses are not divided by the sum of the weights in a
+        batch, so the contribution of a sample does not depend on its batch.
     label_smoothing : float, default=0
-        Probability that is spread over all classes.
+        Probability that is distributed evenly over all classes.
 
     Returns
     -------

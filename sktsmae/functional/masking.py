@@ -44,7 +44,7 @@ def num_kept(num_patches: int, mask_ratio: float) -> int:
 
 
 def mixed_noise(batch: int, grid: tuple[int, int], device: torch.device | None = None) -> Tensor:
-    """Draw noise that masks single patches of some images, and whole rows or columns of patches of others.
+    """Draw noise that masks single patches in some images and whole rows or columns of patches in the others.
 
     A wavelet spans many samples, so a single masked patch is almost determined by its neighbours in time. A masked
     time interval or a masked frequency band is not.
@@ -61,8 +61,9 @@ def mixed_noise(batch: int, grid: tuple[int, int], device: torch.device | None =
     Returns
     -------
     Tensor of shape (B, N)
-        Uniform noise for `random_masking`. On average, half of the images have one value per patch, a quarter one per
-        column and a quarter one per row. To break ties, noise below 0.001 is added to the values per column and row.
+        Uniform noise for `random_masking`. On average, half of the images have one value per patch, a quarter have
+        one per column, and a quarter have one per row. To break ties, noise below 0.001 is added to the values per
+        column and row.
 
     Examples
     --------
@@ -93,7 +94,7 @@ def random_masking(noise: Tensor, mask_ratio: float) -> tuple[Tensor, Tensor, Te
     ids_keep : Tensor of shape (B, K), int64
         Indices of the visible patches, in the order of increasing noise.
     ids_restore : Tensor of shape (B, N), int64
-        Index of each patch of the image in the sequence of the visible patches followed by the masked patches.
+        Position of each patch in the shuffled sequence: first the visible patches, then the masked patches.
     mask : Tensor of shape (B, N), float32
         0 for a kept patch and 1 for a masked one.
 
@@ -113,31 +114,3 @@ def random_masking(noise: Tensor, mask_ratio: float) -> tuple[Tensor, Tensor, Te
     ids_shuffle = noise.argsort(dim=1)
     ids_restore = ids_shuffle.argsort(dim=1)
     return ids_shuffle[:, :kept], ids_restore, (ids_restore >= kept).float()
-
-
-def take_tokens(tokens: Tensor, ids: Tensor) -> Tensor:
-    """Select tokens by index.
-
-    Parameters
-    ----------
-    tokens : Tensor of shape (B, N, D)
-        Sequences of tokens.
-    ids : Tensor of shape (B, K), int64
-        Indices into the sequences, from 0 to N - 1.
-
-    Returns
-    -------
-    Tensor of shape (B, K, D)
-        The tokens at `ids`.
-
-    Examples
-    --------
-    >>> import torch
-    >>> from sktsmae.functional.masking import take_tokens
-    >>> take_tokens(torch.tensor([[[1, 2], [3, 4], [5, 6]]]), torch.tensor([[2, 0]])).tolist()
-    [[[5, 6], [1, 2]]]
-    """
-    # Selecting rows of one long matrix is several times faster than torch.gather, also in the backward pass.
-    first = torch.arange(len(tokens), device=tokens.device)[:, None] * tokens.shape[1]
-    taken: Tensor = tokens.flatten(0, 1).index_select(0, (ids + first).flatten()).unflatten(0, ids.shape)
-    return taken

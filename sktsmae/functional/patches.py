@@ -1,4 +1,4 @@
-"""Division of time-frequency images into patches, and its inverse."""
+"""Patches of time-frequency images: division into patches, its inverse, and selection of patches."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ def patchify(image: Tensor, patch_size: tuple[int, int]) -> Tensor:
     Returns
     -------
     Tensor of shape (B, N, V * scales * samples)
-        Patches in raster order: the index over the scales is outer, the index over the time is inner. The order inside
-        a patch is view, scale, time.
+        Patches in raster (row-major) order: all patches of the first row, then those of the second row, and so on. The
+        values of a patch are ordered by view, then by scale, then by time.
 
     Examples
     --------
@@ -100,7 +100,7 @@ def unpatchify(patches: Tensor, image_size: tuple[int, int], patch_size: tuple[i
 
 
 def patch_validity(image_size: tuple[int, int], patch_size: tuple[int, int], num_views: int) -> Tensor | None:
-    """Return a mask of the values of the patches that belong to the image.
+    """Return a mask that separates the values of the image from the padding in its patches.
 
     Parameters
     ----------
@@ -125,3 +125,31 @@ def patch_validity(image_size: tuple[int, int], patch_size: tuple[int, int], num
     if all(size % patch == 0 for size, patch in zip(image_size, patch_size, strict=True)):
         return None
     return patchify(torch.ones(1, num_views, *image_size), patch_size)[0]
+
+
+def take_tokens(tokens: Tensor, ids: Tensor) -> Tensor:
+    """Select tokens by index.
+
+    Parameters
+    ----------
+    tokens : Tensor of shape (B, N, D)
+        Sequences of tokens.
+    ids : Tensor of shape (B, K), int64
+        Indices into the sequences, from 0 to N - 1.
+
+    Returns
+    -------
+    Tensor of shape (B, K, D)
+        The tokens at `ids`.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sktsmae.functional.patches import take_tokens
+    >>> take_tokens(torch.tensor([[[1, 2], [3, 4], [5, 6]]]), torch.tensor([[2, 0]])).tolist()
+    [[[5, 6], [1, 2]]]
+    """
+    # Selecting rows of one long matrix is several times faster than torch.gather, also in the backward pass.
+    first = torch.arange(len(tokens), device=tokens.device)[:, None] * tokens.shape[1]
+    taken: Tensor = tokens.flatten(0, 1).index_select(0, (ids + first).flatten()).unflatten(0, ids.shape)
+    return taken

@@ -37,14 +37,14 @@ def rotary_angles(positions: Tensor, dim: int, base: float = 10000.0) -> Tensor:
 
 
 def apply_rotary(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Rotate features i and i + D/2 of every token by the angle of its position (half-split convention).
+    """Rotate each pair of features i and i + D/2 of every token by its i-th angle (half-split convention).
 
     Parameters
     ----------
     x : Tensor of shape (..., B, H, N, D)
         Queries, keys, or both, stacked.
     cos, sin : Tensor of shape (B, 1, N, D / 2) or (1, 1, N, D / 2), float32
-        Cosine and sine of the angles.
+        Cosine and sine of the rotation angles of each token.
 
     Returns
     -------

@@ -1,12 +1,10 @@
-"""Continuous wavelet transform (CWT) with the Ricker wavelet, views of signals, and standardisation."""
+"""Continuous wavelet transform (CWT) of signals and of their differences, with the Ricker wavelet."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from numbers import Integral
-from typing import cast
 
 import numpy as np
 import torch
@@ -15,50 +13,8 @@ from torch.nn import functional as F
 
 DIFF_ORDERS = (0, 1, 2)
 BOUNDARIES = ("zeros", "reflect")
-STD_FLOOR = 1e-5
-# Size in bytes of the transforms of one chunk. It is chosen so that they stay in the cache of the processor.
+# Size in bytes of the transforms in one chunk, chosen so that they stay in the processor's cache.
 CHUNK_BYTES = 2 * 2**20
-
-
-def scale_grid(cwt_scales: int | Sequence[float]) -> Tensor:
-    """Return the scales that the parameter `cwt_scales` specifies.
-
-    Parameters
-    ----------
-    cwt_scales : int or sequence of float
-        Either the number n of scales of the linear grid 0.1, 1.1, ..., n - 0.9, or the scales themselves. Scales are in
-        samples, positive and increasing.
-
-    Returns
-    -------
-    Tensor of shape (S,), float64
-        The scales in samples.
-
-    Raises
-    ------
-    ValueError
-        If `cwt_scales` is empty or not numeric, or if the scales are not positive, finite and increasing.
-
-    Examples
-    --------
-    >>> from sktsmae.functional.wavelets import scale_grid
-    >>> scale_grid(3).tolist()
-    [0.1, 1.1, 2.1]
-    """
-    if isinstance(cwt_scales, Integral):
-        if cwt_scales < 1:
-            raise ValueError(f"cwt_scales={cwt_scales}: the number of scales must be at least 1.")
-        return torch.arange(int(cwt_scales), dtype=torch.float64, device="cpu") + 0.1
-    try:
-        values = [float(scale) for scale in cast(Sequence[float], cwt_scales)]
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"cwt_scales={cwt_scales!r}: give the number of scales or a sequence of numbers.") from error
-    scales = torch.tensor(values, dtype=torch.float64, device="cpu")
-    if scales.numel() == 0 or not bool(torch.isfinite(scales).all()) or bool((scales <= 0).any()):
-        raise ValueError(f"cwt_scales={cwt_scales!r}: give one or more scales, all positive and finite, in samples.")
-    if bool((scales.diff() <= 0).any()):
-        raise ValueError(f"cwt_scales={cwt_scales!r}: the scales must increase; sort them and remove duplicates.")
-    return scales
 
 
 def view_orders(diff_orders: Sequence[int]) -> tuple[int, ...]:
@@ -89,31 +45,6 @@ def view_orders(diff_orders: Sequence[int]) -> tuple[int, ...]:
     if not orders or any(order not in DIFF_ORDERS for order in orders) or len(set(orders)) < len(orders):
         raise ValueError(f"diff_orders={diff_orders!r}: give one or more of 0, 1 and 2, each at most once.")
     return tuple(int(order) for order in orders)
-
-
-def log_scale_grid(num_scales: int, smallest: float, largest: float) -> list[float]:
-    """Return logarithmically spaced scales, rounded to four significant digits.
-
-    Parameters
-    ----------
-    num_scales : int
-        Number of scales.
-    smallest, largest : float
-        The first and the last scale, in samples. For scales of at least 0.7, the samples of the wavelet sum to about 0.
-
-    Returns
-    -------
-    list of float
-        The scales.
-
-    Examples
-    --------
-    >>> from sktsmae.functional.wavelets import log_scale_grid
-    >>> log_scale_grid(4, 0.7, 5.6)
-    [0.7, 1.4, 2.8, 5.6]
-    """
-    ratio = (largest / smallest) ** (1 / max(1, num_scales - 1))
-    return [float(f"{smallest * ratio**index:.4g}") for index in range(num_scales)]
 
 
 def ricker(scales: Tensor, length: int) -> Tensor:
@@ -150,41 +81,8 @@ def ricker(scales: Tensor, length: int) -> Tensor:
     return wavelets
 
 
-def peak_frequency(scales: Tensor, sampling_rate: float = 1.0) -> Tensor:
-    r"""Return the peak frequency of the Ricker wavelet at each scale.
-
-    Parameters
-    ----------
-    scales : Tensor of shape (S,)
-        Scales :math:`s` in samples.
-    sampling_rate : float, default=1
-        Sampling rate :math:`r` in Hz.
-
-    Returns
-    -------
-    Tensor of shape (S,)
-        :math:`\sqrt{2} r / (2 \pi s)` in Hz, or in cycles per sample if the sampling rate is 1. For scales below 0.45
-        samples this exceeds the Nyquist frequency. At much smaller scales, the wavelet has only one sample that differs
-        from 0, so its spectrum is flat.
-
-    References
-    ----------
-    C. Torrence and G. P. Compo, "A practical guide to wavelet analysis", Bulletin of the American Meteorological
-    Society 79, 1998: the spectrum is proportional to :math:`(s \omega)^2 e^{-(s \omega)^2 / 2}`, which is maximal at
-    :math:`s \omega = \sqrt{2}`.
-
-    Examples
-    --------
-    >>> import torch
-    >>> from sktsmae.functional.wavelets import peak_frequency
-    >>> peak_frequency(torch.tensor([1.0, 10.0]), sampling_rate=100).int().tolist()
-    [22, 2]
-    """
-    return math.sqrt(2) * sampling_rate / (2 * math.pi * scales)
-
-
 def kernel_length(scales: Tensor, n_timepoints: int) -> int:
-    """Return the kernel length of a transform, which is the same for all scales and odd.
+    """Return the odd kernel length that all scales of a transform share.
 
     Parameters
     ----------
@@ -258,7 +156,8 @@ def cwt(x: Tensor, scales: Tensor, boundary: str = "zeros") -> Tensor:
     Examples
     --------
     >>> import torch
-    >>> from sktsmae.functional.wavelets import cwt, scale_grid
+    >>> from sktsmae.functional.wavelets import cwt
+    >>> from sktsmae.functional.scales import scale_grid
     >>> cwt(torch.randn(5, 3, 100), scale_grid(16)).shape
     torch.Size([5, 3, 16, 100])
     """
@@ -283,9 +182,9 @@ def cwt_of_views(
     diff_orders : sequence of {0, 1, 2}, default=(0, 1, 2)
         The difference order of each view, as in `differences`.
     finish : callable, default=None
-        Function of the transforms of one view of some signals, (b, S, T), that returns a tensor of the same shape. It
-        must treat each signal independently. It is called while the transforms are in the cache of the processor. None
-        returns the transforms unchanged.
+        Function that maps the transforms (b, S, T) of one view of b signals to a tensor of the same shape, for example
+        `standardize`. It must treat each signal independently. It is called on each chunk of signals while the chunk is
+        in the processor's cache. None returns the transforms unchanged.
     boundary : {"zeros", "reflect"}, default="zeros"
         Extension beyond the ends: "zeros" extends each view by zeros, "reflect" mirrors the signal. With "reflect", the
         mean of each wavelet is also subtracted from it, so that an offset of the signal has no effect.
@@ -302,16 +201,17 @@ def cwt_of_views(
 
     Notes
     -----
-    The second difference is ``d2[t] = d1[t+1] - d1[t]``. The transform is linear, so the transform of the second
-    difference is computed in the same way from that of the first difference, which saves a third of the FFTs. In
-    float32, this is inaccurate if a signal is smooth over thousands of samples, but the error is less than a tenth of
-    the error that rounding such a signal to float32 causes in this view. The transform of the first difference is not
-    computed from that of the signal, because the error would be larger.
+    The second difference is ``d2[t] = d1[t+1] - d1[t]``. The transform is linear, so the same formula
+    gives the transform of the second difference from that of the first difference. This saves a third of the FFTs. In
+    float32, the formula is inaccurate if a signal is smooth over thousands of samples. However, merely storing such a
+    signal in float32 causes an error in this view that is more than ten times larger. The transform of the first
+    difference is not computed from that of the signal in this way, because the error would be larger.
 
     Examples
     --------
     >>> import torch
-    >>> from sktsmae.functional.wavelets import cwt_of_views, scale_grid
+    >>> from sktsmae.functional.wavelets import cwt_of_views
+    >>> from sktsmae.functional.scales import scale_grid
     >>> cwt_of_views(torch.randn(5, 100), scale_grid(16)).shape
     torch.Size([5, 3, 16, 100])
     """
@@ -328,7 +228,7 @@ def cwt_of_views(
     margin = 0
     if boundary == "reflect":
         margin = kernel_length(scales, n_timepoints) // 2 + 1
-        # Subtracting the first value makes a constant signal exactly zero, and hence its transform.
+        # Subtracting the first value makes a constant signal and its transform exactly zero.
         x = (x - x[..., :1])[..., _mirror_indices(n_timepoints, margin, x.device)]
     kept = slice(margin, margin + n_timepoints)
     if torch.is_grad_enabled() and x.requires_grad:
@@ -338,71 +238,6 @@ def cwt_of_views(
         return transforms if finish is None else finish(transforms.flatten(0, -3)).reshape(transforms.shape)
     out = _cwt_in_chunks(x.reshape(-1, x.shape[-1]), bank, kept, diff_orders, finish)
     return out.reshape(*x.shape[:-1], *out.shape[1:])
-
-
-def standardize(x: Tensor, dim: int | tuple[int, ...]) -> Tensor:
-    """Subtract the mean and divide by the unbiased standard deviation, clamped at 1e-5.
-
-    Parameters
-    ----------
-    x : Tensor
-        Values. If all values that share a mean are equal, they become exactly 0.
-    dim : int or tuple of int
-        The axes over which the mean and the standard deviation are computed.
-
-    Returns
-    -------
-    Tensor of the shape of `x`
-        The standardised values.
-
-    Examples
-    --------
-    >>> import torch
-    >>> from sktsmae.functional.wavelets import standardize
-    >>> standardize(torch.tensor([1.0, 2.0, 3.0]), -1).round(decimals=3).tolist()
-    [-1.0, 0.0, 1.0]
-    """
-    dims = (dim,) if isinstance(dim, int) else dim
-    count = math.prod(x.shape[axis] for axis in dims)
-    anchor = x
-    for axis in dims:
-        anchor = anchor.narrow(axis, 0, 1)
-    centred = x - anchor  # subtracting only the mean would leave rounding errors of a large constant
-    centred -= centred.mean(dims, keepdim=True)
-    # The mean is already subtracted, so the norm gives the deviation. It is several times faster than torch.std.
-    norm: Tensor = torch.linalg.vector_norm(centred, dim=dims, keepdim=True)
-    return centred / (norm / math.sqrt(max(1, count - 1))).clamp(min=STD_FLOOR)
-
-
-def unit_amplitude(x: Tensor) -> Tensor:
-    """Multiply each signal by a power of two that brings its range (maximum minus minimum) to between 1/2 and 1.
-
-    Without this, `standardize` would clamp the standard deviation of signals with tiny values, such as EEG in volts.
-
-    Parameters
-    ----------
-    x : Tensor of shape (..., T), floating point
-        Signals. If the range of a signal is within the rounding error of its values, the signal is unchanged.
-
-    Returns
-    -------
-    Tensor of shape (..., T)
-        The scaled signals. Multiplication by a power of two has no rounding error.
-
-    Examples
-    --------
-    >>> import torch
-    >>> from sktsmae.functional.wavelets import unit_amplitude
-    >>> unit_amplitude(torch.tensor([[3.0, 3.0, 3.0], [0.0, 5e-9, 1e-8]])).tolist()[0]
-    [3.0, 3.0, 3.0]
-    """
-    span = x.amax(-1, keepdim=True) - x.amin(-1, keepdim=True)
-    varies = span > 8 * torch.finfo(x.dtype).eps * x.abs().amax(-1, keepdim=True)
-    # ONNX has no frexp. Close to a power of two, the exponent from log2 may be off by one, which matters only if
-    # `standardize` clamps the standard deviation.
-    exponent = torch.log2(span).floor() + 1 if torch.onnx.is_in_onnx_export() else torch.frexp(span).exponent
-    exponent = torch.where(varies, exponent, 0).clamp(-126, 126)  # larger exponents would overflow
-    return x * torch.ldexp(torch.ones_like(span), -exponent)
 
 
 def _cwt_in_chunks(
@@ -495,14 +330,14 @@ def _mirror_indices(n_timepoints: int, margin: int, device: torch.device) -> Ten
 
 
 def _empty(shape: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
-    """Return an uninitialised tensor. On a CPU, NumPy allocates it in large memory pages: five times faster."""
+    """Return an uninitialised tensor. On a CPU, NumPy allocates it in huge pages, which is five times faster."""
     if device.type != "cpu":
         return torch.empty(shape, dtype=dtype, device=device)
     return torch.from_numpy(np.empty(shape, dtype=torch.empty(0, dtype=dtype).numpy().dtype))
 
 
 def _fast_length(n: int) -> int:
-    """Return the smallest even number 2^a 3^b 5^c that is at least n, because real FFTs of such lengths are fast."""
+    """Return the smallest even number 2^a 3^b 5^c that is at least n. Real FFTs of such lengths are fast."""
     best = 1 << max(1, (n - 1).bit_length())
     fives = 1
     while fives < best:

@@ -1,4 +1,4 @@
-"""Layers with trainable parameters, one per module. May import `functional` and torch.
+"""Layers of the networks in `models`, one per module.
 
-The networks in `models` are built from these layers.
+These modules may import only `functional`, torch and each other.
 """

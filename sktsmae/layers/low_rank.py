@@ -15,7 +15,8 @@ class LowRankLinear(nn.Module):
     in_features, out_features : int
         Number of input and of output features.
     rank_ratio : float, default=0.5
-        Determines the rank, which is ``max(32, int(min(in_features, out_features) * rank_ratio))``.
+        Ratio of the rank to the smaller number of features. The rank is at least 32:
+        ``max(32, int(min(in_features, out_features) * rank_ratio))``.
 
     Examples
     --------

@@ -10,8 +10,8 @@ class PatchEmbed(nn.Module):
     """Patch embedding: a strided convolution, followed by a layer norm.
 
     The stride of the convolution equals its kernel size, so it is one matrix product per patch. It is applied to
-    patches that `patchify` returns, which means that masked patches need not be embedded. The weights have the shape of
-    the convolution kernel.
+    the patches that `patchify` returns, so masked patches need not be embedded. The weights are stored in the shape of
+    a convolution kernel.
 
     Parameters
     ----------

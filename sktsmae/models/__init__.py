@@ -1,7 +1,8 @@
-"""Whole networks, usable without scikit-learn. May import `layers`, `functional` and torch.
+"""Complete networks, usable without scikit-learn.
 
-Comments and docstrings use one letter per axis: B batch, M channels, V views, S scales, T time, N tokens, K kept
-tokens, D embedding, H heads, C classes, P values of a patch.
+These modules may import only `layers`, `functional`, torch and each other. Comments and docstrings use one letter per
+axis: B batch, M channels, V views, S scales, T time, N tokens, K kept tokens, D embedding, H heads, C classes, P values
+of a patch. A docstring that uses a letter for another quantity defines it.
 """
 
 from .classifier import SignalClassifier, TF_MAE_Classifier, load_reference_classifier

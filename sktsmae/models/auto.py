@@ -1,14 +1,14 @@
-"""The values that ``"auto"`` means: scales, patch size, and the attention heads of the decoder."""
+"""Automatic defaults that depend on the data: scales, patch size, and number of attention heads of the decoder."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..functional.wavelets import log_scale_grid
+from ..functional.scales import log_scale_grid
 
 
 def auto_scales(cwt_scales: int | Sequence[float] | str, n_timepoints: int) -> int | Sequence[float]:
-    """Return the scales that "auto" means; return other scales unchanged.
+    """Return default scales if the argument is "auto", and the given scales otherwise.
 
     Parameters
     ----------
@@ -20,8 +20,8 @@ def auto_scales(cwt_scales: int | Sequence[float] | str, n_timepoints: int) -> i
     Returns
     -------
     int or sequence of float
-        For "auto" 32 scales with equal ratios, from 0.7 samples, the smallest whose wavelet has more than one non-zero
-        sample, to a fifth of the signal, beyond which a wavelet covers all of it.
+        For "auto", 32 logarithmically spaced scales from 0.7 samples to a fifth of the signal length. A wavelet at a
+        smaller scale has only one sample that differs from 0. A wavelet at a larger scale spans the whole signal.
     """
     if not isinstance(cwt_scales, str):
         return cwt_scales
@@ -29,25 +29,25 @@ def auto_scales(cwt_scales: int | Sequence[float] | str, n_timepoints: int) -> i
 
 
 def auto_patch_size(num_scales: int, n_timepoints: int) -> tuple[int, int]:
-    """Return the patch size that "auto" means.
+    """Return the default patch size for images of a given size.
 
     Parameters
     ----------
     num_scales, n_timepoints : int
-        Size of the image.
+        Number of scales and of time steps of the image.
 
     Returns
     -------
     tuple of int
-        Number of scales and samples in a patch, for 4 rows of patches and 16 columns, or up to 64 columns of 50 samples
-        for long signals.
+        Number of scales and of samples in a patch. Patches form 4 rows and 16 columns. Above 800 samples per
+        signal, patches have 50 samples and form up to 64 columns. Above 64 columns, patches become longer instead.
     """
-    columns_for_short, columns_for_long = -(-n_timepoints // 16), -(-n_timepoints // 64)
-    return -(-num_scales // 4), max(columns_for_long, min(50, columns_for_short))
+    width_of_16_columns, width_of_64_columns = -(-n_timepoints // 16), -(-n_timepoints // 64)
+    return -(-num_scales // 4), max(width_of_64_columns, min(50, width_of_16_columns))
 
 
 def auto_num_heads(decoder_embed_dim: int) -> int:
-    """Return the number of attention heads of a decoder.
+    """Return the default number of attention heads of a decoder.
 
     Parameters
     ----------
@@ -57,7 +57,8 @@ def auto_num_heads(decoder_embed_dim: int) -> int:
     Returns
     -------
     int
-        One head per 32 features, or fewer if that does not divide them.
+        One head per 32 features, or the largest smaller number for which the size of a head is a multiple of 4; 1 if
+        there is none.
     """
     most = max(1, decoder_embed_dim // 32)
     return next((heads for heads in range(most, 1, -1) if decoder_embed_dim % (4 * heads) == 0), 1)

@@ -1,4 +1,4 @@
-"""Signal encoder and head: the network that is fine-tuned."""
+"""The network that is fine-tuned: a signal encoder with a head."""
 
 from __future__ import annotations
 
@@ -9,16 +9,18 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from .checkpoints import is_safetensors, load_matching, plan, read_reference, read_safetensors, to_jsonable
+from .checkpoints import is_safetensors, read_safetensors
 from .encoder import Encoder
 from .heads import build_head
+from .reference import read_reference
+from .restore import load_matching, plan
 from .scalogram import Scalogram
-from .settings import EncoderSettings, MAESettings
+from .settings import EncoderSettings, MAESettings, to_jsonable
 from .signal_encoder import SignalEncoder
 
 
 class SignalClassifier(nn.Module):
-    """A signal encoder and a head on the patch tokens of all channels. It has no decoder and does not mask.
+    """A signal encoder and a head on the patch tokens of all channels. It has no decoder and masks no patches.
 
     Parameters
     ----------
@@ -98,32 +100,32 @@ class SignalClassifier(nn.Module):
 
 
 class TF_MAE_Classifier(SignalClassifier):  # noqa: N801 - the name of the published design
-    """Classifier on a pre-trained encoder.
+    """Classifier with a pre-trained encoder, as in the published CWT-MAE-RoPE model.
 
     Parameters
     ----------
     pretrained_path : str, path-like or None
-        A file written by `save_mae`, or a ``.pth`` file of the reference implementation; None uses random weights.
+        A file that `save_mae` wrote, or a ``.pth`` file of the reference implementation. None uses random weights.
     num_classes : int
-        Classes C.
+        Number of classes C.
     use_cot : bool, default=True
         Whether the head is a `LatentReasoningHead` rather than a `ResidualMLPHead`.
     num_reasoning_tokens : int, default=8
         Number of reasoning tokens of the reasoning head.
     num_res_blocks, hidden_dim : int, default=2 and 512
-        Size of the MLP head.
+        Number and size of the residual blocks of the MLP head.
     dropout : float, default=0.1
-        Dropout of the head.
+        Dropout probability of the head.
     **settings
-        Fields of `MAESettings`. Missing ones are taken from the file, or else from the defaults. If `signal_len`
-        differs from that of the file, the position embedding is resampled.
+        Fields of `MAESettings`. Settings that are not given are taken from the file, or from the defaults if the file
+        has none. If `signal_len` differs from that of the file, the position embedding is resampled.
 
     Raises
     ------
     FileNotFoundError
-        If there is no such file.
+        If the file does not exist.
     ValueError
-        If the file cannot be read, or does not fit the settings. The message names the difference.
+        If the file cannot be read or does not fit the settings. The message states the difference.
 
     Examples
     --------
@@ -148,7 +150,7 @@ class TF_MAE_Classifier(SignalClassifier):  # noqa: N801 - the name of the publi
         state: dict[str, Tensor] = {}
         if pretrained_path is not None:
             state, settings = _read_encoder(pretrained_path, settings)
-        MAESettings(**settings)  # refuses unknown names
+        MAESettings(**settings)  # raises an error for unknown names
         signal_encoder = SignalEncoder.from_settings(**EncoderSettings.among(settings).to_dict())
         if pretrained_path is not None:
             signal_encoder.load_encoder(state, pretrained_path)
@@ -170,10 +172,10 @@ def load_reference_classifier(path: str | os.PathLike[str], **settings: Any) -> 
     Parameters
     ----------
     path : str or path-like
-        The file: a bare state dict, or one under ``"model"``.
+        A file that contains a state dict, either directly or under the key ``"model"``.
     **settings
-        Arguments of `TF_MAE_Classifier`, which the file does not hold. For files of the reference implementation
-        ``rope="raster"`` is set.
+        Arguments of `TF_MAE_Classifier`, because the file does not contain them. For files of the reference
+        implementation, ``rope`` is set to "raster".
 
     Returns
     -------
@@ -183,9 +185,10 @@ def load_reference_classifier(path: str | os.PathLike[str], **settings: Any) -> 
     Raises
     ------
     FileNotFoundError
-        If there is no such file.
+        If the file does not exist.
     ValueError
-        If the file cannot be read without running code, or a tensor does not fit the settings. The message names it.
+        If the file cannot be read without executing code, or if a tensor does not fit the settings. The message
+        names the tensor.
 
     Examples
     --------
@@ -206,7 +209,7 @@ def load_reference_classifier(path: str | os.PathLike[str], **settings: Any) -> 
 
 
 def _read_encoder(path: str | os.PathLike[str], settings: dict[str, Any]) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Read a checkpoint of an autoencoder, and add the settings of the file to those that are given."""
+    """Return the weights in a checkpoint of an autoencoder, and its settings updated by the given settings."""
     if not is_safetensors(path):
         state, from_reference = read_reference(path)
         return state, {**settings, "rope": "raster"} if from_reference else settings
@@ -222,13 +225,17 @@ def _read_encoder(path: str | os.PathLike[str], settings: dict[str, Any]) -> tup
     ]
     if differing:
         raise ValueError(
-            f"{path}: a checkpoint of another architecture; these settings differ: {', '.join(differing)}."
+            f"{path}: the file has an encoder of another architecture. These settings differ: {', '.join(differing)}; "
+            "omit them, or give another file."
         )
     settings = {**stored, **settings}
     wanted = {name: settings[name] for name in {*encoder_names, "signal_len"} if name in settings}
     planned = plan(partial(SignalEncoder.from_settings, **wanted), wanted, state, path)
-    # Position embeddings may be resampled to another length; everything else has the size that it has in the file.
+    # Only the position embedding may differ in size from the file, because it is resampled to `signal_len`.
     sizes = [sum(weights.numel() for weights in part) for part in (planned.parameters(), state.values())]
     if sizes[0] > 100 * sizes[1]:
-        raise ValueError(f"{path}: the file holds {sizes[1]} weights, but the settings describe {sizes[0]}.")
+        raise ValueError(
+            f"{path}: the file contains {sizes[1]} weights, but its settings describe an encoder of {sizes[0]}; the "
+            "file is damaged, or signal_len is too large."
+        )
     return state, settings

@@ -8,8 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..functional.masking import take_tokens
-from ..functional.patches import grid_size
+from ..functional.patches import grid_size, take_tokens
 from ..layers.block import Block
 from .encoder import init_weights, rotary_grid
 from .settings import Rope, require_positive
@@ -35,7 +34,7 @@ class Decoder(nn.Module):
     mlp_ratio : float, default=4
         Ratio of the hidden size of the MLPs to `decoder_embed_dim`.
     rope : {"axial", "raster"}, default="axial"
-        Rotary embedding, as in the encoder.
+        Rotary position embedding, as in `Encoder`.
     decode_ratio : float, default=1
         Fraction of the columns of patches that are decoded in each training step, in (0, 1]. The columns are drawn at
         random. In evaluation mode all columns are decoded.
@@ -44,7 +43,7 @@ class Decoder(nn.Module):
     ------
     ValueError
         If a size or a ratio is invalid, if `decoder_num_heads` does not divide `decoder_embed_dim`, or if `rope` is
-        unknown or does not suit the size of a head.
+        unknown or does not support the size of a head.
 
     References
     ----------
@@ -148,7 +147,7 @@ class Decoder(nn.Module):
         latent : Tensor of shape (B, 1 + K, embed_dim)
             The class token and the visible tokens from the encoder.
         ids_restore : Tensor of shape (B, N), int64
-            Index of each patch of the image in the sequence of the visible patches followed by the masked patches.
+            Position of each patch in the shuffled sequence: first the visible patches, then the masked patches.
         columns : Tensor of shape (B, C), int64, default=None
             Indices of the columns of patches to predict. None predicts all columns.
 
@@ -187,8 +186,8 @@ class Decoder(nn.Module):
     def _ids_to_decode(self, columns: Tensor, ids_restore: Tensor, num_visible: int) -> Tensor:
         """Return the indices of all patches in the drawn columns, followed by visible patches of other columns.
 
-        The visible patches of other columns are as many in every sample as are expected outside the drawn columns. A
-        sample that has fewer is filled up with visible patches of the drawn columns, which then occur twice.
+        Every sample gets the same number of visible patches of other columns, which is the expected number. If a sample
+        has fewer, the remaining places are filled with visible patches of the drawn columns, which then occur twice.
         """
         ids_keep = ids_restore.argsort(1)[:, :num_visible]
         drawn = columns.new_zeros(len(columns), self.grid_size[1]).scatter(1, columns, 1)  # (B, columns)

@@ -10,8 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..functional.masking import take_tokens
-from ..functional.patches import grid_size, patchify
+from ..functional.patches import grid_size, patchify, take_tokens
 from ..layers.block import Block
 from ..layers.low_rank import LowRankLinear
 from ..layers.patch_embed import PatchEmbed
@@ -37,14 +36,15 @@ class Encoder(nn.Module):
     mlp_ratio : float, default=4
         Ratio of the hidden size of the MLPs to `embed_dim`.
     mlp_rank_ratio : float, default=0.5
-        Ratio of the rank of the MLPs' matrices to their smaller side.
+        Ratio of the rank of the MLPs' weight matrices to their smaller dimension, as in `LowRankLinear`.
     rope : {"axial", "raster"}, default="axial"
-        Rotary embedding with one index for frequency and one for time, or with one index over the flattened grid.
+        Rotary position embedding: "axial" encodes the row and the column of a patch, "raster" encodes one index over
+        the flattened grid of patches.
 
     Raises
     ------
     ValueError
-        If `num_heads` does not divide `embed_dim`, the size of a head does not suit `rope`, or `rope` is unknown.
+        If `num_heads` does not divide `embed_dim`, or if `rope` is unknown or does not support the size of a head.
 
     Examples
     --------
@@ -141,7 +141,8 @@ class Encoder(nn.Module):
         patches : Tensor of shape (B, N, V * scales * samples)
             All patches of each image.
         layers : collection of int
-            Number of blocks that the tokens have passed, each from 0 to the depth of the encoder.
+            The layers, each given as the number of blocks that its tokens have passed, from 0 to the depth of the
+            encoder.
 
         Returns
         -------
@@ -175,7 +176,7 @@ class Encoder(nn.Module):
             ids = F.pad(ids_keep + 1, (1, 0))  # (B, 1 + K); index 0 is the class token
             pos_embed = F.embedding(ids, pos_embed[0])  # (B, 1 + K, D)
             cos, sin = cos[0, 0][ids][:, None], sin[0, 0][ids][:, None]  # (B, 1, 1 + K, D / H / 2)
-        cls_token = self.cls_token.expand(patches.shape[0], -1, -1)  # len(patches) would fix B in a graph
+        cls_token = self.cls_token.expand(patches.shape[0], -1, -1)  # len(patches) would make B a constant in ONNX
         tokens = torch.cat((cls_token, self.patch_embed(patches)), dim=1) + pos_embed
         yield tokens
         for block in self.blocks:

@@ -1,4 +1,4 @@
-"""The ensemble that predicts: a linear probe on frozen features and a fine-tuned network, averaged."""
+"""The ensemble of a linear probe on frozen features and a fine-tuned network."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from .probe import LinearProbe
 
 
 class Ensemble(nn.Module):
-    """A linear probe and a fine-tuned network, of which at least one is there, and the mean of their outputs.
+    """Ensemble of a linear probe and a fine-tuned network, whose outputs are averaged.
+
+    One of the two members may be None. The ensemble also holds the thresholds of its embedding.
 
     Parameters
     ----------
@@ -22,13 +24,14 @@ class Ensemble(nn.Module):
     network : SignalClassifier or None
         The fine-tuned network.
     output : nn.Module
-        Applied to the outputs of each member before they are averaged: softmax for classes, the identity for numbers.
+        Module that is applied to the outputs of each member before they are averaged: softmax for classification, the
+        identity for regression.
     pooling : str, default="mean"
-        How the tokens of the network's encoder are pooled to an embedding.
+        How the tokens of the network's encoder are pooled to an embedding, a key of `functional.pooling.POOLINGS`.
     layers : sequence of int or None, default=None
-        Layers whose tokens are pooled; None for the output of the encoder.
+        Layers whose tokens are pooled. None pools the output of the encoder.
     n_channels : int, default=1
-        Channels M of a signal.
+        Number of channels M of a signal.
     """
 
     thresholds: Tensor
@@ -50,13 +53,13 @@ class Ensemble(nn.Module):
         self.layers = layers
         self.n_channels = n_channels
         if network is not None and pooling == "bands":
-            # Quantiles of the fine-tuned encoder's tokens; the probe has those of the frozen encoder.
+            # Thresholds for the tokens of the fine-tuned encoder. The probe has those for the frozen encoder.
             thresholds = EncoderEmbedding(network.signal_encoder, pooling, layers).thresholds
             self.register_buffer("thresholds", thresholds)
 
     @property
     def embedding(self) -> EncoderEmbedding:
-        """The embedding of the encoder that the ensemble uses: of the fine-tuned encoder if there is a network.
+        """The embedding of the fine-tuned encoder, or of the frozen encoder if there is no network.
 
         Returns
         -------

@@ -1,4 +1,4 @@
-"""Files of format version 1 (written before December 2026), read under the names of today."""
+"""Conversion of files of format version 1 (written before December 2026) to the current format."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
-# Names of tensors in format version 1, and their names today. The first pattern that matches is used.
+# Names of tensors in format version 1, and their current names. The first pattern that matches is used.
 _RENAMED = [
     (r"encoder\.(.+)", r"signal_encoder.encoder.\1"),
     (r"network\.encoder\.(.+)", r"network.signal_encoder.encoder.\1"),
@@ -16,12 +16,12 @@ _RENAMED = [
     (r"probe\.shares", "probe.mixture_weights"),
     (r"probe\.sharpness", "probe.inverse_temperature"),
 ]
-# Settings and tensors of the instance loss, which was removed.
+# Setting and tensors of the instance loss (InfoNCE), which was removed from the package.
 _REMOVED_SETTING, _REMOVED_TENSORS = "instance_loss_weight", "projector."
 
 
 def rename_tensors(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Give tensors the names of today.
+    """Rename the tensors of format version 1 to their current names.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ def rename_tensors(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     Returns
     -------
     dict of str to Tensor
-        The same tensors under the names of today.
+        The same tensors under their current names.
     """
     renamed = {}
     for name, tensor in state.items():
@@ -43,7 +43,7 @@ def rename_tensors(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def upgrade_format_1(state: Mapping[str, Tensor], metadata: dict[str, Any]) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Turn the content of a file of format version 1 into that of today.
+    """Convert the content of a file of format version 1 to the current format.
 
     Parameters
     ----------
@@ -55,9 +55,9 @@ def upgrade_format_1(state: Mapping[str, Tensor], metadata: dict[str, Any]) -> t
     Returns
     -------
     state : dict of str to Tensor
-        The tensors under the names of today.
+        The tensors under their current names.
     metadata : dict
-        Settings and parameters under the names of today.
+        The metadata, with settings and parameters under their current names.
     """
     tensors = rename_tensors(state)
     upgraded = {**metadata, "settings": _rename_settings(metadata["settings"])}
@@ -70,7 +70,7 @@ def upgrade_format_1(state: Mapping[str, Tensor], metadata: dict[str, Any]) -> t
         upgraded["readout"] = metadata.get("readout") or {"pooling": "mean", "layers": None}
         frozen = tensors.get("probe.features.embedding.thresholds")
         if metadata.get("head") is not None and frozen is not None and upgraded["readout"].get("pooling") == "bands":
-            # Format 1 has no thresholds of the fine-tuned encoder; those of the frozen one are the nearest substitute.
+            # Format 1 has no thresholds of the fine-tuned encoder. Those of the frozen encoder are the best substitute.
             tensors["thresholds"] = frozen.clone()
     return tensors, upgraded
 

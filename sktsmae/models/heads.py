@@ -1,4 +1,4 @@
-"""Heads: the tokens of a signal to outputs, such as the logits of its class."""
+"""Heads, which map the tokens of a signal to outputs, such as the logits of its classes."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from .settings import require_positive
 
 
 class Head(nn.Module, ABC):
-    """A head: it maps the tokens of a signal to outputs.
+    """Base class of the heads, which map the tokens of a signal to outputs.
 
-    A new head is a subclass and an entry in `HEADS`. Its constructor takes the embedding size, the number of outputs
-    and the attention heads of the encoder, and those parameters of an estimator that `setting_names` lists.
+    To add a head, write a subclass and add an entry to `HEADS`. Its method `from_settings` gets the embedding size, the
+    number of outputs, the number of attention heads of the encoder, and the parameters of the estimator that
+    `setting_names` lists.
 
     Attributes
     ----------
@@ -37,9 +38,9 @@ class Head(nn.Module, ABC):
         embed_dim : int
             Embedding size D.
         num_outputs : int
-            Outputs C.
+            Number of outputs C.
         num_heads : int
-            Attention heads of the encoder.
+            Number of attention heads of the encoder.
         **settings
             Values for `setting_names`.
 
@@ -51,24 +52,27 @@ class Head(nn.Module, ABC):
 
 
 class LatentReasoningHead(Head):
-    """Learned reasoning tokens that attend to the patch tokens and to each other; their mean is classified.
+    """Head with reasoning tokens that attend to the patch tokens and to each other.
+
+    Reasoning tokens are learned queries. A linear layer classifies their mean.
 
     Parameters
     ----------
     embed_dim : int
         Embedding size D.
     num_classes : int
-        Classes C.
+        Number of classes C.
     num_heads : int
-        Attention heads, a divisor of `embed_dim`.
+        Number of attention heads, a divisor of `embed_dim`.
     num_reasoning_tokens : int, default=8
         Number of reasoning tokens.
     dropout : float, default=0.1
-        Fraction of values dropped in attention and feed-forward layers during training.
+        Dropout probability in the attention and feed-forward layers.
 
     References
     ----------
-    The cross-attention of learned tokens is that of A. Jaegle et al., "Perceiver", ICML 2021.
+    A. Jaegle et al., "Perceiver: general perception with iterative attention", ICML 2021 (cross-attention of learned
+    tokens).
 
     Examples
     --------
@@ -89,9 +93,9 @@ class LatentReasoningHead(Head):
         embed_dim : int
             Embedding size D.
         num_outputs : int
-            Outputs C.
+            Number of outputs C.
         num_heads : int
-            Attention heads of the encoder.
+            Number of attention heads of the encoder.
         **settings
             `num_reasoning_tokens` and `dropout`.
 
@@ -131,23 +135,24 @@ class LatentReasoningHead(Head):
         Tensor of shape (B, C)
             Logits of the classes, or predicted numbers.
         """
-        thought = self.reasoning_tokens.expand(tokens.shape[0], -1, -1)  # (B, R, D); len() would fix B in a graph
-        thought = self.norm1(thought + self.cross_attn(thought, tokens, tokens, need_weights=False)[0])
-        thought = self.norm2(thought + self.self_attn(thought, thought, thought, need_weights=False)[0])
-        thought = self.norm3(thought + self.dropout(self.mlp(thought)))
-        logits: Tensor = self.classifier(thought.mean(1))
+        # len(tokens) instead of tokens.shape[0] would make B a constant in ONNX.
+        latents = self.reasoning_tokens.expand(tokens.shape[0], -1, -1)  # (B, R, D)
+        latents = self.norm1(latents + self.cross_attn(latents, tokens, tokens, need_weights=False)[0])
+        latents = self.norm2(latents + self.self_attn(latents, latents, latents, need_weights=False)[0])
+        latents = self.norm3(latents + self.dropout(self.mlp(latents)))
+        logits: Tensor = self.classifier(latents.mean(1))
         return logits
 
 
 class ResidualBlock(nn.Module):
-    """Layer norm and two linear layers, added to the input.
+    """Residual block: a layer norm and two linear layers, whose output is added to the input.
 
     Parameters
     ----------
     dim : int
         Size of the input and the output.
     dropout : float
-        Fraction of values dropped during training.
+        Dropout probability.
     """
 
     def __init__(self, dim: int, dropout: float) -> None:
@@ -176,20 +181,20 @@ class ResidualBlock(nn.Module):
 
 
 class ResidualMLPHead(Head):
-    """The mean of the tokens, followed by a residual multi-layer perceptron.
+    """Head that averages the tokens and applies a residual multi-layer perceptron (MLP).
 
     Parameters
     ----------
     embed_dim : int
         Embedding size D.
     num_classes : int
-        Classes C.
+        Number of classes C.
     num_res_blocks : int, default=2
         Number of residual blocks.
     hidden_dim : int, default=512
         Size of the residual blocks.
     dropout : float, default=0.1
-        Fraction of values dropped during training.
+        Dropout probability.
 
     Examples
     --------
@@ -210,7 +215,7 @@ class ResidualMLPHead(Head):
         embed_dim : int
             Embedding size D.
         num_outputs : int
-            Outputs C.
+            Number of outputs C.
         num_heads : int
             Not used.
         **settings
@@ -255,17 +260,17 @@ class ResidualMLPHead(Head):
 
 
 class MultichannelHead(nn.Module):
-    """A head for several channels: it projects the tokens of each channel by a separate matrix first.
+    """Head for several channels, which first multiplies the tokens of each channel by a separate matrix.
 
-    All channels share one encoder, so without the projections a head could not know the channel of a token. The
-    projections start near the identity.
+    All channels share one encoder, so without these matrices a token would carry no information about its channel. The
+    matrices are initialised near the identity.
 
     Parameters
     ----------
     head : nn.Module
         Maps tokens (B, M * N, D) to logits (B, C).
     num_channels : int
-        Channels M.
+        Number of channels M.
     embed_dim : int
         Embedding size D.
 
@@ -302,7 +307,7 @@ class MultichannelHead(nn.Module):
         return logits
 
 
-# The heads that exist, by the name that the estimators' `head` takes.
+# The available heads. The keys are the allowed values of the parameter `head` of the estimators.
 HEADS: dict[str, type[Head]] = {"reasoning": LatentReasoningHead, "mlp": ResidualMLPHead}
 
 
@@ -318,13 +323,13 @@ def build_head(
     embed_dim : int
         Embedding size D.
     num_outputs : int
-        Outputs C.
+        Number of outputs C.
     num_heads : int
-        Attention heads of the encoder.
+        Number of attention heads of the encoder.
     num_channels : int
-        Channels M.
+        Number of channels M.
     settings : mapping
-        Contains the settings of the head; others are ignored.
+        Settings of the head. Other entries are ignored.
 
     Returns
     -------

@@ -10,36 +10,38 @@ import torch
 from torch import Tensor
 
 from ..functional.losses import masked_patch_loss, waveform_loss
-from ..functional.masking import mixed_noise, num_kept, random_masking, take_tokens
-from ..functional.patches import patch_validity
-from ..functional.wavelets import unit_amplitude
-from .checkpoints import load_matching, read_reference, read_safetensors, restore, write_safetensors
+from ..functional.masking import mixed_noise, num_kept, random_masking
+from ..functional.patches import patch_validity, take_tokens
+from ..functional.standardization import unit_amplitude
+from .checkpoints import read_safetensors, write_safetensors
 from .decoder import Decoder
 from .pretext import PretextTask
+from .reference import read_reference
+from .restore import load_matching, restore
 from .settings import MAESettings
 
 
 class Reconstruction(NamedTuple):
-    """A reconstruction with its intermediate results. Each channel is a sequence, so B means B * M.
+    """A reconstruction of images with its intermediate results. Each channel is an image, so B stands for B * M.
 
     Attributes
     ----------
     image : Tensor of shape (B, V, S, T)
         Standardised time-frequency images.
     target : Tensor of shape (B, N, V * scales * samples)
-        The patches of the images that are decoded.
+        The true patches at the positions that are decoded.
     latent : Tensor of shape (B, 1 + K, D)
-        The encoder's output.
+        The output of the encoder: the class token and K visible tokens.
     mask : Tensor of shape (B, N)
         0 for a kept patch and 1 for a masked one.
     num_masked : float
-        Mean number of masked patches per image among those that are decoded.
+        Mean number of masked patches per image, counting only decoded positions.
     pred_spec : Tensor of shape (B, N, V * scales * samples)
         Predicted patches.
     pred_time : Tensor of shape (B, T) or (B, C, samples)
-        Predicted standardised waveform, or its drawn columns.
+        Predicted standardised waveform, or its samples in the decoded columns.
     columns : Tensor of shape (B, C), int64, or None
-        The decoded columns of patches, with N = rows * C patches; None if all are decoded.
+        Indices of the C decoded columns of patches, so that N = rows * C. None if all columns are decoded.
 
     Examples
     --------
@@ -67,12 +69,12 @@ class CWT_MAE_RoPE(PretextTask):  # noqa: N801 - the name of the published desig
     Parameters
     ----------
     **settings
-        Fields of `MAESettings`; the defaults are those of the published design.
+        Fields of `MAESettings`. The defaults are those of the published CWT-MAE-RoPE model.
 
     Attributes
     ----------
     settings : dict
-        The settings as JSON can hold them.
+        The settings, as JSON-serialisable values.
     signal_encoder : SignalEncoder
         The scalogram and the encoder.
     decoder : Decoder
@@ -81,13 +83,14 @@ class CWT_MAE_RoPE(PretextTask):  # noqa: N801 - the name of the published desig
     Raises
     ------
     ValueError
-        If a setting is impossible. The message names it.
+        If a setting is invalid. The message names it.
 
     References
     ----------
     K. He et al., "Masked autoencoders are scalable vision learners", CVPR 2022.
 
-    L. Wang et al., "VideoMAE V2: scaling video masked autoencoders with dual masking", CVPR 2023 (`decode_ratio`).
+    L. Wang et al., "VideoMAE V2: scaling video masked autoencoders with dual masking", CVPR 2023 (decoding of
+    a subset of the patches, as with `decode_ratio` below 1).
 
     Examples
     --------
@@ -132,19 +135,19 @@ class CWT_MAE_RoPE(PretextTask):  # noqa: N801 - the name of the published desig
         x : Tensor of shape (B, T), (B, M, T) or (B, M * V, S, T)
             Signals of one channel or of M channels, or spectrograms.
         noise : Tensor of shape (B, N), (B, M, N) or (B * M, N), default=None
-            The patches with the smallest noise stay visible; None draws it together with `columns`.
+            The patches with the smallest noise stay visible. None draws both the noise and `columns` at random.
         columns : Tensor of shape (B * M, C), int64, default=None
-            The columns of patches to decode; None for all.
+            Indices of the C columns of patches to decode. None decodes all columns. Ignored if `noise` is None.
 
         Returns
         -------
         loss : Tensor of shape ()
             ``loss_spec + time_loss_weight * loss_time``, averaged over the signals.
-        pred_spec : Tensor of shape (B, N, V * scales * samples), with M after B where `x` has it
-            Predicted patches; in training with `decode_ratio` below 1 only those of the drawn columns.
-        pred_time : Tensor of shape (B, T), with M after B where `x` has it
-            Predicted waveform of the standardised signal; of drawn columns (B, C, samples).
-        imgs : Tensor of shape (B, V, S, T), with M after B where `x` has it
+        pred_spec : Tensor of shape (B, N, V * scales * samples), with M after B if `x` has channels
+            Predicted patches. In training with `decode_ratio` below 1, only those in the columns that are drawn.
+        pred_time : Tensor of shape (B, T), with M after B if `x` has channels
+            Predicted waveform of the standardised signal. The shape is (B, C, samples) if only C columns are decoded.
+        imgs : Tensor of shape (B, V, S, T), with M after B if `x` has channels
             The standardised images.
         """
         out, losses, lead = self._reconstruct_signals(x, noise, columns)
@@ -159,7 +162,7 @@ class CWT_MAE_RoPE(PretextTask):  # noqa: N801 - the name of the published desig
         x : Tensor of shape (B, T), (B, M, T) or (B, M * V, S, T)
             Signals of one channel or of M channels, or spectrograms.
         drawn : mapping of str to Tensor, default=None
-            `noise` and `columns` as in `forward`, from `draw`; None draws them.
+            `noise` and `columns` as in `forward`, as `draw` returns them. None draws them.
 
         Returns
         -------
@@ -178,7 +181,7 @@ class CWT_MAE_RoPE(PretextTask):  # noqa: N801 - the name of the published desig
         count : int
             Number of images B * M.
         device : torch.device, default=None
-            Device of the tensors; None for the default of torch.
+            Device of the tensors. None uses torch's default device.
 
         Returns
         -------
@@ -197,9 +200,9 @@ class CWT_MAE_RoPE(PretextTask):  # noqa: N801 - the name of the published desig
         image : Tensor of shape (B, V, S, T) or (B, M, V, S, T)
             Standardised images.
         noise : Tensor of shape (B * M, N), default=None
-            The patches with the smallest noise stay visible; None draws it.
+            The patches with the smallest noise stay visible. None draws the noise at random.
         columns : Tensor of shape (B * M, C), int64, default=None
-            The columns of patches to decode; None for all.
+            Indices of the C columns of patches to decode. None decodes all columns.
 
         Returns
         -------
@@ -215,21 +218,22 @@ class CWT_MAE_RoPE(PretextTask):  # noqa: N801 - the name of the published desig
         if columns is not None:
             ids = self.decoder.patches_of(columns)
             target, mask = take_tokens(target, ids), mask.gather(1, ids)
-            # The drawn columns hold different numbers of masked patches, so every signal is divided by their mean.
+            # The number of masked patches in the drawn columns differs between images. All losses are divided by the
+            # mean number.
             num_masked *= target.shape[1] / num_patches
         pred_spec, pred_time = self.decoder(latent, ids_restore, columns)
         return Reconstruction(image.flatten(0, -4), target, latent, mask, num_masked, pred_spec, pred_time, columns)
 
     def losses(self, out: Reconstruction, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Compute the two losses of each channel.
+        """Compute the spectrogram loss and the waveform loss of each channel.
 
         Parameters
         ----------
         out : Reconstruction
             From `reconstruct`.
         x : Tensor of shape (B, T), (B, M, T) or (B, M * V, S, T)
-            The signals or spectrograms of which the images were made. The target waveform is the signal, or the finest
-            scale of the first view of a spectrogram.
+            The signals or spectrograms from which the images were computed. The target waveform is the signal, or the
+            finest scale of the first view of a spectrogram.
 
         Returns
         -------
@@ -243,14 +247,14 @@ class CWT_MAE_RoPE(PretextTask):  # noqa: N801 - the name of the published desig
         return loss_spec, waveform_loss(out.pred_time, self.waveform(out, x), out.columns)
 
     def waveform(self, out: Reconstruction, x: Tensor) -> Tensor:
-        """Return the target waveform before it is standardised.
+        """Return the waveform that the decoder must predict, before it is standardised.
 
         Parameters
         ----------
         out : Reconstruction
             From `reconstruct`.
         x : Tensor of shape (B, T), (B, M, T) or (B, M * V, S, T)
-            The signals or spectrograms of which the images were made.
+            The signals or spectrograms from which the images were computed.
 
         Returns
         -------
@@ -274,21 +278,21 @@ class CWT_MAE_RoPE(PretextTask):  # noqa: N801 - the name of the published desig
         return out, losses, lead
 
     def _noise(self, count: int, device: torch.device | None) -> Tensor:
-        """Draw the noise that decides which patches stay visible, (B, N)."""
+        """Draw the noise (B, N) that determines which patches stay visible."""
         if self.settings["masking"] == "mixed":
             return mixed_noise(count, self.encoder.grid_size, device)
         return torch.rand(count, self.encoder.num_patches, device=device)
 
 
 def save_mae(model: CWT_MAE_RoPE, path: str | os.PathLike[str]) -> None:
-    """Write weights and settings to one safetensors file.
+    """Write the weights and settings of a model to one safetensors file.
 
     Parameters
     ----------
     model : CWT_MAE_RoPE
         The model.
     path : str or path-like
-        The file; an existing one is replaced.
+        The file. An existing file is replaced.
 
     Examples
     --------
@@ -317,9 +321,9 @@ def load_mae(path: str | os.PathLike[str]) -> CWT_MAE_RoPE:
     Raises
     ------
     FileNotFoundError
-        If there is no such file.
+        If the file does not exist.
     ValueError
-        If the file is truncated, or was not written by `save_mae`.
+        If the file is truncated or does not contain a masked autoencoder.
 
     Examples
     --------
@@ -344,10 +348,10 @@ def load_reference_mae(path: str | os.PathLike[str], **settings: Any) -> CWT_MAE
     Parameters
     ----------
     path : str or path-like
-        The file: a bare state dict, or one under ``"model"``.
+        A file that contains a state dict, either directly or under the key ``"model"``.
     **settings
-        Fields of `MAESettings`, which the file does not hold. For files of the reference implementation
-        ``rope="raster"`` is set.
+        Fields of `MAESettings`, because the file does not contain them. For files of the reference implementation,
+        ``rope`` is set to "raster".
 
     Returns
     -------
@@ -357,9 +361,10 @@ def load_reference_mae(path: str | os.PathLike[str], **settings: Any) -> CWT_MAE
     Raises
     ------
     FileNotFoundError
-        If there is no such file.
+        If the file does not exist.
     ValueError
-        If the file cannot be read without running code, or a tensor does not fit the settings. The message names it.
+        If the file cannot be read without executing code, or if a tensor does not fit the settings. The message
+        names the tensor.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Fitted classifiers as ONNX files."""
+"""Export of fitted classifiers to ONNX files."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .checkpoints import atomic_write
+from .atomic import atomic_write
 
 
 class CentredInput(nn.Module):
-    """A network for signals from which an offset is subtracted first.
+    """Wrapper of a network that first subtracts an offset from the signals.
 
     Parameters
     ----------
     network : nn.Module
         Maps signals to probabilities (B, C).
     offset : Tensor of shape () or (M,), float64
-        What is subtracted from each channel.
+        Offset that is subtracted from each channel.
     """
 
     offset: Tensor
@@ -36,7 +36,7 @@ class CentredInput(nn.Module):
 
     @property
     def dtype(self) -> torch.dtype:
-        """The dtype of the signals: float64 if float32 would lose digits before the offset is subtracted.
+        """The dtype of the signals: float64 if the offset is not zero, because float32 would lose digits.
 
         Returns
         -------
@@ -72,13 +72,13 @@ def write_onnx(
     Parameters
     ----------
     path : str or path-like
-        The file; an existing one is replaced.
+        The file. An existing file is replaced.
     network : CentredInput
         The network, on the CPU.
     shape : tuple of int
         Shape of one sample.
     metadata : mapping
-        Values that JSON can hold, each written as a property of the file.
+        JSON-serialisable values. Each is written as a metadata property of the file.
 
     Raises
     ------
@@ -88,7 +88,7 @@ def write_onnx(
         If the directory does not exist.
     """
     try:
-        import onnxscript  # noqa: F401 - PyTorch's exporter needs it, and it brings onnx
+        import onnxscript  # noqa: F401 - PyTorch's exporter needs it, and it depends on onnx
     except ImportError as error:
         raise ImportError("export_onnx needs onnxscript; install it with: pip install 'sktsmae[onnx]'.") from error
     with atomic_write(path) as temporary, torch.no_grad(), _quiet():
@@ -103,7 +103,7 @@ def write_onnx(
         )
         assert program is not None
         for node in program.model.graph:
-            if node.op_type == "Scan":  # an empty list without a type, which some tools cannot read
+            if node.op_type == "Scan":  # some tools cannot read this empty list without a type
                 node.attributes.pop("scan_output_directions")
         program.model.metadata_props.update({name: json.dumps(value) for name, value in metadata.items()})
         program.save(temporary, external_data=False)
@@ -111,7 +111,7 @@ def write_onnx(
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Silence messages of the exporter about its internals and about packages that are not needed."""
+    """Suppress warnings and log messages of the exporter about its internals and about optional packages."""
     loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnx_ir", "onnxscript")]
     levels = [logger.level for logger in loggers]
     try:

@@ -1,4 +1,4 @@
-"""The protocol of a pretext task: a network that learns a signal encoder from unlabelled signals."""
+"""The base class of pretext tasks, which train a signal encoder on unlabelled signals."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from .signal_encoder import SignalEncoder
 
 
 class PretextTask(nn.Module, ABC):
-    """A signal encoder, and what is needed to train it without labels: a loss per signal.
+    """Base class of pretext tasks: a signal encoder and a self-supervised loss per signal.
 
-    A new pretext task is a subclass in a file of its own and an entry in `models.pretext_tasks.PRETEXT_TASKS`. Its
-    constructor takes the fields of `settings_class` as keywords; `MAEPretrainer` fills them from its parameters of the
-    same names, so that a task names the parameters that it reads.
+    To add a pretext task, write a subclass in a new file and add an entry to `models.pretext_tasks.PRETEXT_TASKS`. Its
+    constructor takes the fields of `settings_class` as keyword arguments. `MAEPretrainer` passes the values of its
+    parameters that have the same names as these fields.
 
     Parameters
     ----------
@@ -30,9 +30,9 @@ class PretextTask(nn.Module, ABC):
     Attributes
     ----------
     settings : dict
-        The settings as JSON can hold them.
+        The settings, as JSON-serialisable values.
     signal_encoder : SignalEncoder
-        The encoder that is trained.
+        The signal encoder that is trained.
     """
 
     settings_class: ClassVar[type[EncoderSettings]] = EncoderSettings
@@ -73,7 +73,7 @@ class PretextTask(nn.Module, ABC):
         count : int
             Number of images B * M.
         device : torch.device, default=None
-            Device of the tensors; None for the default of torch.
+            Device of the tensors. None uses torch's default device.
 
         Returns
         -------
@@ -90,7 +90,7 @@ class PretextTask(nn.Module, ABC):
         x : Tensor of shape (B, T), (B, M, T) or (B, M * V, S, T)
             Signals of one channel or of M channels, or spectrograms.
         drawn : mapping of str to Tensor, default=None
-            Random arguments from `draw`; None draws them.
+            Random arguments, as `draw` returns them. None draws them.
 
         Returns
         -------

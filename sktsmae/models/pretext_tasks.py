@@ -1,4 +1,4 @@
-"""The pretext tasks that exist, by the name that the parameter `pretext_task` of `MAEPretrainer` takes."""
+"""The available pretext tasks. The keys are the allowed values of the parameter `pretext_task` of `MAEPretrainer`."""
 
 from __future__ import annotations
 

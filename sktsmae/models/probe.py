@@ -1,4 +1,4 @@
-"""Linear probes: linear models on frozen features, mixed by weights."""
+"""Linear probes: linear models on frozen features, whose outputs are combined by mixture weights."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from .features import FEATURES, FeatureContext, Features
 
 
 class LinearProbe(nn.Module):
-    """Linear models on frozen features, and a weighted mean of their outputs.
+    """Linear models on frozen features, whose outputs are averaged with mixture weights.
 
-    The first model uses the first kind of features, the second model the first two kinds side by side, and so on.
+    The first model uses the first kind of features, the second model uses the first two kinds, and so on.
 
     Parameters
     ----------
     features : mapping of str to Features
         One or more kinds of features, by name.
     num_outputs : int
-        Outputs C.
+        Number of outputs C.
 
     References
     ----------
@@ -119,14 +119,14 @@ class LinearProbe(nn.Module):
 
 
 class LinearProbeClassifier(LinearProbe):
-    """Linear classifiers on frozen features, and a calibrated mixture of their probabilities.
+    """Linear classifiers on frozen features, whose probabilities are mixed and then calibrated.
 
     Parameters
     ----------
     features : mapping of str to Features
         One or more kinds of features, by name.
     num_outputs : int
-        Classes C.
+        Number of classes C.
 
     Examples
     --------
@@ -144,7 +144,8 @@ class LinearProbeClassifier(LinearProbe):
         super().__init__(features, num_outputs)
         # The log-probabilities of the mixture are multiplied by this factor and normalised again (temperature scaling).
         self.register_buffer("inverse_temperature", torch.ones(()))
-        # Logarithms of the class weights.
+        # Logarithms of the class weights. The linear models are fitted without class weights, so the class weights are
+        # applied to the probabilities.
         self.register_buffer("class_offset", torch.zeros(num_outputs))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -158,7 +159,7 @@ class LinearProbeClassifier(LinearProbe):
         Returns
         -------
         Tensor of shape (B, C)
-            Logarithms of probabilities.
+            Log-probabilities of the classes.
         """
         log_mixture = (self.outputs(x).log_softmax(-1) + self.mixture_weights.log()[:, None, None]).logsumexp(0)
         return (self.inverse_temperature * log_mixture + self.class_offset).log_softmax(-1)
@@ -170,8 +171,8 @@ def applicable_features(spectrograms: bool) -> list[str]:
     Parameters
     ----------
     spectrograms : bool
-        Whether the input is spectrograms. Their scales may be standardised already, so only the kinds that accept
-        spectrograms apply.
+        Whether the input consists of spectrograms. Their scales may be standardised already, so only the kinds that
+        accept spectrograms apply.
 
     Returns
     -------
@@ -182,12 +183,12 @@ def applicable_features(spectrograms: bool) -> list[str]:
 
 
 def build_features(context: FeatureContext, names: Iterable[str]) -> dict[str, Features]:
-    """Build kinds of features.
+    """Build the given kinds of features.
 
     Parameters
     ----------
     context : FeatureContext
-        Shape of the signals, and a pre-trained encoder.
+        Shape of the signals, and a pre-trained encoder if there is one.
     names : iterable of str
         Keys of `features.FEATURES`.
 

@@ -10,15 +10,9 @@ from torch import Tensor, nn
 
 from ..functional.gaps import map_unpadded
 from ..functional.resampling import resample
-from ..functional.wavelets import (
-    BOUNDARIES,
-    DIFF_ORDERS,
-    cwt_of_views,
-    scale_grid,
-    standardize,
-    unit_amplitude,
-    view_orders,
-)
+from ..functional.scales import scale_grid
+from ..functional.standardization import standardize, unit_amplitude
+from ..functional.wavelets import BOUNDARIES, DIFF_ORDERS, cwt_of_views, view_orders
 
 
 class Scalogram(nn.Module):
@@ -27,7 +21,7 @@ class Scalogram(nn.Module):
     Parameters
     ----------
     cwt_scales : int or sequence of float, default=64
-        A number n of scales (0.1, 1.1, ..., n - 0.9), or the scales in samples, in increasing order.
+        Number n of scales of the linear grid 0.1, 1.1, ..., n - 0.9, or increasing scales in samples.
     diff_orders : sequence of {0, 1, 2}, default=(0, 1, 2)
         Difference order of each view.
     standardize : bool or "per_scale", default=True
@@ -69,7 +63,7 @@ class Scalogram(nn.Module):
         self.standardize = standardize
         self.boundary = boundary
         self.resample_to = resample_to
-        # The scales are not a buffer: they stay on the CPU in float64, where the kernels are computed from them.
+        # The scales are not a buffer, because the kernels are computed from them on the CPU in float64.
         self.scales = scale_grid(cwt_scales)
 
     @property
@@ -84,7 +78,7 @@ class Scalogram(nn.Module):
         return len(self.diff_orders)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Transform signals to images, or split the channels of spectrograms into views; standardise both.
+        """Transform signals to standardised images, or split spectrograms into views and standardise these.
 
         Parameters
         ----------
@@ -113,7 +107,7 @@ class Scalogram(nn.Module):
             finish = partial(standardize, dim=axes) if self.standardize else None
             if x.ndim < 4:
                 x = unit_amplitude(x) if self.standardize else x
-                # This makes the lower limit of the standard deviation of a scale relative to that of the signal.
+                # Then the lower limit of the standard deviation of a scale is relative to the amplitude of the signal.
                 x = standardize(x, -1) if self.standardize == "per_scale" else x
                 return cwt_of_views(x, self.scales, self.diff_orders, finish, self.boundary)
             image: Tensor = x.unflatten(1, (-1, self.num_views))  # (B, M, V, S, T)
@@ -130,7 +124,7 @@ class Scalogram(nn.Module):
         Returns
         -------
         Tensor of shape (B, T'), (B, M, T') or (B, M * V, S, T)
-            The signals; T' is `resample_to`, or T without it. Padding is removed before a signal is resampled.
+            The signals. T' is `resample_to`, or T if `resample_to` is None. Padding is removed before resampling.
         """
         length = self.resample_to or x.shape[-1]
         return x if x.ndim == 4 else map_unpadded(lambda unpadded: resample(unpadded, length), x)

@@ -1,4 +1,4 @@
-"""The settings of an encoder: one object from the estimator to the layers, and into files."""
+"""Settings of an encoder and of a masked autoencoder, which are also stored in checkpoint files."""
 
 from __future__ import annotations
 
@@ -8,33 +8,35 @@ from numbers import Integral
 from typing import Any, Literal, Self
 
 from ..functional.wavelets import DIFF_ORDERS
-from .checkpoints import to_jsonable
 
 Rope = Literal["axial", "raster"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class EncoderSettings:  # numpydoc ignore=PR02
-    """Settings of a scalogram and the encoder that fits it. The defaults are those of the published design.
+    """Settings of a scalogram and the encoder of its images.
+
+    The defaults are those of the published CWT-MAE-RoPE model.
 
     Parameters
     ----------
     signal_len : int, default=3000
         Number of samples T of a signal.
     cwt_scales : int or sequence of float, default=64
-        A number of scales (0.1, 1.1, ...) or the scales in samples.
+        Number of scales of the linear grid 0.1, 1.1, ..., or the scales in samples.
     diff_orders : sequence of {0, 1, 2}, default=(0, 1, 2)
-        Order of difference of each view.
+        Difference order of each view.
     patch_size_freq, patch_size_time : int, default=4 and 50
         Number of scales and of samples in a patch.
     embed_dim, depth, num_heads : int, default=768, 12 and 12
-        Size of the encoder.
+        Embedding size, number of blocks and number of attention heads of the encoder.
     mlp_ratio : float, default=4
         Ratio of the hidden size of the MLPs to `embed_dim`.
     mlp_rank_ratio : float, default=0.5
-        Ratio of the rank of the MLPs' matrices to their smaller side.
+        Ratio of the rank of the MLPs' weight matrices to their smaller dimension, as in `LowRankLinear`.
     rope : {"axial", "raster"}, default="axial"
-        Rotary embedding with one index for frequency and one for time, or with one index over the flattened grid.
+        Rotary position embedding: "axial" encodes the row and the column of a patch, "raster" encodes one index over
+        the flattened grid of patches.
     standardize : bool or "per_scale", default=True
         Whether to standardise each view of an image, or each of its scales, as in `Scalogram`.
     boundary : {"zeros", "reflect"}, default="zeros"
@@ -72,7 +74,7 @@ class EncoderSettings:  # numpydoc ignore=PR02
 
     @classmethod
     def among(cls, settings: Mapping[str, Any]) -> Self:
-        """Take those entries of a mapping that are settings of this class.
+        """Create settings from a mapping; ignore entries that are not fields of this class.
 
         Parameters
         ----------
@@ -88,7 +90,7 @@ class EncoderSettings:  # numpydoc ignore=PR02
         return cls(**{name: value for name, value in settings.items() if name in names})
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the settings as JSON can hold them.
+        """Return the settings as JSON-serialisable values.
 
         Returns
         -------
@@ -100,19 +102,19 @@ class EncoderSettings:  # numpydoc ignore=PR02
 
 @dataclass(frozen=True, kw_only=True)
 class MAESettings(EncoderSettings):  # numpydoc ignore=PR02
-    """Settings of the masked autoencoder: those of its encoder, and the following.
+    """Settings of a masked autoencoder, in addition to those of its encoder.
 
     Parameters
     ----------
     decoder_embed_dim, decoder_depth, decoder_num_heads : int, default=512, 8 and 16
-        Size of the decoder.
+        Embedding size, number of blocks and number of attention heads of the decoder.
     mask_ratio : float, default=0.75
         Fraction of patches that are masked, in (0, 1).
     masking : {"patches", "mixed"}, default="patches"
-        Whether single patches are masked, or in some images whole rows or columns of patches, as in
+        "patches" masks single patches. "mixed" masks whole rows or columns of patches in some images, as in
         `functional.masking.mixed_noise`.
     time_loss_weight : float, default=1
-        Weight of the loss of the waveform, relative to that of the spectrogram.
+        Weight of the waveform loss relative to the spectrogram loss.
     decode_ratio : float, default=1
         Fraction of the columns of patches that the decoder reconstructs in each training step, in (0, 1].
 
@@ -144,13 +146,31 @@ def require_positive(**sizes: int) -> None:
     Parameters
     ----------
     **sizes : int
-        The sizes, by the names that the user knows.
+        The sizes, by the names of the parameters.
 
     Raises
     ------
     ValueError
-        If one is not. The message names it.
+        If a size is not a positive whole number. The message names it.
     """
     for name, size in sizes.items():
         if not isinstance(size, Integral) or size < 1:
             raise ValueError(f"{name}={size!r}: give a positive whole number.")
+
+
+def to_jsonable(value: Any) -> Any:
+    """Convert a value to the types that it would have after it is written to JSON and read again.
+
+    Parameters
+    ----------
+    value : object
+        For example a tuple, a NumPy array or a NumPy number.
+
+    Returns
+    -------
+    object
+        A list for a sequence or an array, and a Python number for a NumPy number. Other values are unchanged.
+    """
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    return [to_jsonable(member) for member in value] if isinstance(value, (tuple, list, range)) else value

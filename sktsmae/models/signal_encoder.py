@@ -1,4 +1,4 @@
-"""Signals to tokens: a scalogram and the encoder of its images, as one module."""
+"""The signal encoder, which maps signals to tokens: a scalogram and the encoder of its images."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from .checkpoints import load_matching
 from .encoder import Encoder, resample_pos_embed
+from .restore import load_matching
 from .scalogram import Scalogram
 from .settings import EncoderSettings
 
 
 class SignalEncoder(nn.Module):
-    """A scalogram and the encoder of its images.
+    """A scalogram and the encoder of its images, as one module.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ class SignalEncoder(nn.Module):
         Raises
         ------
         ValueError
-            If a setting is impossible. The message names it.
+            If a setting is invalid. The message names it.
         """
         given = EncoderSettings(**settings)
         resample_to = given.signal_len if given.resample else None
@@ -106,7 +106,7 @@ class SignalEncoder(nn.Module):
         Returns
         -------
         int
-            Channels M.
+            Number of channels M.
         """
         by_axes = {1: 1, 2: sample_shape[0], 3: sample_shape[0] // self.scalogram.num_views}
         return by_axes[len(sample_shape)]
@@ -140,18 +140,20 @@ class SignalEncoder(nn.Module):
             The class token and the patch tokens of each channel.
         """
         tokens = self.encoder(self.patches(x))  # (B * M, 1 + N, D)
-        channels: Tensor = tokens.unflatten(0, (x.shape[0], -1))  # (B, M, 1 + N, D); len(x) would fix B in a graph
+        # len(x) instead of x.shape[0] would make B a constant in ONNX.
+        channels: Tensor = tokens.unflatten(0, (x.shape[0], -1))  # (B, M, 1 + N, D)
         return channels
 
     def layer_tokens(self, x: Tensor, layers: Collection[int] | None) -> list[Tensor]:
-        """Return the tokens of some layers.
+        """Return the tokens of the given layers.
 
         Parameters
         ----------
         x : Tensor of shape (B, T), (B, M, T) or (B, M * V, S, T)
             Signals of one channel or of M channels, or spectrograms.
         layers : collection of int or None
-            Number of blocks that the tokens have passed; None for the output of the encoder.
+            The layers, each given as the number of blocks that its tokens have passed. None returns only the
+            output of the encoder.
 
         Returns
         -------
@@ -201,8 +203,8 @@ class SignalEncoder(nn.Module):
         weight = own.get("patch_embed.proj.weight")
         if old_rows != rows and weight is not None and weight.shape == self.encoder.patch_embed.proj.weight.shape:
             raise ValueError(
-                f"{source}: its images have {old_rows} rows of patches and these settings {rows}; give cwt_scales and "
-                "patch_size_freq as they were in pre-training."
+                f"{source}: its images have {old_rows} rows of patches, but these settings give {rows}; use the "
+                "values of cwt_scales and patch_size_freq that were used in pre-training."
             )
         if "pos_embed" in own and (own["pos_embed"].shape[1] - 1) % old_rows == 0:
             old_grid = (old_rows, (own["pos_embed"].shape[1] - 1) // old_rows)
@@ -223,7 +225,7 @@ def check_spectrogram(signal_encoder: SignalEncoder, shape: tuple[int, ...]) -> 
     Raises
     ------
     ValueError
-        If the channels are not complete sets of views, or the number of scales differs.
+        If the number of channels is not a multiple of V, or if the number of scales differs.
     """
     require_views(shape, signal_encoder.scalogram.num_views)
     _, num_scales, _ = signal_encoder.encoder.image_size
@@ -244,12 +246,12 @@ def require_views(shape: tuple[int, ...], num_views: int) -> None:
     shape : tuple of int
         Shape of the spectrograms, (n, M * V, S, T).
     num_views : int
-        Views V.
+        Number of views V.
 
     Raises
     ------
     ValueError
-        If V does not divide the channels.
+        If the number of channels is not a multiple of V.
     """
     if shape[1] % num_views:
         raise ValueError(
@@ -284,7 +286,7 @@ def copy_for_length(signal_encoder: SignalEncoder, settings: Mapping[str, Any], 
 
 
 def freeze_below(signal_encoder: SignalEncoder, count: int) -> None:
-    """Freeze everything but the last blocks of an encoder and the layers above them.
+    """Freeze an encoder except for its last blocks and its final layer norm.
 
     Parameters
     ----------

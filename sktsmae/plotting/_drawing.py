@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from sklearn.utils.validation import check_is_fitted
 
-from ..functional.wavelets import peak_frequency
+from ..functional.scales import peak_frequency
 
 
 class TimeAxis:

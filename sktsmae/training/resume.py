@@ -16,7 +16,8 @@ import torch
 from sklearn.base import BaseEstimator
 from torch import Tensor, nn
 
-from ..models.checkpoints import atomic_write, to_jsonable
+from ..models.atomic import atomic_write
+from ..models.settings import to_jsonable
 from ..signals.batches import SignalDataset, load_batch, spread_rows
 from .parameters import TrainingParameters
 

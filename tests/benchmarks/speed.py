@@ -27,7 +27,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from sktsmae import CWTTransformer, MAEClassifier, MAEPretrainer
 from sktsmae.functional import wavelets
-from sktsmae.functional.wavelets import cwt_of_views, differences, kernel_length, ricker, scale_grid
+from sktsmae.functional.scales import scale_grid
+from sktsmae.functional.wavelets import cwt_of_views, differences, kernel_length, ricker
 from sktsmae.models import CWT_MAE_RoPE, Scalogram
 from sktsmae.signals.memory import reused_memory
 

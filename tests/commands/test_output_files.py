@@ -3,7 +3,7 @@
 import pytest
 
 from sktsmae.commands._output import check_output
-from sktsmae.models.checkpoints import atomic_write
+from sktsmae.models.atomic import atomic_write
 
 
 def write_half(path):

@@ -122,7 +122,7 @@ def test_pipeline_memory_caches_the_fitted_pretrainer(embedding_regression_pipel
 
 @pytest.fixture
 def table(few) -> pd.DataFrame:
-    """Return a table of signals, with the person and the side of the body as other columns."""
+    """Return a table of signals with two other columns: a number and a text."""
     frame = pd.DataFrame(few.data[:, 0]).add_prefix("acc_")
     return frame.assign(person=few.groups, side=np.where(few.groups % 2, "left", "right"))
 

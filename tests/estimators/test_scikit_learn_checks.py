@@ -64,6 +64,8 @@ def _with_array_api(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SCIPY_ARRAY_API", "1")
 
 
+# A check of scikit-learn sets n_iter_no_change of every classifier.
+@pytest.mark.filterwarnings("ignore:n_iter_no_change=20 has no effect")
 @parametrize_with_checks(
     [*TRANSFORMERS, PRETRAINER, *CLASSIFIERS, *PROBES, *REGRESSORS], expected_failed_checks=expected_failures
 )

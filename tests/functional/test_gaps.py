@@ -9,20 +9,20 @@ from sktsmae.functional.gaps import fill_gaps, map_unpadded
 
 NAN = float("nan")
 FILLED = {
-    "nothing missing": ([1.0, 2, 3], [1.0, 2, 3]),
-    "a gap": ([1, NAN, NAN, 4, 5], [1, 2, 3, 4, 5]),
+    "no missing value": ([1.0, 2, 3], [1.0, 2, 3]),
+    "one gap": ([1, NAN, NAN, 4, 5], [1, 2, 3, 4, 5]),
     "several gaps": ([0, NAN, 2, NAN, NAN, NAN, 6], [0, 1, 2, 3, 4, 5, 6]),
-    "missing ends": ([NAN, 1, NAN, 3, NAN, NAN], [NAN, 1, 2, 3, NAN, NAN]),
-    "one value": ([NAN, 7, NAN], [NAN, 7, NAN]),
+    "leading and trailing padding": ([NAN, 1, NAN, 3, NAN, NAN], [NAN, 1, 2, 3, NAN, NAN]),
+    "a single value": ([NAN, 7, NAN], [NAN, 7, NAN]),
 }
 
 
 @pytest.mark.parametrize(("given", "expected"), FILLED.values(), ids=FILLED)
-def test_gaps_are_interpolated_and_ends_stay(given, expected):
+def test_gaps_are_interpolated_and_padding_is_kept(given, expected):
     assert_close(fill_gaps(torch.tensor([given])), torch.tensor([expected], dtype=torch.float), equal_nan=True)
 
 
-def test_gaps_are_filled_as_numpy_does():
+def test_interpolation_agrees_with_numpy():
     rng = np.random.default_rng(0)
     x = rng.normal(size=(20, 50))
     x[rng.random(x.shape) < 0.5] = np.nan
@@ -31,30 +31,30 @@ def test_gaps_are_filled_as_numpy_does():
     assert_close(fill_gaps(torch.from_numpy(x)), torch.from_numpy(np.stack(expected)))
 
 
-def test_a_channel_that_ends_before_the_others_keeps_its_last_value():
+def test_a_shorter_channel_is_extended_by_its_first_and_last_values():
     x = torch.tensor([[[NAN, 1, 2, NAN, NAN], [5, NAN, 5, 6, NAN]]])
     assert_close(fill_gaps(x), torch.tensor([[[1, 1, 2, 2, NAN], [5, 5, 5, 6, NAN]]]), equal_nan=True)
 
 
 @pytest.mark.parametrize("shape", [(6, 20), (6, 2, 20)])
-def test_each_signal_is_mapped_without_what_lies_outside_its_ends(shape):
+def test_each_signal_is_mapped_without_its_padding(shape):
     x = torch.randn(shape)
-    ends = [(0, 20), (0, 7), (3, 20), (0, 7), (5, 6), (0, 20)]
-    for signal, (start, stop) in zip(x, ends, strict=True):
+    bounds = [(0, 20), (0, 7), (3, 20), (0, 7), (5, 6), (0, 20)]
+    for signal, (start, stop) in zip(x, bounds, strict=True):
         signal[..., :start] = signal[..., stop:] = NAN
     lengths = []
 
-    def function(whole):
-        assert not whole.isnan().any()
-        lengths.append((len(whole), whole.shape[-1]))
-        return torch.stack((whole.sum(-1), whole.amax(-1)), dim=-1)
+    def function(unpadded):
+        assert not unpadded.isnan().any()
+        lengths.append((len(unpadded), unpadded.shape[-1]))
+        return torch.stack((unpadded.sum(-1), unpadded.amax(-1)), dim=-1)
 
     out = map_unpadded(function, x)
-    expected = [function(signal[None, ..., start:stop])[0] for signal, (start, stop) in zip(x, ends, strict=True)]
+    expected = [function(signal[None, ..., start:stop])[0] for signal, (start, stop) in zip(x, bounds, strict=True)]
     assert_close(out, torch.stack(expected))
-    assert lengths[:4] == [(2, 7), (2, 20), (1, 17), (1, 1)]  # of equal ends at once
+    assert lengths[:4] == [(2, 7), (2, 20), (1, 17), (1, 1)]  # signals with equal padding share one call
 
 
-def test_whole_signals_are_mapped_at_once():
+def test_signals_without_padding_are_mapped_in_one_call():
     x = torch.randn(4, 9)
-    assert map_unpadded(lambda whole: whole, x) is x
+    assert map_unpadded(lambda unpadded: unpadded, x) is x

@@ -16,7 +16,7 @@ from sktsmae.functional.patches import patch_validity
 
 @pytest.fixture
 def patches():
-    """Predicted and true patches of a 3 x 7 image cut in 2 x 4 patches, a mask, and what is no padding."""
+    """Return predicted and true 2 x 4 patches of a 3 x 7 image, a mask, and the validity of each value."""
     valid = patch_validity((3, 7), (2, 4), num_views=1)  # (4, 8); the last patch has 3 values
     mask = torch.tensor([[1.0, 0.0, 0.0, 1.0], [0.0, 1.0, 0.0, 1.0]])
     pred, target = torch.randn(2, 2, 4, 8)
@@ -35,31 +35,31 @@ def test_masked_patch_loss_ignores_padding(patches):
     assert torch.equal(masked_patch_loss(changed, target, mask, valid), masked_patch_loss(pred, target, mask, valid))
 
 
-def test_masked_patch_loss_sees_every_other_value(patches):
+def test_masked_patch_loss_uses_every_valid_value_of_masked_patches(patches):
     pred, target, mask, valid = patches
     pred.requires_grad_()
     masked_patch_loss(pred, target, mask, valid).sum().backward()
     assert torch.equal(pred.grad != 0, (mask[..., None] * valid) == 1)
 
 
-def test_masked_patch_loss_is_a_mean_over_values_then_over_masked_patches(patches):
+def test_masked_patch_loss_averages_over_values_and_then_over_masked_patches(patches):
     pred, target, mask, valid = patches
     error = (pred - target) ** 2
-    each = [error[b, n][valid[n] == 1].mean() for b, n in mask.nonzero().tolist()]  # two per sample
-    assert_close(masked_patch_loss(pred, target, mask, valid), torch.stack(each).unflatten(0, (2, 2)).mean(1))
-    each = [error[b, n].mean() for b, n in mask.nonzero().tolist()]
-    assert_close(masked_patch_loss(pred, target, mask), torch.stack(each).unflatten(0, (2, 2)).mean(1))
+    losses = [error[b, n][valid[n] == 1].mean() for b, n in mask.nonzero().tolist()]  # two per sample
+    assert_close(masked_patch_loss(pred, target, mask, valid), torch.stack(losses).unflatten(0, (2, 2)).mean(1))
+    losses = [error[b, n].mean() for b, n in mask.nonzero().tolist()]
+    assert_close(masked_patch_loss(pred, target, mask), torch.stack(losses).unflatten(0, (2, 2)).mean(1))
 
 
 def test_masked_patch_loss_divides_by_the_given_number_of_masked_patches(patches):
     pred, target, mask, valid = patches
     mask[0] = torch.tensor([1.0, 1.0, 1.0, 0.0])
-    own = masked_patch_loss(pred, target, mask, valid)
-    given = masked_patch_loss(pred, target, mask, valid, num_masked=2.5)
-    assert_close(2.5 * given, torch.tensor([3.0, 2.0]) * own)
+    by_own_number = masked_patch_loss(pred, target, mask, valid)
+    by_given_number = masked_patch_loss(pred, target, mask, valid, num_masked=2.5)
+    assert_close(2.5 * by_given_number, torch.tensor([3.0, 2.0]) * by_own_number)
 
 
-def test_samples_do_not_influence_the_losses_of_others(patches):
+def test_reconstruction_losses_of_a_sample_do_not_depend_on_other_samples(patches):
     pred, target, mask, valid = patches
     alone = [masked_patch_loss(*(part[b : b + 1] for part in (pred, target, mask)), valid) for b in range(2)]
     assert_close(masked_patch_loss(pred, target, mask, valid), torch.cat(alone))
@@ -69,7 +69,7 @@ def test_samples_do_not_influence_the_losses_of_others(patches):
     assert waveform_loss(signal, signal).shape == (2,)
 
 
-def test_losses_are_float32_in_low_precision(patches):
+def test_losses_of_bfloat16_predictions_are_float32(patches):
     pred, target, mask, valid = patches
     low = masked_patch_loss(pred.bfloat16(), target.bfloat16(), mask, valid)
     assert low.dtype == torch.float32
@@ -78,24 +78,24 @@ def test_losses_are_float32_in_low_precision(patches):
 
 
 @pytest.mark.parametrize(("gain", "offset"), [(1.0, 0.0), (250.0, -40.0), (1e-3, 3.0)])
-def test_waveform_loss_meets_the_standardised_signal(gain, offset):
+def test_waveform_loss_compares_with_the_standardised_signal(gain, offset):
     signal, pred = torch.randn(2, 3, 100)
     standardised = (signal - signal.mean(-1, keepdim=True)) / signal.std(-1, keepdim=True)
-    # Beside an offset of 3, a signal of 1e-3 has lost four of float32's seven digits.
+    # An offset of 3 costs a signal of amplitude 1e-3 four of float32's seven digits.
     torch.testing.assert_close(
         waveform_loss(pred, gain * signal + offset), (pred - standardised).square().mean(1), rtol=1e-3, atol=0
     )
-    # The square of an error of 1e-4 in each value.
+    # The tolerance is the square of an error of 3e-4 per value.
     assert waveform_loss(standardised, gain * signal + offset).tolist() == pytest.approx([0] * 3, abs=1e-7)
 
 
-def test_waveform_loss_of_a_constant_signal_is_that_of_zero():
+def test_waveform_loss_treats_a_constant_signal_as_zero():
     pred = torch.randn(2, 50)
     assert_close(waveform_loss(pred, torch.full((2, 50), 4.2)), pred.square().mean(1))
 
 
 @pytest.mark.parametrize("label_smoothing", [0.0, 0.1])
-def test_integer_weights_equal_repeated_rows(label_smoothing):
+def test_integer_sample_weights_equal_repeated_samples(label_smoothing):
     logits, labels = torch.randn(5, 3), torch.tensor([0, 2, 1, 1, 0])
     counts = torch.tensor([1, 3, 0, 2, 4])
     repeated = F.cross_entropy(
@@ -105,40 +105,40 @@ def test_integer_weights_equal_repeated_rows(label_smoothing):
     assert_close(weighted_cross_entropy(logits, labels, weights, label_smoothing).mean(), repeated)
 
 
-def test_the_loss_of_a_sample_does_not_depend_on_its_batch():
+def test_cross_entropy_of_a_sample_does_not_depend_on_its_batch():
     logits, labels, weights = torch.randn(6, 3), torch.tensor([0, 1, 2, 0, 1, 2]), torch.tensor([4.0, 1, 1, 0, 0, 0])
     whole = weighted_cross_entropy(logits, labels, weights)
     halves = [weighted_cross_entropy(logits[i : i + 3], labels[i : i + 3], weights[i : i + 3]) for i in (0, 3)]
     assert_close(torch.cat(halves), whole)
 
 
-@pytest.mark.parametrize("weigh_padding", [False, True])
-def test_gradient_of_masked_patch_loss_is_that_of_its_formula(patches, weigh_padding):
+@pytest.mark.parametrize("with_validity", [False, True])
+def test_gradient_of_masked_patch_loss_agrees_with_autograd(patches, with_validity):
     pred, target, mask, valid = patches
-    weight = mask[..., None] * (valid / valid.sum(-1, keepdim=True) if weigh_padding else torch.tensor(1 / 8))
+    weight = mask[..., None] * (valid / valid.sum(-1, keepdim=True) if with_validity else torch.tensor(1 / 8))
     pred.requires_grad_()
     errors, factors = ((pred - target) ** 2 * weight).sum((1, 2)) / mask.sum(1), torch.tensor([3.0, -0.5])
     (expected,) = torch.autograd.grad(factors @ errors, pred)
-    (factors @ masked_patch_loss(pred, target, mask, valid if weigh_padding else None)).backward()
+    (factors @ masked_patch_loss(pred, target, mask, valid if with_validity else None)).backward()
     assert_close(pred.grad, expected)
 
 
-def test_masked_patch_loss_takes_the_padding_of_each_sample(patches):
+def test_masked_patch_loss_accepts_a_validity_mask_per_sample(patches):
     pred, target, mask, valid = patches
     ids = torch.tensor([[3, 0], [1, 3]])
     rows = torch.arange(2)[:, None]
-    drawn = masked_patch_loss(pred[rows, ids], target[rows, ids], mask[rows, ids], valid[ids])
-    chosen = torch.zeros_like(mask).scatter(1, ids, 1.0) * mask
-    assert_close(drawn, masked_patch_loss(pred, target, chosen, valid))
+    selected = masked_patch_loss(pred[rows, ids], target[rows, ids], mask[rows, ids], valid[ids])
+    selected_mask = torch.zeros_like(mask).scatter(1, ids, 1.0) * mask
+    assert_close(selected, masked_patch_loss(pred, target, selected_mask, valid))
 
 
-def test_masked_patch_loss_of_no_masked_patch_is_zero(patches):
+def test_masked_patch_loss_is_zero_without_masked_patches(patches):
     pred, target, mask, _ = patches
     assert masked_patch_loss(pred, target, torch.zeros_like(mask)).tolist() == [0, 0]
 
 
 @pytest.mark.parametrize("n_timepoints", [12, 10])
-def test_waveform_loss_of_columns_is_that_of_their_samples(n_timepoints):
+def test_waveform_loss_of_selected_columns_uses_only_their_samples(n_timepoints):
     signal, pred, columns = torch.randn(2, n_timepoints), torch.randn(2, 3, 4), torch.tensor([[2, 0], [1, 2]])
     rows = torch.arange(2)[:, None]
     target = (signal - signal.mean(-1, keepdim=True)) / signal.std(-1, keepdim=True)

@@ -5,14 +5,15 @@ import math
 import pytest
 import torch
 
-from sktsmae.functional.masking import mixed_noise, num_kept, random_masking, take_tokens
+from sktsmae.functional.masking import mixed_noise, num_kept, random_masking
+from sktsmae.functional.patches import take_tokens
 
 
 @pytest.mark.parametrize(
     ("num_patches", "mask_ratio", "kept"),
     [(960, 0.75, 240), (128, 0.75, 32), (10, 0.75, 2), (7, 0.5, 3), (2, 0.5, 1), (21, 0.1, 18), (100, 0.99, 1)],
 )
-def test_masking_keeps_exact_counts(num_patches, mask_ratio, kept):
+def test_masking_keeps_the_exact_number_of_patches(num_patches, mask_ratio, kept):
     ids_keep, ids_restore, mask = random_masking(torch.rand(5, num_patches), mask_ratio)
     assert num_kept(num_patches, mask_ratio) == kept
     assert ids_keep.shape == (5, kept)
@@ -30,18 +31,18 @@ def test_masking_keeps_the_patches_with_the_smallest_noise():
         assert torch.equal(noise[row][ids_keep[row]], kept.sort().values)
 
 
-def test_ids_restore_brings_back_the_order():
+def test_ids_restore_undoes_the_shuffle():
     tokens, noise = torch.randn(4, 12, 3), torch.rand(4, 12)
     ids_keep, ids_restore, mask = random_masking(noise, 0.75)
-    hidden = torch.stack([torch.cat((tokens[b, ids_keep[b]], torch.full((9, 3), -1.0))) for b in range(4)])
-    restored = take_tokens(hidden, ids_restore)
+    shuffled = torch.stack([torch.cat((tokens[b, ids_keep[b]], torch.full((9, 3), -1.0))) for b in range(4)])
+    restored = take_tokens(shuffled, ids_restore)
     expected = torch.where(mask[..., None] == 1, -1.0, tokens)
     assert torch.equal(restored, expected)
 
 
 def test_every_patch_is_kept_equally_often():
     _, _, mask = random_masking(torch.rand(4000, 16), 0.75)
-    # The share of 4000 draws has a standard deviation of 0.007; five of them are allowed.
+    # The fraction over 4000 draws has a standard deviation of 0.007. The tolerance is five standard deviations.
     assert ((1 - mask).mean(0) - 0.25).abs().max() < 0.035
 
 
@@ -54,23 +55,23 @@ def test_mask_ratio_outside_the_unit_interval_is_refused(mask_ratio):
 @pytest.mark.parametrize(
     ("num_patches", "mask_ratio", "kept"), [(10, 0.95, 0), (1, 0.5, 0), (3, 0.75, 0), (10, 1e-17, 10)]
 )
-def test_mask_ratio_that_hides_all_or_nothing_is_refused(num_patches, mask_ratio, kept):
+def test_mask_ratio_that_masks_all_or_no_patches_is_refused(num_patches, mask_ratio, kept):
     with pytest.raises(ValueError, match=rf"mask_ratio={mask_ratio} leaves {kept} of {num_patches} patches visible"):
         num_kept(num_patches, mask_ratio)
 
 
-def test_take_tokens_picks_by_index():
+def test_take_tokens_selects_by_index():
     tokens = torch.randn(2, 5, 3)
     ids = torch.tensor([[4, 0], [1, 1]])
     assert torch.equal(take_tokens(tokens, ids), torch.stack([tokens[0, [4, 0]], tokens[1, [1, 1]]]))
 
 
-def test_mixed_noise_keeps_patches_columns_or_rows():
+def test_mixed_noise_keeps_single_patches_whole_columns_or_whole_rows():
     kept = mixed_noise(4000, (4, 8)).unflatten(1, (4, 8)) < 0.25
     whole_columns = (kept.all(1) | ~kept.any(1)).all(1)
     whole_rows = (kept.all(2) | ~kept.any(2)).all(1)
-    # A quarter of the images by columns, less those that keep none or all of 8; a quarter by rows, less those of 4.
-    # Four standard deviations are .025.
+    # A quarter of the images keeps whole columns, and a quarter keeps whole rows. Images that keep none or all of the
+    # 8 columns or 4 rows do not count, because they satisfy both conditions. The tolerance is four standard deviations.
     assert abs((whole_columns & ~whole_rows).float().mean() - 0.25 * (1 - 0.75**8 - 0.25**8)) < 0.025
     assert abs((whole_rows & ~whole_columns).float().mean() - 0.25 * (1 - 0.75**4 - 0.25**4)) < 0.025
     assert abs(kept.float().mean() - 0.25) < 0.02

@@ -32,7 +32,7 @@ def test_grid_size_rounds_up(image_size, patch_size, expected):
 
 @pytest.mark.parametrize("num_views", [1, 3])
 @pytest.mark.parametrize(("image_size", "patch_size"), SIZES)
-def test_unpatchify_undoes_patchify(image_size, patch_size, num_views):
+def test_unpatchify_inverts_patchify(image_size, patch_size, num_views):
     image = torch.randn(2, num_views, *image_size)
     patches = patchify(image, patch_size)
     rows, columns = grid_size(image_size, patch_size)
@@ -40,7 +40,7 @@ def test_unpatchify_undoes_patchify(image_size, patch_size, num_views):
     assert torch.equal(unpatchify(patches, image_size, patch_size), image)
 
 
-def test_patches_are_in_raster_order_with_view_scale_time_inside():
+def test_patches_are_in_raster_order_and_flattened_by_view_scale_and_time():
     image = torch.arange(2 * 4 * 6).float().reshape(1, 2, 4, 6)
     patches = patchify(image, (2, 3))
     for row in range(2):
@@ -57,7 +57,7 @@ def test_patch_validity_marks_padding(image_size, patch_size):
         assert all(size % patch == 0 for size, patch in zip(image_size, patch_size, strict=True))
         assert (patches == 7).all()
     else:
-        assert_close(patches, 7 * valid, rtol=0, atol=0)  # padding is zero, and only padding
+        assert_close(patches, 7 * valid, rtol=0, atol=0)  # padding is zero, and all other values are 7
         assert valid.sum() == 2 * image_size[0] * image_size[1]
         assert valid.min() == 0
-        assert (valid.sum(-1) > 0).all()  # no patch is all padding
+        assert (valid.sum(-1) > 0).all()  # no patch consists of padding only

@@ -4,11 +4,12 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from sktsmae.functional.pooling import QUANTILES, pool_bands, quantile_thresholds, quarter_bounds, threshold_statistics
+from sktsmae.functional.pooling import pool_bands
+from sktsmae.functional.thresholds import QUANTILES, quantile_thresholds, quarter_bounds, threshold_statistics
 
 
 def by_definition(row: list[float], threshold: float) -> list[float]:
-    """The seven statistics of one row and threshold."""
+    """Compute the seven statistics of one row at one threshold from their definition."""
     marks = "".join("1" if value > threshold else "0" for value in row)
     bounds = [part * len(row) // 4 for part in range(5)]
     quarters = [marks[start:stop] for start, stop in pairwise(bounds)]
@@ -18,29 +19,29 @@ def by_definition(row: list[float], threshold: float) -> list[float]:
 
 
 @pytest.mark.parametrize("n_timepoints", [4, 5, 7, 64, 101])
-def test_statistics_are_those_of_the_definition(n_timepoints):
+def test_threshold_statistics_agree_with_their_definition(n_timepoints):
     rows = torch.randn(6, 3, n_timepoints)
     thresholds = torch.tensor([[-0.5, 0.0, 0.5, 9.0], [-9.0, 0.1, 0.2, 0.3], [0.0, 0.0, 1.0, 2.0]])
     expected = [
         [
-            [by_definition(row.tolist(), level) for level in levels.tolist()]
-            for row, levels in zip(x, thresholds, strict=True)
+            [by_definition(row.tolist(), threshold) for threshold in row_thresholds.tolist()]
+            for row, row_thresholds in zip(x, thresholds, strict=True)
         ]
         for x in rows
     ]
     assert_close(threshold_statistics(rows, thresholds), torch.tensor(expected))
 
 
-def test_a_value_on_its_threshold_is_not_above_it():
+def test_a_value_equal_to_its_threshold_is_not_above_it():
     assert (threshold_statistics(torch.zeros(1, 1, 8), torch.zeros(1, 1))[0, 0, 0, [0, 1]] == 0).all()
 
 
-def test_signals_longer_than_a_short_integer_counts_are_counted():
+def test_signals_longer_than_the_int16_range_do_not_overflow():
     rows = torch.ones(1, 1, 2**15 + 8)
     assert_close(threshold_statistics(rows, torch.zeros(1, 1))[0, 0, 0, :2], torch.ones(2))
 
 
-def test_thresholds_are_quantiles_dense_in_the_tails():
+def test_thresholds_are_quantiles_that_are_denser_in_the_tails():
     values = torch.rand(3, 10_001)
     expected = torch.quantile(values, torch.tensor(QUANTILES), dim=-1).T
     assert_close(quantile_thresholds(values), expected, rtol=0, atol=1e-6)
@@ -49,7 +50,7 @@ def test_thresholds_are_quantiles_dense_in_the_tails():
     assert_close(gaps, gaps.flip(0))
 
 
-def test_bands_are_pooled_by_statistics_over_time():
+def test_pool_bands_computes_statistics_over_time():
     tokens = torch.randn(3, 1 + 2 * 9, 5)
     thresholds = torch.randn(2 * 5, 8)
     pooled = pool_bands(tokens, (2, 9), thresholds).unflatten(1, (20, 2, 5))
@@ -58,7 +59,7 @@ def test_bands_are_pooled_by_statistics_over_time():
     assert_close(pooled[:, 1], bands.amax(2))
     assert_close(pooled[:, 2], bands.amin(2))
     assert_close(pooled[:, 3], bands.std(2, correction=0))
-    assert_close(pooled[:, 6], bands[:, :, 2:4].mean(2))  # of 9 columns, quarters begin at 0, 2, 4 and 6
+    assert_close(pooled[:, 6], bands[:, :, 2:4].mean(2))  # the quarters of 9 columns begin at 0, 2, 4 and 6
     assert_close(pooled[:, 11], bands[:, :, 6:].amax(2))
     assert_close(pooled[:, 14], (bands > thresholds[:, 2].unflatten(0, (2, 5))[:, None]).float().mean(2))
 

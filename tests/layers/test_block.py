@@ -17,13 +17,13 @@ def rotation() -> tuple[torch.Tensor, torch.Tensor]:
     return RotaryEmbedding(8, 2)(torch.cartesian_prod(torch.arange(3), torch.arange(2))[None])
 
 
-def test_block_normalises_before_and_adds_after(rotation):
+def test_block_has_pre_norm_residual_branches(rotation):
     block, x = Block(16, 2), torch.randn(2, 6, 16)
     middle = x + block.attn(block.norm1(x), *rotation)
     assert_close(block(x, *rotation), middle + block.mlp(block.norm2(middle)))
 
 
-def test_block_with_silent_outputs_is_the_identity(rotation):
+def test_block_with_zero_output_weights_is_the_identity(rotation):
     block, x = Block(16, 2), torch.randn(2, 6, 16)
     for layer in (block.attn.proj, block.mlp.fc2):
         nn.init.zeros_(layer.weight)
@@ -32,11 +32,11 @@ def test_block_with_silent_outputs_is_the_identity(rotation):
 
 
 @pytest.mark.parametrize(("mlp_ratio", "hidden"), [(4.0, 64), (2.5, 40)])
-def test_block_sizes_its_mlp_by_the_ratio(mlp_ratio, hidden):
+def test_mlp_ratio_sets_the_hidden_size_of_the_mlp(mlp_ratio, hidden):
     assert Block(16, 2, mlp_ratio).mlp.fc1.out_features == hidden
 
 
-def test_block_gives_its_class_of_linear_layer_to_the_mlp_alone(rotation):
+def test_linear_argument_sets_the_layers_of_the_mlp_only(rotation):
     block = Block(16, 2, linear=partial(LowRankLinear, rank_ratio=0.25))
     kinds = {name: type(module) for name, module in block.named_modules()}
     assert kinds["mlp.fc1"] is kinds["mlp.fc2"] is LowRankLinear

@@ -11,21 +11,22 @@ from sktsmae.layers.lora import LoRA, inject_lora, merge_lora
 from sktsmae.layers.low_rank import LowRankLinear
 
 
-def test_an_update_is_a_product_of_the_rank_that_starts_at_zero():
+def test_lora_update_starts_at_zero_and_has_the_given_rank():
     update, matrix = LoRA(20, 30, rank=3), torch.randn(20, 30)
     assert torch.equal(update(matrix), matrix)
     nn.init.normal_(update.b)
-    assert_close(update(matrix) - matrix, update.b @ update.a, rtol=0, atol=1e-5)  # one rounding of values up to 10
+    # The tolerance is one rounding error of values up to 10.
+    assert_close(update(matrix) - matrix, update.b @ update.a, rtol=0, atol=1e-5)
     assert torch.linalg.matrix_rank(update.b @ update.a) == 3
 
 
-def test_a_block_computes_the_same_with_updates_of_zero_and_after_they_are_merged():
+def test_injecting_and_merging_lora_preserves_the_output_of_a_block():
     block, rotation = Block(16, 2, linear=LowRankLinear), (torch.ones(1, 1, 5, 4), torch.zeros(1, 1, 5, 4))
     before, x = copy.deepcopy(block), torch.randn(3, 5, 16)
     inject_lora(block)
     assert torch.equal(block(x, *rotation), before(x, *rotation))
     trained = [name for name, weights in block.named_parameters() if weights.requires_grad]
-    assert len(trained) == 2 * 6  # of qkv, proj, and the two thin matrices of each layer of the MLP
+    assert len(trained) == 2 * 6  # a and b for qkv, proj, fc1.v, fc1.u, fc2.v and fc2.u
     for weights in block.parameters():
         if weights.requires_grad:
             nn.init.normal_(weights)

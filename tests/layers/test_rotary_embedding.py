@@ -9,7 +9,7 @@ from sktsmae.layers.rotary import RotaryEmbedding
 
 
 @pytest.mark.parametrize("num_axes", [1, 2])
-def test_rotary_embedding_gives_cosines_and_sines_with_an_axis_for_the_heads(num_axes):
+def test_rotary_embedding_returns_cosines_and_sines_with_an_axis_for_the_heads(num_axes):
     positions = torch.randint(0, 100, (3, 7, num_axes))
     cos, sin = RotaryEmbedding(16, num_axes)(positions)
     angles = rotary_angles(positions, 16)
@@ -19,18 +19,18 @@ def test_rotary_embedding_gives_cosines_and_sines_with_an_axis_for_the_heads(num
 
 
 @pytest.mark.parametrize(("dim", "num_axes"), [(7, 1), (6, 2), (9, 2), (2, 2)])
-def test_head_that_cannot_be_shared_out_is_refused(dim, num_axes):
+def test_head_size_that_cannot_be_divided_among_the_axes_is_refused(dim, num_axes):
     with pytest.raises(ValueError, match=rf"{dim} features .* {num_axes} axes.*multiple of {2 * num_axes}"):
         RotaryEmbedding(dim, num_axes)
 
 
-def test_no_position_is_beyond_the_end():
+def test_positions_have_no_upper_limit():
     cos, sin = RotaryEmbedding(8, 1)(torch.tensor([[[1_000_000]]]))
     assert_close(cos.square() + sin.square(), torch.ones(1, 1, 1, 4))
     assert cos[0, 0, 0, 0].item() == pytest.approx(0.936752, abs=1e-6)  # cos(1e6)
 
 
-def test_rotary_embedding_stays_float32_and_holds_no_weights():
+def test_rotary_embedding_stays_float32_and_has_no_weights():
     rotary = RotaryEmbedding(8, 2).bfloat16()
     assert not rotary.state_dict()
     assert rotary(torch.zeros(1, 1, 2, dtype=torch.int64))[0].dtype == torch.float32

@@ -30,7 +30,7 @@ FOREIGN = {
     "png": b"\x89PNG\r\n\x1a\n" + bytes(100),
     "zip": b"PK\x03\x04" + bytes(60),
     "zeros": bytes(1000),
-    "pickle-of-nothing": b"\x80\x02.",
+    "empty-pickle": b"\x80\x02.",
     "pickle-of-a-number": b"\x80\x02K\x01.",
 }
 
@@ -42,7 +42,7 @@ def model(small) -> CWT_MAE_RoPE:
 
 @pytest.fixture
 def read(small) -> Callable[[Path], Any]:
-    """Load a file as its suffix says."""
+    """Return a function that loads a file with the loader for its suffix."""
     return lambda path: load_mae(path) if path.suffix == ".safetensors" else load_reference_mae(path, **small)
 
 
@@ -54,10 +54,10 @@ def refused(path: Path) -> Any:
 @pytest.mark.parametrize(
     "changes",
     [{}, {"rope": "raster", "mask_ratio": 0.5}, {"cwt_scales": (0.5, 2, 7.25), "diff_orders": (2, 0)}],
-    ids=["plain", "raster", "own-scales"],
+    ids=["default", "raster", "custom-scales"],
 )
 @pytest.mark.parametrize("kind", [str, Path])
-def test_saved_model_comes_back_equal(tmp_path, small, changes, kind):
+def test_loaded_model_equals_the_saved_one(tmp_path, small, changes, kind):
     model = CWT_MAE_RoPE(**{**small, **changes}).eval()
     path = kind(tmp_path / "mae.safetensors")
     save_mae(model, path)
@@ -77,7 +77,7 @@ def test_saving_replaces_an_older_file(tmp_path, small, model):
     assert os.listdir(tmp_path) == ["mae.safetensors"]
 
 
-def test_pth_of_our_own_model_loads_under_its_settings(tmp_path, small, model):
+def test_pth_file_of_a_new_model_loads_with_its_settings(tmp_path, small, model):
     for number, state in enumerate([model.state_dict(), {"model": model.state_dict(), "epoch": 100}]):
         torch.save(state, tmp_path / f"{number}.pth")
         loaded = load_reference_mae(tmp_path / f"{number}.pth", **small)
@@ -87,7 +87,7 @@ def test_pth_of_our_own_model_loads_under_its_settings(tmp_path, small, model):
 
 @pytest.mark.parametrize("name", ["none.safetensors", "none.pth", ""])
 @pytest.mark.parametrize("load", [load_mae, load_reference_mae, load_reference_classifier, TF_MAE_Classifier])
-def test_missing_file_is_named(tmp_path, load, name):
+def test_error_names_a_missing_file(tmp_path, load, name):
     path = tmp_path / name
     settings = {} if load in (load_mae, load_reference_mae) else {"num_classes": 3}
     with pytest.raises(FileNotFoundError if name else ValueError, match=re.escape(str(path))):
@@ -110,7 +110,7 @@ def test_truncated_file_is_refused(tmp_path, model, read, kind, end):
 
 @pytest.mark.parametrize("suffix", [".safetensors", ".pth"])
 @pytest.mark.parametrize("name", FOREIGN)
-def test_foreign_bytes_are_refused(tmp_path, read, name, suffix):
+def test_files_of_other_formats_are_refused(tmp_path, read, name, suffix):
     path = tmp_path / f"foreign{suffix}"
     path.write_bytes(FOREIGN[name])
     with refused(path):
@@ -135,7 +135,7 @@ def test_foreign_bytes_are_refused(tmp_path, read, name, suffix):
         ({"sktsmae": json.dumps({"version": 1})}, "the kind 'mae' is required"),
     ],
 )
-def test_safetensors_of_someone_else_or_another_time_is_refused(tmp_path, metadata, reason):
+def test_safetensors_of_other_programs_or_versions_are_refused(tmp_path, metadata, reason):
     path = tmp_path / "other.safetensors"
     save_file({"weight": torch.zeros(2)}, path, metadata)
     for load in (load_mae, lambda path: TF_MAE_Classifier(path, 3)):
@@ -144,7 +144,7 @@ def test_safetensors_of_someone_else_or_another_time_is_refused(tmp_path, metada
         assert reason in str(error.value)
 
 
-def test_file_with_a_tensor_too_few_or_too_many_names_it(tmp_path, model):
+def test_error_names_missing_and_unknown_tensors(tmp_path, model):
     path = tmp_path / "mae.safetensors"
     state = model.state_dict()
     state["signal_encoder.encoder.extra"] = state.pop("signal_encoder.encoder.norm.weight")
@@ -155,8 +155,8 @@ def test_file_with_a_tensor_too_few_or_too_many_names_it(tmp_path, model):
     assert "signal_encoder.encoder.extra is unknown" in str(error.value)
 
 
-class MakesFolder:
-    """Runs code when it is unpickled."""
+class CreatesDirectory:
+    """An object that creates a directory when it is unpickled."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -166,9 +166,9 @@ class MakesFolder:
 
 
 @pytest.mark.parametrize("how", ["torch", "torch-legacy", "pickle"])
-def test_pickle_that_would_run_code_is_refused_and_does_not_run(tmp_path, small, how):
-    path, trace = tmp_path / "evil.pth", tmp_path / "trace"
-    content = {"model": {"encoder.cls_token": torch.zeros(1), "epoch": MakesFolder(trace)}}
+def test_malicious_pickle_is_refused_and_its_code_does_not_run(tmp_path, small, how):
+    path, trace = tmp_path / "malicious.pth", tmp_path / "trace"
+    content = {"model": {"encoder.cls_token": torch.zeros(1), "epoch": CreatesDirectory(trace)}}
     if how == "pickle":
         path.write_bytes(pickle.dumps(content, protocol=2))
     else:
@@ -178,14 +178,14 @@ def test_pickle_that_would_run_code_is_refused_and_does_not_run(tmp_path, small,
         with refused(path):
             load(path, **small, **settings)
         assert not trace.exists()
-    if how == "pickle":  # the file is dangerous indeed
+    if how == "pickle":  # an ordinary unpickler runs the code
         pickle.loads(path.read_bytes())
         assert trace.is_dir()
 
 
-@pytest.mark.parametrize("error", [OSError("disk full"), KeyboardInterrupt()], ids=["full", "interrupted"])
+@pytest.mark.parametrize("error", [OSError("disk full"), KeyboardInterrupt()], ids=["disk-full", "interrupted"])
 @pytest.mark.parametrize("step", ["save_file", "replace"])
-def test_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch, model, step, error):
+def test_failed_write_keeps_the_old_file_and_leaves_no_other_file(tmp_path, monkeypatch, model, step, error):
     path = tmp_path / "mae.safetensors"
     save_mae(model, path)
     content = path.read_bytes()
@@ -201,7 +201,7 @@ def test_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch
     assert path.read_bytes() == content
 
 
-def test_checkpoint_of_another_architecture_names_the_settings_that_differ(tmp_path, small, model):
+def test_error_names_the_settings_that_differ_from_the_checkpoint(tmp_path, small, model):
     path = tmp_path / "mae.safetensors"
     save_mae(model, path)
     changes = {"embed_dim": 32, "cwt_scales": 12, "rope": "raster"}
@@ -217,7 +217,7 @@ def test_checkpoint_of_another_architecture_names_the_settings_that_differ(tmp_p
     assert not [name for name in ("depth", "num_heads", "patch_size") if name in message]
 
 
-def test_settings_of_the_decoder_and_the_length_may_differ_from_the_checkpoint(tmp_path, small, model):
+def test_decoder_settings_and_signal_length_may_differ_from_the_checkpoint(tmp_path, small, model):
     path = tmp_path / "mae.safetensors"
     save_mae(model, path)
     changes = {"decoder_embed_dim": 8, "decoder_num_heads": 2, "mask_ratio": 0.5, "signal_len": 90}
@@ -234,7 +234,7 @@ def test_settings_of_the_decoder_and_the_length_may_differ_from_the_checkpoint(t
         ({"diff_orders": (0, 1)}, "patch_embed.proj.weight has the shape (16, 3, 4, 20) in the file"),
     ],
 )
-def test_pth_of_another_architecture_names_the_tensor(tmp_path, small, model, changes, tensor):
+def test_error_names_the_tensor_of_a_pth_file_that_does_not_fit(tmp_path, small, model, changes, tensor):
     path = tmp_path / "mae.pth"
     torch.save(model.state_dict(), path)
     with refused(path) as error:
@@ -242,7 +242,7 @@ def test_pth_of_another_architecture_names_the_tensor(tmp_path, small, model, ch
     assert tensor in str(error.value)
 
 
-def test_a_file_has_the_permissions_of_any_new_file(tmp_path, small):
+def test_saved_file_has_default_permissions(tmp_path, small):
     save_mae(CWT_MAE_RoPE(**small), tmp_path / "mae.safetensors")
     (tmp_path / "any").touch()
     assert (tmp_path / "mae.safetensors").stat().st_mode == (tmp_path / "any").stat().st_mode
@@ -256,12 +256,12 @@ def test_a_file_has_the_permissions_of_any_new_file(tmp_path, small):
         ({}, None),
     ],
 )
-def test_a_file_tells_its_kind(tmp_path, metadata, kind):
+def test_stored_kind_returns_the_kind_in_the_metadata(tmp_path, metadata, kind):
     write_safetensors(tmp_path / "a.safetensors", {"x": torch.zeros(1)}, metadata)
     assert stored_kind(tmp_path / "a.safetensors") == kind
 
 
-def test_what_is_no_file_of_ours_tells_no_kind(tmp_path):
+def test_stored_kind_is_none_for_other_files(tmp_path):
     save_file({"x": torch.zeros(1)}, tmp_path / "foreign.safetensors")
     save_file({"x": torch.zeros(1)}, tmp_path / "list.safetensors", metadata={"sktsmae": "[1]"})
     save_file({"x": torch.zeros(1)}, tmp_path / "text.safetensors", metadata={"sktsmae": "nonsense"})

@@ -7,12 +7,13 @@ import torch
 from torch import nn
 from torch.testing import assert_close
 
-from sktsmae.functional.masking import random_masking, take_tokens
+from sktsmae.functional.masking import random_masking
+from sktsmae.functional.patches import take_tokens
 from sktsmae.models import Decoder
 
 
 def make_decoder(depth: int = 1, n_timepoints: int = 20, rope: str = "axial", decode_ratio: float = 1.0) -> Decoder:
-    """A decoder of 3 x 4 patches of 2 * 3 * 5 values."""
+    """Return a decoder with 3 x 4 patches of 2 * 3 * 5 values."""
     decoder = Decoder(
         (2, 9, n_timepoints),
         (3, 5),
@@ -39,7 +40,7 @@ def test_decoder_predicts_all_patches_and_the_waveform(masking, n_timepoints):
 
 
 @pytest.mark.parametrize("rope", ["axial", "raster"])
-def test_order_of_the_visible_tokens_does_not_matter(masking, rope):
+def test_visible_token_order_does_not_matter(masking, rope):
     decoder, latent = make_decoder(rope=rope), torch.randn(2, 4, 16)
     order = torch.tensor([2, 0, 1])
     rank = torch.cat((order.argsort(), torch.arange(3, 12)))
@@ -48,20 +49,20 @@ def test_order_of_the_visible_tokens_does_not_matter(masking, rope):
         assert_close(a, b)
 
 
-def test_each_visible_token_returns_to_its_place(masking):
+def test_each_visible_token_is_restored_to_its_position(masking):
     ids_keep, ids_restore, mask = masking
-    decoder = make_decoder(depth=0)  # without attention a token tells of itself alone
+    decoder = make_decoder(depth=0)  # without blocks, a prediction depends only on its own token
     latent = torch.randn(2, 4, 16, requires_grad=True)
     pred_spec, _ = decoder(latent, ids_restore)
     visible = decoder.decoder_embed(latent[:, 1:]) + take_tokens(
         decoder.decoder_pos_embed[:, 1:].expand(2, -1, -1), ids_keep
     )
     assert_close(take_tokens(pred_spec, ids_keep), decoder.pred_spec(decoder.norm(visible)))
-    hidden = decoder.pred_spec(decoder.norm(decoder.mask_token + decoder.decoder_pos_embed[:, 1:])).expand(2, -1, -1)
-    assert_close(pred_spec[mask == 1], hidden[mask == 1])
+    masked = decoder.pred_spec(decoder.norm(decoder.mask_token + decoder.decoder_pos_embed[:, 1:])).expand(2, -1, -1)
+    assert_close(pred_spec[mask == 1], masked[mask == 1])
 
 
-def test_waveform_of_one_time_is_read_from_all_rows_at_that_time():
+def test_waveform_of_a_column_is_predicted_from_all_rows_of_that_column():
     decoder = make_decoder(depth=0)
     latent = torch.randn(1, 13, 16, requires_grad=True)
     _, pred_time = decoder(latent, torch.arange(12)[None])
@@ -78,7 +79,7 @@ def test_axial_and_raster_rope_differ(masking):
     assert (axial(latent, masking[1])[0] - raster(latent, masking[1])[0]).abs().max() > 1e-4
 
 
-def test_blocks_of_the_decoder_are_plain():
+def test_mlps_of_the_decoder_are_full_rank():
     assert type(make_decoder().blocks[0].mlp.fc1) is nn.Linear
 
 
@@ -90,13 +91,13 @@ def test_blocks_of_the_decoder_are_plain():
         ({"decoder_embed_dim": 18, "decoder_num_heads": 3}, ["decoder_embed_dim", "decoder_num_heads", "6"]),
     ],
 )
-def test_impossible_settings_are_named(settings, words):
+def test_error_names_impossible_settings(settings, words):
     with pytest.raises(ValueError, match="".join(f"(?=.*{word})" for word in words)):
         Decoder((2, 9, 20), (3, 5), embed_dim=16, **settings)
 
 
 @pytest.mark.parametrize("rope", ["axial", "raster"])
-def test_drawing_every_column_is_decoding_all(masking, rope):
+def test_decoding_all_columns_in_any_order_equals_decoding_the_full_image(masking, rope):
     decoder, latent = make_decoder(2, rope=rope), torch.randn(2, 4, 16)
     columns = torch.tensor([[3, 1, 0, 2], [0, 3, 2, 1]])
     pred_spec, pred_time = decoder(latent, masking[1], columns)
@@ -105,10 +106,10 @@ def test_drawing_every_column_is_decoding_all(masking, rope):
     assert_close(pred_time, take_tokens(all_time.unflatten(1, (4, 5)), columns))
 
 
-def test_drawn_columns_see_visible_patches_of_the_others_and_no_hidden_one():
+def test_decoded_columns_attend_only_to_visible_patches_of_other_columns():
     decoder, latent = make_decoder(2), torch.randn(1, 4, 16)
     noise = torch.ones(1, 12)
-    noise[0, [1, 6, 11]] = 0  # visible: one patch in each of the columns 1, 2 and 3; drawn: 0 and 1
+    noise[0, [1, 6, 11]] = 0  # one visible patch in each of the columns 1, 2 and 3
     _, ids_restore, _ = random_masking(noise, 0.75)
     columns = torch.tensor([[0, 1]])
     before = decoder(latent, ids_restore, columns)[0]
@@ -128,22 +129,22 @@ def test_drawn_columns_see_visible_patches_of_the_others_and_no_hidden_one():
         assert torch.equal(changed(latent, ids_restore, columns)[0], before) != matters, patch
 
 
-def test_patches_of_columns_are_all_their_rows():
+def test_patches_of_returns_the_patches_of_all_rows():
     ids = make_decoder().patches_of(torch.tensor([[3, 1], [0, 3]]))
     assert ids.tolist() == [[3, 1, 7, 5, 11, 9], [0, 3, 4, 7, 8, 11]]
 
 
 @pytest.mark.parametrize(("decode_ratio", "drawn"), [(0.5, 2), (0.8, 3), (0.01, 1)])
-def test_columns_are_drawn_evenly_in_training_only(decode_ratio, drawn):
+def test_columns_are_drawn_uniformly_and_only_in_training(decode_ratio, drawn):
     decoder = make_decoder(decode_ratio=decode_ratio)
     assert decoder.draw_columns(2000) is None
     columns = decoder.train().draw_columns(2000)
     assert columns.shape == (2000, drawn)
     assert all(len(set(row)) == drawn for row in columns.tolist())
-    share = columns.flatten().bincount(minlength=4) / 2000
-    # Five standard deviations of a share of 2000 draws.
-    assert_close(share, torch.full((4,), drawn / 4), rtol=0, atol=5 * (0.25 / 2000) ** 0.5)
+    fraction = columns.flatten().bincount(minlength=4) / 2000
+    # The tolerance is five standard deviations of a fraction over 2000 draws.
+    assert_close(fraction, torch.full((4,), drawn / 4), rtol=0, atol=5 * (0.25 / 2000) ** 0.5)
 
 
-def test_everything_is_decoded_at_ratio_one():
+def test_decode_ratio_of_one_decodes_all_columns():
     assert make_decoder().train().draw_columns(2) is None

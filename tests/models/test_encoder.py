@@ -13,7 +13,7 @@ from sktsmae.models.encoder import resample_pos_embed, rotary_grid
 
 
 def make_encoder(rope: str = "axial", embed_dim: int = 16, num_heads: int = 2) -> Encoder:
-    """An encoder of 3 x 4 patches of 2 * 3 * 5 values."""
+    """Return an encoder with 3 x 4 patches of 2 * 3 * 5 values."""
     return Encoder((2, 9, 20), (3, 5), embed_dim=embed_dim, depth=2, num_heads=num_heads, rope=rope).eval()
 
 
@@ -27,7 +27,7 @@ def patches() -> Tensor:
     return torch.randn(3, 12, 30)
 
 
-def test_encoder_gives_a_class_token_and_a_token_a_patch(encoder, patches):
+def test_encoder_returns_a_class_token_and_one_token_per_patch(encoder, patches):
     assert encoder.grid_size == (3, 4)
     assert encoder.num_patches == 12
     tokens = encoder(patches)
@@ -72,15 +72,15 @@ def test_axial_and_raster_rope_differ(patches):
     assert (axial(patches) - raster(patches)).abs().max() > 1e-3
 
 
-def test_positions_of_the_patches():
+def test_rotary_positions_follow_the_grid_of_patches():
     _, axial = rotary_grid((2, 3), 8, 1, "axial")
     _, raster = rotary_grid((2, 3), 8, 1, "raster")
-    # The class token at the origin, then (column, row) from 1 on.
+    # The class token is at the origin. The columns and rows of the patches are counted from 1.
     assert axial.tolist() == [[0, 0], [1, 1], [2, 1], [3, 1], [1, 2], [2, 2], [3, 2]]
     assert raster[:, 0].tolist() == [0, 1, 2, 3, 4, 5, 6]
 
 
-def test_mlps_are_low_rank_and_ratios_are_passed_on():
+def test_mlps_are_low_rank_and_have_the_given_ratios():
     encoder = Encoder((1, 4, 10), (4, 5), embed_dim=96, depth=1, num_heads=4, mlp_ratio=3.0, mlp_rank_ratio=0.75)
     assert isinstance(encoder.blocks[0].mlp.fc1, LowRankLinear)
     assert encoder.blocks[0].mlp.fc1.u.weight.shape == (288, 72)
@@ -95,12 +95,12 @@ def test_mlps_are_low_rank_and_ratios_are_passed_on():
         ({"embed_dim": 6, "num_heads": 2, "rope": "raster"}, ["embed_dim", "num_heads", "3", "multiple of 2"]),
     ],
 )
-def test_impossible_settings_are_named(settings, words):
+def test_error_names_impossible_settings(settings, words):
     with pytest.raises(ValueError, match="".join(f"(?=.*{word})" for word in words)):
         make_encoder(**settings)
 
 
-def test_raster_rope_needs_even_heads_only(patches):
+def test_raster_rope_needs_only_an_even_head_size(patches):
     assert make_encoder("raster", embed_dim=12, num_heads=2)(patches).shape == (3, 13, 12)
 
 
@@ -116,12 +116,12 @@ def test_resampled_pos_embed_keeps_the_class_token_and_resamples_each_row_over_t
 
 
 @pytest.mark.parametrize("columns", [3, 8, 50])
-def test_resampling_leaves_what_is_constant_over_time(columns):
+def test_resampling_preserves_an_embedding_that_is_constant_over_time(columns):
     by_row = torch.randn(1, 3, 1, 5)
     old, new = (torch.cat((torch.zeros(1, 1, 5), by_row.expand(-1, -1, n, -1).flatten(1, 2)), 1) for n in (8, columns))
     assert_close(resample_pos_embed(old, (3, 8), (3, columns)), new)
 
 
-def test_resampling_to_the_same_grid_changes_nothing():
+def test_resampling_to_the_same_grid_does_not_change_the_embedding():
     pos_embed = torch.randn(1, 13, 5)
     assert torch.equal(resample_pos_embed(pos_embed, (3, 4), (3, 4)), pos_embed)

@@ -21,16 +21,16 @@ def make_head(request) -> Callable[..., nn.Module]:
 
 
 @pytest.mark.parametrize("num_tokens", [1, 12, 50])
-def test_head_scores_any_number_of_tokens(make_head, num_tokens):
+def test_head_accepts_any_number_of_tokens(make_head, num_tokens):
     assert make_head()(torch.randn(4, num_tokens, 16)).shape == (4, 5)
 
 
-def test_order_of_the_tokens_does_not_matter(make_head):
+def test_token_order_does_not_matter(make_head):
     head, tokens = make_head().eval(), torch.randn(4, 12, 16)
     assert_close(head(tokens[:, torch.randperm(12)]), head(tokens))
 
 
-def test_every_token_matters(make_head):
+def test_every_token_influences_the_output(make_head):
     tokens = torch.randn(4, 12, 16, requires_grad=True)
     make_head().eval()(tokens).square().sum().backward()
     assert (tokens.grad.abs().amax(-1) > 0).all()
@@ -53,26 +53,26 @@ def test_without_dropout_training_and_evaluation_agree(make_head):
     assert_close(head.train()(tokens), head.eval()(tokens))
 
 
-def test_every_weight_of_a_head_learns(make_head):
+def test_every_weight_gets_a_gradient(make_head):
     head = make_head(dropout=0.0)
     head(torch.randn(4, 12, 16)).square().sum().backward()
     assert [name for name, p in head.named_parameters() if p.grad is None or not p.grad.any()] == []
 
 
-def test_reasoning_head_reads_reasons_and_decides():
+def test_reasoning_head_applies_cross_attention_self_attention_and_an_mlp():
     head, tokens = HEADS["reasoning"]().eval(), torch.randn(4, 12, 16)
-    thought = head.reasoning_tokens.expand(4, -1, -1)
-    assert thought.shape == (4, 3, 16)
+    reasoning = head.reasoning_tokens.expand(4, -1, -1)
+    assert reasoning.shape == (4, 3, 16)
     assert head.cross_attn.num_heads == head.self_attn.num_heads == 2
     assert head.mlp.fc1.out_features == 4 * 16
-    thought = head.norm1(thought + head.cross_attn(thought, tokens, tokens)[0])
-    thought = head.norm2(thought + head.self_attn(thought, thought, thought)[0])
-    thought = head.norm3(thought + head.mlp(thought))
-    assert_close(head(tokens), head.classifier(thought.mean(1)))
+    reasoning = head.norm1(reasoning + head.cross_attn(reasoning, tokens, tokens)[0])
+    reasoning = head.norm2(reasoning + head.self_attn(reasoning, reasoning, reasoning)[0])
+    reasoning = head.norm3(reasoning + head.mlp(reasoning))
+    assert_close(head(tokens), head.classifier(reasoning.mean(1)))
 
 
 @pytest.mark.parametrize("num_res_blocks", [0, 1, 3])
-def test_mlp_head_takes_the_mean_and_adds_its_blocks(num_res_blocks):
+def test_mlp_head_averages_the_tokens_and_applies_residual_blocks(num_res_blocks):
     head = ResidualMLPHead(16, 5, num_res_blocks, hidden_dim=20).eval()
     tokens = torch.randn(4, 12, 16)
     x = nn.functional.gelu(head.proj(head.norm_in(tokens.mean(1))))
@@ -82,22 +82,22 @@ def test_mlp_head_takes_the_mean_and_adds_its_blocks(num_res_blocks):
     assert_close(head(tokens), head.classifier(head.norm(x)))
 
 
-def channel_head(num_channels=3):
+def multichannel_head(num_channels=3):
     torch.manual_seed(0)
     return MultichannelHead(ResidualMLPHead(8, num_classes=4, hidden_dim=8), num_channels, 8).eval()
 
 
-def test_multichannel_head_tells_channels_apart():
+def test_multichannel_head_distinguishes_channels():
     tokens = torch.randn(2, 3 * 5, 8)
     swapped = tokens.unflatten(1, (3, 5))[:, [1, 0, 2]].flatten(1, 2)
-    head = channel_head()
+    head = multichannel_head()
     assert not torch.allclose(head(tokens), head(swapped), atol=1e-4)
-    assert torch.allclose(head.head(tokens), head.head(swapped), atol=1e-5)  # the head inside cannot
+    assert torch.allclose(head.head(tokens), head.head(swapped), atol=1e-5)  # the wrapped head does not
 
 
-def test_multichannel_head_starts_near_the_head_inside():
+def test_multichannel_head_with_identity_weights_equals_the_wrapped_head():
     tokens = torch.randn(2, 3 * 5, 8)
-    head = channel_head()
+    head = multichannel_head()
     with torch.no_grad():
         head.weight.copy_(torch.eye(8).expand_as(head.weight))
     torch.testing.assert_close(head(tokens), head.head(tokens))

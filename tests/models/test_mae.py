@@ -5,7 +5,7 @@ import torch
 from torch.testing import assert_close
 
 from sktsmae.functional.patches import patchify
-from sktsmae.functional.wavelets import standardize
+from sktsmae.functional.standardization import standardize
 from sktsmae.models import CWT_MAE_RoPE
 
 
@@ -34,25 +34,25 @@ def test_published_example_runs_at_its_published_size():
 
 
 @pytest.mark.parametrize("weight", [0.0, 0.3, 1.0])
-def test_loss_is_the_weighted_sum_of_both(small, weight):
+def test_loss_is_the_weighted_sum_of_spectrogram_and_waveform_losses(small, weight):
     model, x, noise = CWT_MAE_RoPE(**small, time_loss_weight=weight), torch.randn(3, 130), torch.rand(3, 21)
     loss_spec, loss_time = model.losses(model.reconstruct(model.scalogram(x), noise), x)
     assert_close(model(x, noise)[0], (loss_spec + weight * loss_time).mean())
 
 
-def test_losses_are_those_of_the_masked_patches_and_of_the_standardised_signal(small):
+def test_losses_compare_masked_patches_and_the_standardised_signal(small):
     model, x = CWT_MAE_RoPE(**small), 5 + 3 * torch.randn(3, 130)
     out = model.reconstruct(model.scalogram(x), torch.rand(3, 21))
     # Values of ragged patches that lie outside the 10 x 130 image are padding.
     inside = patchify(torch.ones(3, 3, 10, 130), (4, 20)) == 1
     error = (out.pred_spec - out.target).square()
-    each = [error[b, n][inside[b, n]].mean() for b, n in out.mask.nonzero().tolist()]
+    patch_losses = [error[b, n][inside[b, n]].mean() for b, n in out.mask.nonzero().tolist()]
     loss_spec, loss_time = model.losses(out, x)
-    assert_close(loss_spec, torch.stack(each).unflatten(0, (3, -1)).mean(1))  # 16 masked patches per signal
+    assert_close(loss_spec, torch.stack(patch_losses).unflatten(0, (3, -1)).mean(1))  # 16 masked patches per signal
     assert_close(loss_time, (out.pred_time - standardize(x, -1)).square().mean(1))
 
 
-def test_noise_decides_the_mask(small):
+def test_noise_determines_the_mask(small):
     model, x, noise = CWT_MAE_RoPE(**small).eval(), torch.randn(3, 130), torch.rand(3, 21)
     first, second, other = (model(x, n)[0] for n in (noise, noise, noise.flip(1)))
     assert torch.equal(first, second)
@@ -64,7 +64,7 @@ def test_noise_decides_the_mask(small):
 
 
 @pytest.mark.parametrize(("mask_ratio", "kept"), [(0.75, 5), (0.5, 10), (0.9, 2)])
-def test_mask_ratio_decides_how_many_patches_the_encoder_sees(small, mask_ratio, kept):
+def test_mask_ratio_sets_the_number_of_visible_patches(small, mask_ratio, kept):
     model = CWT_MAE_RoPE(**small, mask_ratio=mask_ratio)
     out = model.reconstruct(model.scalogram(torch.randn(3, 130)))
     assert out.latent.shape == (3, 1 + kept, 16)
@@ -76,15 +76,15 @@ def test_masked_patches_do_not_influence_the_prediction(small):
     model, noise = CWT_MAE_RoPE(**small).eval(), torch.rand(3, 21)
     image = model.scalogram(torch.randn(3, 130))
     out = model.reconstruct(image, noise)
-    shown = (1 - out.mask).reshape(3, 1, 3, 7).repeat_interleave(4, 2).repeat_interleave(20, 3)[..., :10, :130]
-    changed = model.reconstruct(torch.where(shown == 1, image, torch.randn_like(image)), noise)
+    visible = (1 - out.mask).reshape(3, 1, 3, 7).repeat_interleave(4, 2).repeat_interleave(20, 3)[..., :10, :130]
+    changed = model.reconstruct(torch.where(visible == 1, image, torch.randn_like(image)), noise)
     assert torch.equal(changed.latent, out.latent)
     assert torch.equal(changed.pred_spec, out.pred_spec)
     assert torch.equal(changed.pred_time, out.pred_time)
 
 
 @pytest.mark.parametrize("rope", ["axial", "raster"])
-def test_channels_are_sequences_of_their_own(small, rope):
+def test_channels_are_processed_independently(small, rope):
     model, x, noise = CWT_MAE_RoPE(**small, rope=rope).eval(), torch.randn(2, 3, 130), torch.rand(2, 3, 21)
     loss, pred_spec, pred_time, imgs = model(x, noise)
     assert pred_spec.shape == (2, 3, 21, 240)
@@ -100,7 +100,7 @@ def test_channels_are_sequences_of_their_own(small, rope):
     assert_close(loss, torch.stack(losses).mean())
 
 
-def test_spectrogram_stands_for_the_signal_it_was_made_of(small):
+def test_spectrogram_gives_the_same_predictions_as_its_signal(small):
     model, x, noise = CWT_MAE_RoPE(**small).eval(), torch.randn(2, 3, 130), torch.rand(2, 3, 21)
     spectrogram = model.scalogram.transform(x).flatten(1, 2)
     assert spectrogram.shape == (2, 9, 10, 130)
@@ -121,7 +121,7 @@ def test_waveform_target_of_a_spectrogram_is_the_finest_scale_of_the_first_view(
 
 
 @pytest.mark.parametrize("rope", ["axial", "raster"])
-def test_every_weight_learns(small, rope):
+def test_every_weight_gets_a_gradient(small, rope):
     model = CWT_MAE_RoPE(**small, rope=rope)
     model(torch.randn(3, 130), torch.rand(3, 21))[0].backward()
     assert [name for name, p in model.named_parameters() if p.grad is None or not p.grad.any()] == []
@@ -154,7 +154,7 @@ def test_one_batch_can_be_memorised(rope):
 
 
 @pytest.mark.parametrize("signal_len", [1, 7, 50, 51, 130])
-def test_any_length_can_be_trained_on(small, signal_len):
+def test_any_signal_len_can_be_trained(small, signal_len):
     model = CWT_MAE_RoPE(**{**small, "signal_len": signal_len, "mask_ratio": 0.5})
     loss, _, pred_time, imgs = model(torch.randn(2, signal_len))
     assert torch.isfinite(loss)
@@ -179,13 +179,13 @@ def test_any_length_can_be_trained_on(small, signal_len):
         ({"depth": 0}, ["depth=0"]),
     ],
 )
-def test_impossible_settings_are_named(small, changes, words):
+def test_error_names_impossible_settings(small, changes, words):
     with pytest.raises(ValueError, match="".join(f"(?=.*{word})" for word in words)):
         CWT_MAE_RoPE(**{**small, **changes})
 
 
 @pytest.mark.parametrize("shape", [(3, 130), (3, 2, 130), (3, 6, 10, 130)])
-def test_a_share_of_the_columns_is_decoded_in_training(small, shape):
+def test_decode_ratio_sets_the_fraction_of_columns_decoded_in_training(small, shape):
     model, x = CWT_MAE_RoPE(**small, decode_ratio=0.5).train(), torch.randn(shape)
     rows, columns = model.encoder.grid_size
     drawn = round(0.5 * columns)
@@ -199,7 +199,7 @@ def test_a_share_of_the_columns_is_decoded_in_training(small, shape):
 
 
 @pytest.mark.parametrize("signal_len", [130, 120])
-def test_losses_of_every_column_drawn_are_those_of_the_whole(small, signal_len):
+def test_losses_of_all_columns_in_random_order_equal_the_full_losses(small, signal_len):
     model = CWT_MAE_RoPE(**{**small, "signal_len": signal_len})
     x, noise = torch.randn(5, signal_len), torch.rand(5, model.encoder.num_patches)
     whole = model.losses(model.reconstruct(model.scalogram(x), noise), x)
@@ -208,7 +208,7 @@ def test_losses_of_every_column_drawn_are_those_of_the_whole(small, signal_len):
 
 
 @pytest.mark.parametrize("training", [True, False])
-def test_what_is_drawn_beforehand_is_what_would_be_drawn(small, training):
+def test_draw_uses_the_same_random_numbers_as_forward(small, training):
     model = CWT_MAE_RoPE(**small, masking="mixed", decode_ratio=0.5).train(training)
     x = torch.randn(4, 2, 130)
     torch.manual_seed(0)
@@ -219,24 +219,25 @@ def test_what_is_drawn_beforehand_is_what_would_be_drawn(small, training):
     assert torch.equal(model(x, **drawn)[0], expected)
 
 
-def test_gradient_reaches_the_signal(small):
+def test_gradient_of_the_signal_agrees_with_finite_differences(small):
     model = CWT_MAE_RoPE(**small)
     x, noise, direction = torch.randn(2, 130), torch.rand(2, 21), torch.randn(2, 130)
     (gradient,) = torch.autograd.grad(model(x.requires_grad_(), noise)[0], x)
     with torch.no_grad():
         step = 1e-2
         slope = (model(x + step * direction, noise)[0] - model(x - step * direction, noise)[0]) / (2 * step)
-    assert_close((gradient * direction).sum(), slope, rtol=0.02, atol=1e-3)  # what float32 leaves of a difference
+    # The rounding errors of float32 limit the accuracy of the finite difference.
+    assert_close((gradient * direction).sum(), slope, rtol=0.02, atol=1e-3)
 
 
-def test_mixed_masks_hide_whole_rows_or_columns(small):
+def test_mixed_masking_masks_whole_rows_or_columns(small):
     model = CWT_MAE_RoPE(**{**small, "mask_ratio": 0.66}, masking="mixed")
     mask = model.reconstruct(model.scalogram(torch.randn(400, 130))).mask.unflatten(1, model.encoder.grid_size)
     whole_row_kept = (mask == 0).all(2).any(1).float().mean()
-    assert 0.15 < whole_row_kept < 0.4  # a quarter, and hardly any of the others
+    assert 0.15 < whole_row_kept < 0.4  # a quarter by design, and few others by chance
 
 
-def test_signals_of_any_length_are_resampled(small):
+def test_resample_accepts_signals_of_any_length(small):
     model = CWT_MAE_RoPE(**small, resample=True)
     for length in (1, 50, 130, 400):
         loss, _, pred_time, imgs = model(torch.randn(2, length))
@@ -248,6 +249,6 @@ def test_signals_of_any_length_are_resampled(small):
     ("name", "value"),
     [("masking", "bands"), ("standardize", "column"), ("boundary", "wrap")],
 )
-def test_settings_that_are_refused_by_name(small, name, value):
+def test_unknown_options_are_refused(small, name, value):
     with pytest.raises(ValueError, match=name):
         CWT_MAE_RoPE(**{**small, name: value})

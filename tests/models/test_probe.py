@@ -5,7 +5,7 @@ from sktsmae.models import Features, LinearProbe, LinearProbeClassifier
 
 
 class Columns(Features):
-    """Some of the columns of X."""
+    """Features that are some of the columns of X."""
 
     def __init__(self, start: int, stop: int) -> None:
         super().__init__()
@@ -26,24 +26,24 @@ class Columns(Features):
         return x[:, self.start : self.stop]
 
 
-def halves() -> LinearProbeClassifier:
-    """A probe on the first and the last two of four values."""
+def make_probe() -> LinearProbeClassifier:
+    """Return a probe on the first two and the last two of four values."""
     return LinearProbeClassifier({"first": Columns(0, 2), "last": Columns(2, 4)}, num_outputs=3)
 
 
-def test_probabilities_are_the_mean_of_models_on_the_first_and_on_all_features():
-    probe, x = halves(), torch.randn(5, 4)
+def test_probabilities_are_the_mean_of_models_of_the_first_kind_and_of_all_features():
+    probe, x = make_probe(), torch.randn(5, 4)
     assert probe.num_features == 4
-    one, both = probe.linear
-    expected = (one(x[:, :2]).softmax(-1) + both(x).softmax(-1)) / 2
+    first, both = probe.linear
+    expected = (first(x[:, :2]).softmax(-1) + both(x).softmax(-1)) / 2
     assert_close(probe(x).exp(), expected)
 
 
 def test_probabilities_are_mixed_by_mixture_weights():
-    probe, x = halves(), torch.randn(5, 4)
+    probe, x = make_probe(), torch.randn(5, 4)
     probe.mixture_weights.copy_(torch.tensor([0.25, 0.75]))
-    one, both = probe.linear
-    assert_close(probe(x).exp(), 0.25 * one(x[:, :2]).softmax(-1) + 0.75 * both(x).softmax(-1))
+    first, both = probe.linear
+    assert_close(probe(x).exp(), 0.25 * first(x[:, :2]).softmax(-1) + 0.75 * both(x).softmax(-1))
     probe.mixture_weights.copy_(torch.tensor([0.0, 1.0]))
     assert_close(probe(x).exp(), both(x).softmax(-1))
 
@@ -51,12 +51,12 @@ def test_probabilities_are_mixed_by_mixture_weights():
 def test_outputs_of_linear_models_are_mixed_by_mixture_weights():
     probe, x = LinearProbe({"x": Columns(0, 4), "again": Columns(0, 4)}, 1), torch.randn(5, 4)
     probe.mixture_weights.copy_(torch.tensor([0.25, 0.75]))
-    one, both = probe.linear
-    assert_close(probe(x), 0.25 * one(x) + 0.75 * both(torch.cat([x, x], dim=1)))
+    first, both = probe.linear
+    assert_close(probe(x), 0.25 * first(x) + 0.75 * both(torch.cat([x, x], dim=1)))
 
 
-def test_inverse_temperature_is_an_exponent_and_class_weights_are_factors():
-    probe, x = halves(), torch.randn(5, 4)
+def test_probabilities_are_raised_to_the_inverse_temperature_and_multiplied_by_class_weights():
+    probe, x = make_probe(), torch.randn(5, 4)
     plain = probe(x).exp()
     probe.inverse_temperature.fill_(2.0)
     probe.class_offset.copy_(torch.tensor([1.0, 2.0, 0.5]).log())

@@ -1,4 +1,4 @@
-"""Agreement with the reference implementation: its files, inputs and outputs lie in the folder beside."""
+"""Agreement with the reference implementation, whose weights, inputs and outputs are in the folder `reference`."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ CONFIG = json.loads((REFERENCE / "config.json").read_text(encoding="utf-8"))
 MODEL: dict[str, Any] = CONFIG["model"]
 ENCODER = {name: value for name, value in MODEL.items() if name != "signal_len"}
 FINETUNE: dict[str, Any] = {**ENCODER, **CONFIG["finetune"]}
-TOLERANCE = {"rtol": 0, "atol": 1e-4}  # the agreement that is promised
+TOLERANCE = {"rtol": 0, "atol": 1e-4}  # the guaranteed agreement
 NO_WEIGHTS: dict[str, Any] = {
     "list": [torch.zeros(2)],
     "model is a list": {"model": [1, 2]},
     "numbers": {"model": {"epoch": 3}},
     "foreign name": {"weight": torch.zeros(2)},
-    "no name": {0: torch.zeros(2)},
+    "integer name": {0: torch.zeros(2)},
     "empty": {},
     "empty model": {"model": {}},
 }
@@ -42,7 +42,7 @@ def golden() -> dict[str, Tensor]:
 
 @pytest.fixture(scope="module")
 def ours(golden) -> dict[str, Tensor]:
-    """Every output, computed here."""
+    """Return every output, computed by this package."""
     model = load_reference_mae(REFERENCE / "mae.pth", **MODEL)
     x, noise = golden["x"], golden["noise"]
     with torch.no_grad():
@@ -73,7 +73,7 @@ def test_output_agrees_with_the_reference(golden, ours, name):
     assert_close(ours[name], golden[name], **TOLERANCE)
 
 
-def test_forward_returns_what_the_reference_returns(golden):
+def test_forward_agrees_with_the_reference(golden):
     model = load_reference_mae(REFERENCE / "mae.pth", **MODEL)
     loss, pred_spec, pred_time, imgs = model(golden["x"], golden["noise"])
     for name, value in [("loss", loss), ("pred_spec", pred_spec), ("pred_time", pred_time)]:
@@ -94,7 +94,7 @@ def test_fine_tuning_starts_from_the_pre_trained_encoder(golden, kind, use_cot):
 
 @pytest.mark.parametrize("container", ["bare", "model"])
 @pytest.mark.parametrize("prefix", ["", "module.", "_orig_mod.", "module._orig_mod.", "_orig_mod.module."])
-def test_prefixes_of_wrappers_are_taken_off(tmp_path, prefix, container):
+def test_prefixes_of_wrappers_are_removed(tmp_path, prefix, container):
     path = tmp_path / "wrapped.pth"
     for kind in ("mae", "classifier_mlp"):
         content = torch.load(REFERENCE / f"{kind}.pth", weights_only=True)
@@ -132,7 +132,7 @@ def test_reference_files_select_the_raster_rope_and_evaluation_mode():
         ),
     ],
 )
-def test_mismatch_with_the_settings_names_the_tensor(changes, tensor):
+def test_error_names_the_tensor_that_does_not_fit_the_settings(changes, tensor):
     with pytest.raises(ValueError, match=re.escape(str(REFERENCE / "mae.pth"))) as error:
         load_reference_mae(REFERENCE / "mae.pth", **{**MODEL, **changes})
     assert tensor in str(error.value)
@@ -146,13 +146,13 @@ def test_mismatch_with_the_settings_names_the_tensor(changes, tensor):
         ({"use_cot": False}, "head.norm_in.weight is missing"),
     ],
 )
-def test_mismatch_with_the_head_names_the_tensor(changes, tensor):
+def test_error_names_the_tensor_that_does_not_fit_the_head(changes, tensor):
     with pytest.raises(ValueError, match="the weights do not fit the settings") as error:
         load_reference_classifier(REFERENCE / "classifier_cot.pth", **{**FINETUNE, **changes})
     assert tensor in str(error.value)
 
 
-def test_tensor_of_another_network_is_named(tmp_path):
+def test_error_names_a_tensor_of_another_network(tmp_path):
     state = torch.load(REFERENCE / "mae.pth", weights_only=True)
     state = {**state.get("model", state), "resnet.conv1.weight": torch.zeros(3)}
     torch.save(state, tmp_path / "other.pth")
@@ -162,13 +162,13 @@ def test_tensor_of_another_network_is_named(tmp_path):
 
 @pytest.mark.parametrize("name", NO_WEIGHTS)
 @pytest.mark.parametrize("load", [load_reference_mae, load_reference_classifier, TF_MAE_Classifier])
-def test_pth_without_our_weights_is_refused(tmp_path, load, name):
+def test_pth_without_weights_of_this_model_is_refused(tmp_path, load, name):
     path = tmp_path / "other.pth"
     torch.save(NO_WEIGHTS[name], path)
     with pytest.raises(ValueError, match=re.escape(str(path))):
         load(path, **(MODEL if load is load_reference_mae else FINETUNE))
 
 
-def test_file_of_a_bare_autoencoder_is_no_classifier():
+def test_autoencoder_file_cannot_be_loaded_as_a_classifier():
     with pytest.raises(ValueError, match=r"head\.reasoning_tokens is missing"):
         load_reference_classifier(REFERENCE / "mae.pth", **FINETUNE)

@@ -24,27 +24,29 @@ def model(small_encoder):
     return TF_MAE_Classifier(None, num_classes=3, **small_encoder).eval()
 
 
-def channels_model(num_channels, small_encoder):
-    plain = TF_MAE_Classifier(None, num_classes=3, **small_encoder)
-    return SignalClassifier(plain.signal_encoder, MultichannelHead(plain.head, num_channels, 16)).eval()
+def multichannel_model(num_channels, small_encoder):
+    single_channel = TF_MAE_Classifier(None, num_classes=3, **small_encoder)
+    return SignalClassifier(
+        single_channel.signal_encoder, MultichannelHead(single_channel.head, num_channels, 16)
+    ).eval()
 
 
-def test_map_has_the_size_of_the_image_and_shares_out_one(model):
+def test_map_has_the_size_of_the_image_and_sums_to_one(model):
     image = relevance_map(model, torch.randn(4, 130), CLASSES)
-    assert image.shape == (4, 1, 10, 130)  # both ends ragged: the patches cover 12 x 140
+    assert image.shape == (4, 1, 10, 130)  # the patches cover 12 x 140, which is more than the image
     assert image.dtype == torch.float32
     assert (image >= 0).all()
     assert_close(image.sum((1, 2, 3)), torch.ones(4))
 
 
-def test_places_of_a_patch_are_alike(model):
+def test_relevance_is_constant_within_a_patch(model):
     image = relevance_map(model, torch.randn(4, 130), CLASSES)
     patch = image[:, 0, 4:8, 40:60]
     assert torch.equal(patch, patch[:, :1, :1].expand_as(patch))
 
 
-def test_relevance_is_what_an_embedding_gains_for_the_class(model):
-    """By small steps along each patch's difference from the mean of its row, in double precision."""
+def test_relevance_agrees_with_finite_differences_of_the_class_margin(model):
+    """Change each patch embedding along its difference from the mean of its row of patches, in float64."""
     model = model.double()
     model.scalogram.forward = lambda x, own=model.scalogram.forward: own(x).double()
     x = torch.randn(1, 130)
@@ -75,7 +77,7 @@ def test_a_map_does_not_depend_on_its_batch(model):
     assert_close(relevance_map(model, x, CLASSES)[2:3], relevance_map(model, x[2:3], CLASSES[2:3]))
 
 
-def test_classes_have_maps_of_their_own(model):
+def test_maps_of_different_classes_differ(model):
     x = torch.randn(1, 130)
     one, other = (relevance_map(model, x, torch.tensor([label])) for label in (0, 1))
     assert not torch.allclose(one, other, rtol=0.1)
@@ -83,7 +85,7 @@ def test_classes_have_maps_of_their_own(model):
 
 @pytest.mark.parametrize("num_channels", [2, 3])
 def test_a_channel_that_the_head_ignores_has_no_relevance(small_encoder, num_channels):
-    model = channels_model(num_channels, small_encoder)
+    model = multichannel_model(num_channels, small_encoder)
     with torch.no_grad():
         model.head.weight[1] = 0
     image = relevance_map(model, torch.randn(4, num_channels, 130), CLASSES)
@@ -92,16 +94,16 @@ def test_a_channel_that_the_head_ignores_has_no_relevance(small_encoder, num_cha
     assert_close(image.sum((1, 2, 3)), torch.ones(4))
 
 
-def test_spectrogram_has_the_map_of_its_signal(model):
+def test_spectrogram_has_the_same_map_as_its_signal(model):
     x = torch.randn(4, 2, 130)
     spectrogram = model.scalogram.transform(x).flatten(1, 2)
-    # Both are standardised, the signal in a power of two of its units.
+    # The signal is scaled by a power of two before it is standardised, so the two images differ by rounding errors.
     expected = relevance_map(model, x, CLASSES)
     assert_close(relevance_map(model, spectrogram, CLASSES), expected, atol=1e-5, rtol=1e-2)
 
 
-def test_constant_signal_has_an_even_map(small_encoder):
-    scalogram = Scalogram(small_encoder["cwt_scales"], boundary="reflect")  # zeros outside would make its ends differ
+def test_constant_signal_has_a_uniform_map(small_encoder):
+    scalogram = Scalogram(small_encoder["cwt_scales"], boundary="reflect")  # padding with zeros would change the edges
     encoder = Encoder((3, 10, 140), (4, 20), embed_dim=16, depth=1, num_heads=2)
     head = LatentReasoningHead(16, 3, num_heads=2)
     model = SignalClassifier(SignalEncoder(scalogram, encoder), head).eval()
@@ -109,7 +111,7 @@ def test_constant_signal_has_an_even_map(small_encoder):
     assert_close(image, torch.full_like(image, 1 / 1400))
 
 
-def test_inference_mode_and_frozen_weights_are_no_hindrance(model):
+def test_relevance_map_works_in_inference_mode_and_with_frozen_weights(model):
     x = torch.randn(4, 130)
     expected = relevance_map(model, x, CLASSES)
     with torch.inference_mode():
@@ -117,6 +119,6 @@ def test_inference_mode_and_frozen_weights_are_no_hindrance(model):
     assert_close(relevance_map(model.requires_grad_(False), x, CLASSES), expected)
 
 
-def test_weights_keep_no_gradient(model):
+def test_relevance_map_leaves_no_gradients_on_the_weights(model):
     relevance_map(model, torch.randn(4, 130), CLASSES)
     assert [name for name, p in nn.Module.named_parameters(model) if p.grad is not None] == []

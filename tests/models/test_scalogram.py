@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from sktsmae.functional.wavelets import cwt, differences, scale_grid
+from sktsmae.functional.scales import scale_grid
+from sktsmae.functional.wavelets import cwt, differences
 from sktsmae.models import Scalogram
 
 
@@ -19,7 +20,7 @@ from sktsmae.models import Scalogram
         ((2, 4, 6, 40), (0, 2), (2, 2, 2, 6, 40)),
     ],
 )
-def test_scalogram_puts_views_scales_and_time_last(signals, diff_orders, image):
+def test_last_axes_of_the_image_are_views_scales_and_time(signals, diff_orders, image):
     scalogram = Scalogram(6, diff_orders)
     assert scalogram.num_views == len(diff_orders)
     assert scalogram(torch.randn(signals)).shape == image
@@ -32,7 +33,7 @@ def test_transform_is_the_wavelet_transform_of_the_views():
     assert_close(Scalogram([1.0, 2.5], (2, 0), standardize=False)(x), expected)
 
 
-def test_each_view_of_each_sample_is_standardised_alone():
+def test_each_view_of_each_sample_is_standardised_independently():
     x = torch.randn(3, 2, 50) * torch.tensor([1.0, 100.0, 0.01])[:, None, None]
     image = Scalogram(6)(x)
     flat = image.flatten(-2)
@@ -42,25 +43,25 @@ def test_each_view_of_each_sample_is_standardised_alone():
 
 
 @pytest.mark.parametrize("gain", [0.01, 1000.0])
-def test_image_does_not_depend_on_the_unit(gain):
+def test_image_does_not_depend_on_the_unit_of_the_signal(gain):
     x = torch.randn(2, 50)
-    assert_close(Scalogram(6)(gain * x), Scalogram(6)(x), rtol=0, atol=1e-4)  # what a gain rounds, standardised
+    assert_close(Scalogram(6)(gain * x), Scalogram(6)(x), rtol=0, atol=1e-4)  # the gain causes rounding errors
 
 
-def test_constant_signal_has_empty_difference_views():
+def test_difference_views_of_a_constant_signal_are_zero():
     image = Scalogram(6)(torch.full((1, 50), 3.0))
     assert (image[:, 1:] == 0).all()
 
 
 @pytest.mark.parametrize("standardize", [True, False])
-def test_spectrogram_gives_the_image_of_its_signals(standardize):
+def test_spectrogram_gives_the_same_image_as_its_signals(standardize):
     x = torch.randn(2, 4, 50)
     scalogram = Scalogram(6, standardize=standardize)
     assert_close(scalogram(scalogram.transform(x).flatten(1, 2)), scalogram(x))
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float16, torch.int16])
-def test_image_is_float32_whatever_comes(dtype):
+def test_image_is_float32_for_any_input_dtype(dtype):
     x = (100 * torch.randn(2, 50)).to(dtype)
     image = Scalogram(6)(x)
     assert image.dtype == torch.float32
@@ -87,7 +88,7 @@ def test_scalogram_has_no_weights():
     assert not scalogram.state_dict()
 
 
-def test_each_scale_of_each_view_is_standardised_alone_by_row():
+def test_per_scale_standardises_each_scale_of_each_view_independently():
     x = torch.randn(3, 2, 50) * torch.tensor([1.0, 100.0, 0.01])[:, None, None] + 5
     image = Scalogram(6, standardize="per_scale", boundary="reflect")(x)
     assert_close(image.mean(-1), torch.zeros(3, 2, 3, 6), rtol=0, atol=1e-4)
@@ -95,6 +96,6 @@ def test_each_scale_of_each_view_is_standardised_alone_by_row():
 
 
 @pytest.mark.parametrize(("name", "value"), [("standardize", "view"), ("boundary", "wrap")])
-def test_unknown_standardisation_or_padding_is_refused(name, value):
+def test_unknown_standardisation_or_boundary_is_refused(name, value):
     with pytest.raises(ValueError, match=f"{name}='{value}'"):
         Scalogram(6, **{name: value})

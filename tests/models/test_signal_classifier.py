@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -44,14 +45,14 @@ def test_published_example_runs_at_its_published_size(tmp_path, monkeypatch):
         use_cot=True,
         num_reasoning_tokens=16,
     )
-    checkpoint.unlink()  # 400 MB
+    checkpoint.unlink()  # the file has 400 MB
     with torch.no_grad():
         logits = classifier(torch.randn(16, 3000))
     assert logits.shape == (16, 10)
     assert torch.isfinite(logits).all()
 
 
-def test_classifier_holds_no_decoder(small):
+def test_classifier_has_no_decoder(small):
     model = TF_MAE_Classifier(None, num_classes=3, **small)
     names = [name for name, _ in model.named_parameters()] + [name for name, _ in model.named_modules()]
     assert {name.split(".")[0] for name in names if name} == {"signal_encoder", "head"}
@@ -59,7 +60,7 @@ def test_classifier_holds_no_decoder(small):
 
 
 @pytest.mark.parametrize(("use_cot", "head"), [(True, LatentReasoningHead), (False, ResidualMLPHead)])
-def test_head_follows_its_settings(small_encoder, use_cot, head):
+def test_head_is_built_from_its_settings(small_encoder, use_cot, head):
     sizes = {"num_reasoning_tokens": 3, "num_res_blocks": 1, "hidden_dim": 20, "dropout": 0.3}
     model = TF_MAE_Classifier(None, num_classes=7, use_cot=use_cot, **sizes, **small_encoder)
     assert type(model.head) is head
@@ -73,33 +74,33 @@ def test_head_follows_its_settings(small_encoder, use_cot, head):
         assert model.head.proj.out_features == 20
 
 
-def test_patch_tokens_of_all_channels_go_to_the_head_and_no_class_token(small_encoder):
+def test_head_receives_the_patch_tokens_of_all_channels_without_class_tokens(small_encoder):
     model = TF_MAE_Classifier(None, num_classes=3, **small_encoder).eval()
     x = torch.randn(2, 4, 130)
-    seen = {}
-    model.head.register_forward_pre_hook(lambda _, args: seen.update(tokens=args[0]))
+    received = {}
+    model.head.register_forward_pre_hook(lambda _, args: received.update(tokens=args[0]))
     model(x)
     channels = [model.signal_encoder(x[:, m])[:, 0, 1:] for m in range(4)]
-    assert seen["tokens"].shape == (2, 4 * 21, 16)
-    assert_close(seen["tokens"], torch.cat(channels, 1))
+    assert received["tokens"].shape == (2, 4 * 21, 16)
+    assert_close(received["tokens"], torch.cat(channels, 1))
 
 
 @pytest.mark.parametrize("use_cot", [True, False])
-def test_order_of_the_channels_does_not_matter(small_encoder, use_cot):
+def test_channel_order_does_not_matter(small_encoder, use_cot):
     model = TF_MAE_Classifier(None, num_classes=3, use_cot=use_cot, **small_encoder).eval()
     x = torch.randn(2, 4, 130)
     assert_close(model(x[:, [2, 0, 3, 1]]), model(x))
     assert_close(model(x[:, :1]), model(x[:, 0]))
 
 
-def test_spectrogram_gives_the_logits_of_its_signals(small_encoder):
+def test_spectrogram_gives_the_same_logits_as_its_signals(small_encoder):
     model = TF_MAE_Classifier(None, num_classes=3, **small_encoder).eval()
     x = torch.randn(2, 4, 130)
     assert_close(model(model.scalogram.transform(x).flatten(1, 2)), model(x))
 
 
 @pytest.mark.parametrize(("rope", "use_cot"), ROPES_AND_HEADS)
-def test_every_weight_learns(small_encoder, rope, use_cot):
+def test_every_weight_gets_a_gradient(small_encoder, rope, use_cot):
     model = TF_MAE_Classifier(None, num_classes=3, use_cot=use_cot, dropout=0.0, rope=rope, **small_encoder)
     model(torch.randn(6, 130)).square().sum().backward()
     assert [name for name, p in model.named_parameters() if p.grad is None or not p.grad.any()] == []
@@ -147,6 +148,13 @@ def test_fine_tuning_at_another_length_resamples_pos_embed_over_time(tmp_path, s
     assert classifier.encoder.pos_embed.grad.any()
 
 
+@pytest.mark.parametrize("form", [tuple, list, np.array])
+def test_scales_may_be_given_again_in_any_form(tmp_path, small, form):
+    save_mae(CWT_MAE_RoPE(**{**small, "cwt_scales": (1.0, 2.5, 7.0)}), tmp_path / "mae.safetensors")
+    classifier = TF_MAE_Classifier(tmp_path / "mae.safetensors", num_classes=3, cwt_scales=form([1.0, 2.5, 7.0]))
+    assert classifier.scalogram.scales.tolist() == [1.0, 2.5, 7.0]
+
+
 def test_settings_come_from_the_checkpoint(tmp_path, small):
     model = CWT_MAE_RoPE(**{**small, "cwt_scales": (1.0, 2.5, 7.0), "diff_orders": (0, 2), "rope": "raster"})
     save_mae(model, tmp_path / "mae.safetensors")
@@ -174,6 +182,6 @@ def test_a_signal_of_one_patch_can_be_classified(small_encoder):
         ({"cwt_scales": (2.0, 1.0)}, ["cwt_scales=", "2.0, 1.0"]),
     ],
 )
-def test_impossible_settings_are_named(small_encoder, changes, words):
+def test_error_names_impossible_settings(small_encoder, changes, words):
     with pytest.raises(ValueError, match="".join(f"(?=.*{word})" for word in words)):
         TF_MAE_Classifier(None, num_classes=3, **{**small_encoder, **changes})

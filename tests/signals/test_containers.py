@@ -1,4 +1,4 @@
-"""Equal results of equal inputs, in whatever form they come."""
+"""Equal results for equal values in different containers, dtypes and memory layouts."""
 
 from __future__ import annotations
 
@@ -17,37 +17,37 @@ from sklearn.frozen import FrozenEstimator
 from sktsmae import CWTTransformer
 
 
-def mapped(X: np.ndarray, folder: Path) -> np.memmap:
-    """Write an array to a file, and map that read-only."""
+def memory_mapped(X: np.ndarray, folder: Path) -> np.memmap:
+    """Write an array to a file and map the file read-only."""
     np.save(folder / "X.npy", X)
     return np.load(folder / "X.npy", mmap_mode="r")
 
 
-def spaced(X: np.ndarray) -> np.ndarray:
-    """Return equal numbers that do not lie side by side."""
+def strided(X: np.ndarray) -> np.ndarray:
+    """Return equal values that are not contiguous in memory."""
     return np.repeat(X, 2, axis=-1)[..., ::2]
 
 
-# float32 fits float64 and a list's floats exactly, so that what comes out must be the same bit by bit.
-FORMS: dict[str, Callable[[np.ndarray, Path], Any]] = {
+# float64 and Python floats represent float32 values exactly, so the results must be equal bit by bit.
+CONTAINERS: dict[str, Callable[[np.ndarray, Path], Any]] = {
     "float64": lambda X, _: X.astype(np.float64),
     "big-endian": lambda X, _: X.astype(">f4"),
     "long-double": lambda X, _: X.astype(np.longdouble),
-    "fortran": lambda X, _: np.asfortranarray(X),
-    "strided": lambda X, _: spaced(X),
+    "fortran-order": lambda X, _: np.asfortranarray(X),
+    "strided": lambda X, _: strided(X),
     "list": lambda X, _: X.tolist(),
     "list-of-arrays": lambda X, _: list(X),
     "tensor": lambda X, _: torch.from_numpy(X.copy()),
     "float64-tensor-with-gradient": lambda X, _: torch.from_numpy(X.copy()).double().requires_grad_(),
-    "memory-mapped": mapped,
+    "memory-mapped": memory_mapped,
 }
-FORMS_2D = {
-    **FORMS,
+CONTAINERS_OF_ONE_CHANNEL = {
+    **CONTAINERS,
     "one-channel": lambda X, _: X[:, None],
     "data-frame": lambda X, _: pd.DataFrame(X),
     "object": lambda X, _: X.astype(object),
 }
-WHOLE = {
+INTEGERS = {
     "int8": lambda X: X.astype(np.int8),
     "int64": lambda X: X.astype(np.int64),
     "float16": lambda X: X.astype(np.float16),
@@ -65,11 +65,11 @@ LABELS = {
 }
 
 
-@pytest.mark.parametrize("form", FORMS_2D.values(), ids=FORMS_2D)
-def test_form_of_one_channel_makes_no_difference(
-    new_pretrainer, new_classifier, fitted_pretrainer, fitted_classifier, X, y, tmp_path, form
+@pytest.mark.parametrize("container", CONTAINERS_OF_ONE_CHANNEL.values(), ids=CONTAINERS_OF_ONE_CHANNEL)
+def test_results_do_not_depend_on_the_container_of_one_channel(
+    new_pretrainer, new_classifier, fitted_pretrainer, fitted_classifier, X, y, tmp_path, container
 ):
-    given = form(X, tmp_path)
+    given = container(X, tmp_path)
     cwt = CWTTransformer(cwt_scales=8, device="cpu")
     assert_array_equal(cwt.fit_transform(given), cwt.fit_transform(X))
     assert_array_equal(new_pretrainer().fit(given).transform(X), fitted_pretrainer.transform(X))
@@ -81,11 +81,11 @@ def test_form_of_one_channel_makes_no_difference(
 
 
 @pytest.mark.parametrize("finetune", ["full", "head"])
-@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
-def test_form_of_several_channels_makes_no_difference(
-    new_pretrainer, new_classifier, X_channels, y, tmp_path, form, finetune
+@pytest.mark.parametrize("container", CONTAINERS.values(), ids=CONTAINERS)
+def test_results_do_not_depend_on_the_container_of_several_channels(
+    new_pretrainer, new_classifier, X_channels, y, tmp_path, container, finetune
 ):
-    given = form(X_channels, tmp_path)
+    given = container(X_channels, tmp_path)
     cwt = CWTTransformer(cwt_scales=8, device="cpu")
     assert_array_equal(cwt.fit_transform(given), cwt.fit_transform(X_channels))
     classifier = new_classifier(pretrainer=new_pretrainer(max_epochs=1), finetune=finetune, max_epochs=1)
@@ -93,10 +93,10 @@ def test_form_of_several_channels_makes_no_difference(
     assert_array_equal(classifier.fit(given, y).predict_proba(given), expected)
 
 
-@pytest.mark.parametrize("form", WHOLE.values(), ids=WHOLE)
-def test_whole_numbers_are_as_good_as_the_same_floats(new_pretrainer, new_classifier, X, y, form):
+@pytest.mark.parametrize("container", INTEGERS.values(), ids=INTEGERS)
+def test_integers_give_the_same_results_as_equal_floats(new_pretrainer, new_classifier, X, y, container):
     rounded = np.round(8 * X)
-    given = form(rounded)
+    given = container(rounded)
     pretrainer = new_pretrainer(max_epochs=1)
     assert_array_equal(pretrainer.fit(given).transform(given), pretrainer.fit(rounded).transform(rounded))
     classifier = new_classifier(max_epochs=1)
@@ -105,71 +105,74 @@ def test_whole_numbers_are_as_good_as_the_same_floats(new_pretrainer, new_classi
 
 
 @pytest.mark.parametrize("finetune", ["full", "head"])
-def test_spectrograms_classify_as_their_signals_do(new_pretrainer, new_classifier, X_channels, y, finetune):
+def test_spectrograms_are_classified_like_their_signals(new_pretrainer, new_classifier, X_channels, y, finetune):
     images = CWTTransformer(cwt_scales=16, device="cpu").fit_transform(X_channels)
     pretrainer = FrozenEstimator(new_pretrainer().fit(X_channels))
     classifier = new_classifier(pretrainer=pretrainer, finetune=finetune)
     expected = classifier.fit(X_channels, y).predict_proba(X_channels)
-    # The images are standardised once more, which rounds, and training carries that on.
+    # The images are standardised a second time, which adds rounding errors that grow in training.
     assert_allclose(classifier.fit(images, y).predict_proba(images), expected, atol=1e-3)
 
 
-def test_spectrograms_pretrain_as_their_signals_do(new_pretrainer, X_channels):
+def test_pre_training_on_spectrograms_equals_pre_training_on_their_signals(new_pretrainer, X_channels):
     images = CWTTransformer(cwt_scales=16, device="cpu").fit_transform(X_channels)
-    pretrainer = new_pretrainer(time_loss_weight=0)  # the waveform to meet is another
-    of_signals, of_images = pretrainer.fit(X_channels).transform(X_channels), pretrainer.fit(images).transform(images)
+    settings = {"time_loss_weight": 0}  # the waveform target of spectrograms is different
+    of_signals = new_pretrainer(**settings).fit(X_channels).transform(X_channels)
+    # The parameters of the transform have no effect on spectrograms. Their defaults cause no warning.
+    pretrainer = new_pretrainer(**settings, cwt_scales="auto", boundary="reflect")
+    of_images = pretrainer.fit(images).transform(images)
     assert pretrainer.input_shape_ == (6, 16, 200)
-    # The images are standardised once more, which rounds, and training carries that on.
+    # The images are standardised a second time, which adds rounding errors that grow in training.
     assert_allclose(of_images, of_signals, atol=1e-3)
 
 
-def test_spectrograms_of_one_view(new_pretrainer, X_channels):
+def test_pretrainer_accepts_spectrograms_of_one_view(new_pretrainer, X_channels):
     images = CWTTransformer(cwt_scales=16, diff_orders=(1,), device="cpu").fit_transform(X_channels)
-    pretrainer = new_pretrainer(diff_orders=(1,)).fit(images)
+    pretrainer = new_pretrainer(diff_orders=(1,), cwt_scales="auto", boundary="reflect").fit(images)
     assert pretrainer.transform(images).shape == (41, 2 * 32)
 
 
 @pytest.mark.parametrize("labels", LABELS.values(), ids=LABELS)
-@pytest.mark.parametrize("form", [np.asarray, list, pd.Series], ids=["array", "list", "series"])
-def test_labels_of_any_type_give_the_same_classifier(new_classifier, X, y, labels, form):
-    places = (y > "FEL").astype(np.int64)
-    expected = new_classifier().fit(X, places)
-    classifier = new_classifier().fit(X, form(labels[places]))
+@pytest.mark.parametrize("container", [np.asarray, list, pd.Series], ids=["array", "list", "series"])
+def test_labels_of_any_dtype_give_the_same_classifier(new_classifier, X, y, labels, container):
+    codes = (y > "FEL").astype(np.int64)
+    expected = new_classifier().fit(X, codes)
+    classifier = new_classifier().fit(X, container(labels[codes]))
     assert_array_equal(classifier.classes_, labels)
     assert_array_equal(classifier.predict_proba(X), expected.predict_proba(X))
     predicted = classifier.predict(X)
     assert_array_equal(predicted, labels[expected.predict(X)])
     assert predicted.dtype == classifier.classes_.dtype
-    assert classifier.score(X, labels[places]) == expected.score(X, places)
+    assert classifier.score(X, labels[codes]) == expected.score(X, codes)
 
 
 @pytest.mark.parametrize("labels", LABELS.values(), ids=LABELS)
-def test_classes_keep_the_type_of_the_labels(new_classifier, X, y, labels):
+def test_classes_keep_the_dtype_of_the_labels(new_classifier, X, y, labels):
     classifier = new_classifier(max_epochs=0).fit(X, labels[(y > "FEL").astype(np.int64)])
     assert classifier.classes_.dtype == labels.dtype
 
 
 @pytest.mark.parametrize("batch_size", [1, 3, 40, 1000])
-def test_batch_size_of_prediction_makes_no_difference(fitted_classifier, fitted_pretrainer, X, batch_size):
+def test_predictions_do_not_depend_on_the_batch_size(fitted_classifier, fitted_pretrainer, X, batch_size):
     classifier = copy.deepcopy(fitted_classifier).set_params(batch_size=batch_size)
     pretrainer = copy.deepcopy(fitted_pretrainer).set_params(batch_size=batch_size)
-    # Matrix products of other batches may round differently.
+    # Matrix products of batches of other sizes may round differently.
     assert_allclose(classifier.predict_proba(X), fitted_classifier.predict_proba(X), atol=1e-5)
     assert_allclose(classifier.transform(X), fitted_classifier.transform(X), atol=1e-5)
     assert_allclose(pretrainer.transform(X), fitted_pretrainer.transform(X), atol=1e-5)
 
 
-def test_fit_leaves_data_and_parameters_alone(new_pretrainer, new_classifier, X_channels, y):
-    scales, callbacks, shares, weights = [1.0, 2.0, 4.0, 8.0], [], {"ABD": 2.0}, np.linspace(1, 2, 41)
+def test_fit_does_not_modify_data_or_parameters(new_pretrainer, new_classifier, X_channels, y):
+    scales, callbacks, class_weight, weights = [1.0, 2.0, 4.0, 8.0], [], {"ABD": 2.0}, np.linspace(1, 2, 41)
     data, labels = X_channels.copy(), y.copy()
     pretrainer = new_pretrainer(cwt_scales=scales, patch_size=(1, 25), callbacks=callbacks)
-    classifier = new_classifier(pretrainer=pretrainer, class_weight=shares, callbacks=callbacks)
+    classifier = new_classifier(pretrainer=pretrainer, class_weight=class_weight, callbacks=callbacks)
     before = classifier.get_params()
     classifier.fit(data, labels, sample_weight=weights)
     after = classifier.get_params()
     assert after.keys() == before.keys()
     assert all(after[name] is before[name] for name in before)
-    assert (scales, callbacks, shares) == ([1.0, 2.0, 4.0, 8.0], [], {"ABD": 2.0})
+    assert (scales, callbacks, class_weight) == ([1.0, 2.0, 4.0, 8.0], [], {"ABD": 2.0})
     assert not hasattr(pretrainer, "model_")
     assert_array_equal(data, X_channels)
     assert_array_equal(labels, y)

@@ -16,7 +16,7 @@ CPU = torch.device("cpu")
 
 
 def page_faults(count: int) -> int:
-    """Fill a large block `count` times and count the pages that the system had to hand out."""
+    """Fill a large block `count` times and return the number of page faults."""
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     for _ in range(count):
         block = bytearray(LARGE)  # malloc, without numpy's large pages
@@ -30,8 +30,8 @@ def resident() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
 
 
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries are left as they are")
-def test_memory_is_taken_from_the_system_once_and_given_back_at_the_end():
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the limits are changed only for glibc")
+def test_memory_is_allocated_once_and_released_at_the_end():
     before = resident()
     with reused_memory(CPU):
         page_faults(1)
@@ -39,7 +39,7 @@ def test_memory_is_taken_from_the_system_once_and_given_back_at_the_end():
     assert resident() < before + LARGE // 2
 
 
-def test_blocks_may_overlap_and_fail():
+def test_context_managers_may_overlap_and_raise():
     entered = threading.Event()
     leave = threading.Event()
 
@@ -64,8 +64,8 @@ def test_blocks_may_overlap_and_fail():
     assert memory._active_blocks == 0
 
 
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries are left as they are")
-def test_limits_are_set_back(monkeypatch):
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the limits are changed only for glibc")
+def test_malloc_limits_are_restored(monkeypatch):
     calls = []
 
     class Library:
@@ -81,11 +81,11 @@ def test_limits_are_set_back(monkeypatch):
         assert calls[-1] == "trim"
 
 
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries are left as they are")
-def test_a_block_elsewhere_does_not_keep_the_limits_from_being_set_back():
-    on_cpu, elsewhere = reused_memory(CPU), reused_memory(torch.device("meta"))
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the limits are changed only for glibc")
+def test_a_context_on_another_device_does_not_prevent_restoring_the_limits():
+    on_cpu, on_other_device = reused_memory(CPU), reused_memory(torch.device("meta"))
     with on_cpu:
-        elsewhere.__enter__()
-    assert memory._active_blocks == 0  # the last block that counts has ended, so it has set them back
-    elsewhere.__exit__(None, None, None)
+        on_other_device.__enter__()
+    assert memory._active_blocks == 0  # the only context on the CPU has ended and restored the limits
+    on_other_device.__exit__(None, None, None)
     assert memory._active_blocks == 0

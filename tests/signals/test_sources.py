@@ -1,4 +1,4 @@
-"""Signals that stay on the disk, and signals that keep arriving."""
+"""Signals on disk, signals in data sets, and incremental training by `partial_fit`."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from sktsmae import CWTTransformer, MAEClassifier, MAEPretrainer
 from sktsmae.models import save_mae
 
 
-def of_zarr(X, folder):
+def to_zarr(X, folder):
     array = zarr.create_array(folder / "X.zarr", shape=X.shape, chunks=(7, *X.shape[1:]), dtype=X.dtype)
     array[:] = X
     return array
 
 
-def of_h5py(X, folder):
+def to_h5py(X, folder):
     with h5py.File(folder / "X.h5", "w") as file:
         file.create_dataset("X", data=X, chunks=(7, *X.shape[1:]))
     return h5py.File(folder / "X.h5")["X"]
 
 
-class Items(Dataset):
-    """Signals one by one."""
+class MapStyleDataset(Dataset):
+    """A data set that returns one signal per index."""
 
     def __init__(self, signals):
         self.signals = signals
@@ -43,18 +43,20 @@ class Items(Dataset):
 
 
 STORED = {
-    "zarr": of_zarr,
-    "h5py": of_h5py,
-    "data set": lambda X, _: Items(X),
-    "data set of lists": lambda X, _: Items(X.tolist()),
-    "data set of tensors with gradients": lambda X, _: Items(torch.from_numpy(X.copy()).requires_grad_()),
+    "zarr": to_zarr,
+    "h5py": to_h5py,
+    "data set": lambda X, _: MapStyleDataset(X),
+    "data set of lists": lambda X, _: MapStyleDataset(X.tolist()),
+    "data set of tensors with gradients": lambda X, _: MapStyleDataset(torch.from_numpy(X.copy()).requires_grad_()),
     "data set of tensors with labels": lambda X, _: TensorDataset(torch.from_numpy(X.copy()), torch.arange(len(X))),
 }
 
 
 @pytest.mark.parametrize("store", STORED.values(), ids=STORED)
 @pytest.mark.parametrize("channels", [None, 1, 2])
-def test_where_signals_lie_makes_no_difference(new_pretrainer, new_classifier, few, y, tmp_path, store, channels):
+def test_results_do_not_depend_on_where_signals_are_stored(
+    new_pretrainer, new_classifier, few, y, tmp_path, store, channels
+):
     X = few.data[:, 0] if channels is None else few.data[:, :channels]
     stored = store(X, tmp_path)
     for transformer in (CWTTransformer(cwt_scales=8, device="cpu"), new_pretrainer(early_stopping=True)):
@@ -69,23 +71,23 @@ def test_where_signals_lie_makes_no_difference(new_pretrainer, new_classifier, f
     assert_array_equal(classifier.fit(stored, y).predict_proba(stored), expected)
 
 
-def test_checkpoints_of_stored_signals_of_which_some_are_held_out(new_pretrainer, X, tmp_path):
+def test_checkpoints_of_stored_signals_fit_the_same_signals_in_memory(new_pretrainer, X, tmp_path):
     settings = {"early_stopping": True, "checkpoint_dir": tmp_path / "checkpoints"}
-    stored = new_pretrainer(**settings).fit(of_h5py(X, tmp_path))
-    again = new_pretrainer(**settings).fit(X)  # goes on where there is nothing left to do
+    stored = new_pretrainer(**settings).fit(to_h5py(X, tmp_path))
+    again = new_pretrainer(**settings).fit(X)  # resumes from a completed training
     assert again.history_ == stored.history_
 
 
-def test_bfloat16_is_read_like_any_other_number(fitted_pretrainer, X):
+def test_a_data_set_of_bfloat16_signals_equals_the_tensor(fitted_pretrainer, X):
     rounded = torch.from_numpy(X.copy()).bfloat16()
-    assert_array_equal(fitted_pretrainer.transform(Items(rounded)), fitted_pretrainer.transform(rounded))
+    assert_array_equal(fitted_pretrainer.transform(MapStyleDataset(rounded)), fitted_pretrainer.transform(rounded))
 
 
-def test_an_offset_is_taken_off_of_stored_signals_too(X, tmp_path):
-    far = X.astype(np.float64) + 1e9
+def test_an_offset_is_subtracted_from_stored_signals(X, tmp_path):
+    shifted = X.astype(np.float64) + 1e9
     transformer = CWTTransformer(output="statistics", cwt_scales=6, device="cpu")
-    expected = transformer.fit_transform(far)
-    assert_array_equal(transformer.fit_transform(of_zarr(far, tmp_path)), expected)
+    expected = transformer.fit_transform(shifted)
+    assert_array_equal(transformer.fit_transform(to_zarr(shifted, tmp_path)), expected)
     assert transformer.offset_ == pytest.approx(1e9)
 
 
@@ -94,36 +96,36 @@ class NotSized(IterableDataset):
         return iter(np.zeros((4, 30)))
 
 
-BAD = {
-    "NaN alone": (lambda X: Items(np.where(np.arange(41)[:, None] == 7, np.nan, X)), "NaN alone in sample 7"),
-    "infinity": (lambda X: Items(np.where(X > 1, np.inf, X)), "X contains infinity, at or after sample 0"),
-    "too large": (lambda X: Items(X.astype(np.float64) * 1e30), "too large for float32"),
+INVALID = {
+    "NaN alone": (lambda X: MapStyleDataset(np.where(np.arange(41)[:, None] == 7, np.nan, X)), "NaN alone in sample 7"),
+    "infinity": (lambda X: MapStyleDataset(np.where(X > 1, np.inf, X)), "X contains infinity, at or after sample 0"),
+    "too large": (lambda X: MapStyleDataset(X.astype(np.float64) * 1e30), "too large for float32"),
     "ragged from one block to the next": (
-        lambda X: Items([np.zeros(2**20 + (place == 3)) for place in range(4)]),
+        lambda X: MapStyleDataset([np.zeros(2**20 + (place == 3)) for place in range(4)]),
         "X is ragged",
     ),
-    "none": (lambda X: Items(X[:0]), r"0 sample\(s\)"),
-    "text": (lambda X: Items(X.astype(str)), "dtype <U"),
-    "ragged": (lambda X: Items([row[: 200 - (place == 30)] for place, row in enumerate(X)]), "X is ragged"),
-    "one": (lambda X: Items(X[:1]), r"1 sample\(s\)"),
-    "empty signals": (lambda X: Items(X[:, :0]), "every axis must have at least one entry"),
+    "no signal": (lambda X: MapStyleDataset(X[:0]), r"0 sample\(s\)"),
+    "text": (lambda X: MapStyleDataset(X.astype(str)), "dtype <U"),
+    "ragged": (lambda X: MapStyleDataset([row[: 200 - (place == 30)] for place, row in enumerate(X)]), "X is ragged"),
+    "one signal": (lambda X: MapStyleDataset(X[:1]), r"1 sample\(s\)"),
+    "empty signals": (lambda X: MapStyleDataset(X[:, :0]), "every axis must have at least one entry"),
     "without a length": (lambda X: NotSized(), "X is a NotSized without a length"),
 }
 
 
-@pytest.mark.parametrize(("make", "match"), BAD.values(), ids=BAD)
-def test_bad_signals_are_refused_where_they_lie(new_pretrainer, X, refused, make, match):
+@pytest.mark.parametrize(("make", "match"), INVALID.values(), ids=INVALID)
+def test_invalid_signals_in_a_data_set_are_refused(new_pretrainer, X, refused, make, match):
     pretrainer = new_pretrainer()
     with refused(pretrainer, match):
         pretrainer.fit(make(X))
 
 
-def test_another_length_than_in_fit_is_refused(fitted_pretrainer, X, refused):
+def test_a_data_set_of_another_length_than_in_fit_is_refused(fitted_pretrainer, X, refused):
     with refused(fitted_pretrainer, r"shape \(100,\).*fitted on samples of shape \(200,\)"):
-        fitted_pretrainer.transform(Items(X[:, :100]))
+        fitted_pretrainer.transform(MapStyleDataset(X[:, :100]))
 
 
-def test_partial_fit_learns_from_what_arrives(new_pretrainer, X):
+def test_partial_fit_learns_from_consecutive_parts(new_pretrainer, X):
     pretrainer, parts = new_pretrainer(pooling="bands"), np.array_split(X, 4)
     untrained = new_pretrainer(max_epochs=0).fit(X).score(X)
     for _ in range(10):
@@ -135,8 +137,8 @@ def test_partial_fit_learns_from_what_arrives(new_pretrainer, X):
     assert np.isfinite(pretrainer.transform(X)).all()
 
 
-def test_partial_fit_goes_on_with_the_optimisers_moments(new_pretrainer, X, same_weights):
-    # One batch holds all, so that the learning rate does not rise and moments alone make a difference.
+def test_partial_fit_reuses_the_moments_of_the_optimizer(new_pretrainer, X, same_weights):
+    # One batch contains all signals, so the learning rate has no warm-up and only the moments make a difference.
     one, other = (new_pretrainer(batch_size=64).partial_fit(X) for _ in range(2))
     assert same_weights(one.model_, other.model_)
     state = other._optimizer_state
@@ -145,7 +147,7 @@ def test_partial_fit_goes_on_with_the_optimisers_moments(new_pretrainer, X, same
 
 
 @pytest.mark.parametrize("error", [FloatingPointError, KeyboardInterrupt])
-def test_a_pass_that_fails_leaves_the_moments_too(new_pretrainer, X, same_weights, interrupt, error):
+def test_a_failed_pass_leaves_the_moments_of_the_optimizer_unchanged(new_pretrainer, X, same_weights, interrupt, error):
     one, other = (new_pretrainer().partial_fit(X) for _ in range(2))
     bad = {"lr": 1e30} if error is FloatingPointError else {"callbacks": [interrupt(epoch=1)]}
     with pytest.raises(error):
@@ -154,20 +156,20 @@ def test_a_pass_that_fails_leaves_the_moments_too(new_pretrainer, X, same_weight
     assert same_weights(one.set_params(**good).partial_fit(X).model_, other.partial_fit(X).model_)
 
 
-def test_settings_of_the_optimiser_may_change_between_passes(new_pretrainer, X):
+def test_optimizer_settings_may_change_between_passes(new_pretrainer, X):
     pretrainer = new_pretrainer().partial_fit(X)
     for decay in (0.0, 0.05):
         pretrainer.set_params(weight_decay=decay, lr=1e-4).partial_fit(X)
     assert pretrainer.n_iter_ == 3
 
 
-def test_partial_fit_goes_on_from_a_file(new_pretrainer, X, tmp_path):
+def test_partial_fit_resumes_from_a_file(new_pretrainer, X, tmp_path):
     save_mae(new_pretrainer().fit(X).model_, tmp_path / "mae.safetensors")
     pretrainer = MAEPretrainer.load(tmp_path / "mae.safetensors").set_params(device="cpu")
     assert pretrainer.partial_fit(X).n_iter_ == 1
 
 
-def test_partial_fit_goes_on_from_a_pickle_which_holds_no_moments(new_pretrainer, X, same_weights):
+def test_partial_fit_resumes_from_a_pickle_without_moments(new_pretrainer, X, same_weights):
     pretrainer = new_pretrainer().partial_fit(X)
     again = pickle.loads(pickle.dumps(pretrainer))
     assert again._optimizer_state is None
@@ -176,7 +178,7 @@ def test_partial_fit_goes_on_from_a_pickle_which_holds_no_moments(new_pretrainer
     assert again.partial_fit(X).score(X) > pretrainer.score(X)
 
 
-def test_partial_fit_goes_on_after_fit_and_fit_begins_anew(new_pretrainer, X, same_weights):
+def test_partial_fit_continues_after_fit_and_fit_starts_again(new_pretrainer, X, same_weights):
     pretrainer = new_pretrainer().fit(X)
     before, loss = pretrainer.model_, pretrainer.score(X)
     pretrainer.partial_fit(X)
@@ -187,7 +189,7 @@ def test_partial_fit_goes_on_after_fit_and_fit_begins_anew(new_pretrainer, X, sa
     assert pretrainer._optimizer_state is None
 
 
-def test_partial_fit_of_bad_signals_changes_nothing(new_pretrainer, X, refused):
+def test_partial_fit_of_invalid_signals_leaves_the_estimator_unchanged(new_pretrainer, X, refused):
     pretrainer = new_pretrainer()
     for _ in range(2):
         with refused(pretrainer, "infinity"):
@@ -199,6 +201,6 @@ def test_partial_fit_of_bad_signals_changes_nothing(new_pretrainer, X, refused):
         pretrainer.partial_fit(X)
 
 
-def test_a_classifier_takes_what_partial_fit_learned(new_pretrainer, X, y):
+def test_a_classifier_can_use_an_encoder_trained_by_partial_fit(new_pretrainer, X, y):
     pretrainer = new_pretrainer(pooling="bands").partial_fit(X)
     assert MAEClassifier(pretrainer=FrozenEstimator(pretrainer)).fit(X, y).score(X, y) > 0.5

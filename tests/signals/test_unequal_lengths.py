@@ -1,4 +1,4 @@
-"""Signals as they come: missing values, unequal lengths, and the containers of other libraries."""
+"""Missing values, unequal lengths, and containers of other libraries."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ LENGTHS = np.array([200, 90, 130, 171, 90])
 
 @pytest.fixture
 def ragged(few):
-    """Signals of two channels and five lengths."""
+    """Return signals of two channels and four different lengths."""
     return [signal[:, : LENGTHS[place % 5]] for place, signal in enumerate(few.data)]
 
 
-def padded(signals, at=(0, 0)):
-    """Put signals between so many missing values at least."""
+def padded(signals, margins=(0, 0)):
+    """Pad signals with NaN to a common length, with at least `margins` leading and trailing values."""
     length = max(signal.shape[-1] for signal in signals)
-    out = np.full((len(signals), *signals[0].shape[:-1], at[0] + length + at[1]), np.nan)
+    out = np.full((len(signals), *signals[0].shape[:-1], margins[0] + length + margins[1]), np.nan)
     for row, signal in zip(out, signals, strict=True):
-        row[..., at[0] : at[0] + signal.shape[-1]] = signal
+        row[..., margins[0] : margins[0] + signal.shape[-1]] = signal
     return out
 
 
-def nested(signals):
+def nested_frame(signals):
     return pd.DataFrame([[pd.Series(channel) for channel in signal] for signal in signals])
 
 
-def with_index(signals):
+def multi_index_frame(signals):
     frames = {place: pd.DataFrame(signal.T) for place, signal in enumerate(signals)}
     return pd.concat(frames, names=["instance", "time"])
 
@@ -46,17 +46,17 @@ def with_index(signals):
 CONTAINERS = {
     "list": lambda signals: signals,
     "tuple of lists": lambda signals: tuple(signal.tolist() for signal in signals),
-    "objects": lambda signals: np.array([*signals, None], dtype=object)[:-1],
+    "object array": lambda signals: np.array([*signals, None], dtype=object)[:-1],
     "padded": padded,
-    "nested frame": nested,
-    "frame of instances and times": with_index,
+    "nested frame": nested_frame,
+    "MultiIndex frame": multi_index_frame,
     "list of frames": lambda signals: [pd.DataFrame(signal.T) for signal in signals],
-    "masked": lambda signals: np.ma.masked_invalid(padded(signals)),
+    "masked array": lambda signals: np.ma.masked_invalid(padded(signals)),
 }
 
 
 @pytest.mark.parametrize("container", CONTAINERS.values(), ids=CONTAINERS)
-def test_signals_of_unequal_lengths_come_in_any_container(ragged, container):
+def test_results_do_not_depend_on_the_container_of_signals_of_unequal_lengths(ragged, container):
     transformer = CWTTransformer(output="statistics", cwt_scales=4, device="cpu")
     expected = transformer.fit_transform(padded(ragged))
     assert np.isfinite(expected).all()
@@ -66,19 +66,19 @@ def test_signals_of_unequal_lengths_come_in_any_container(ragged, container):
 def test_shorter_signals_are_padded_to_the_length_of_fit(ragged):
     transformer = CWTTransformer(output="statistics", cwt_scales=4, device="cpu")
     expected = transformer.fit_transform(ragged)
-    for container in (CONTAINERS["list"], nested, with_index):
+    for container in (CONTAINERS["list"], nested_frame, multi_index_frame):
         assert_array_equal(transformer.transform(container(ragged[1:3])), expected[1:3])
-        assert_array_equal(transformer.transform(container(ragged[1:2])), expected[1:2])  # one, of one length
+        assert_array_equal(transformer.transform(container(ragged[1:2])), expected[1:2])  # a single signal
 
 
-def test_arrays_of_another_length_are_no_lists_of_shorter_signals(X, refused):
+def test_arrays_and_nested_lists_shorter_than_in_fit_are_refused(X, refused):
     transformer = CWTTransformer(device="cpu").fit(X)
     for table in (X[:, :100], X[:, :100].tolist()):
         with refused(transformer, "100 features.*200 features"):
             transformer.transform(table)
 
 
-def test_lists_of_frames_of_polars_have_time_first_as_those_of_pandas(X_channels):
+def test_polars_frames_in_a_list_have_time_on_the_first_axis(X_channels):
     transformer = CWTTransformer(output="statistics", cwt_scales=4, device="cpu")
     expected = transformer.fit_transform(X_channels)
     assert_array_equal(transformer.fit_transform([polars.DataFrame(signal.T) for signal in X_channels]), expected)
@@ -90,18 +90,18 @@ def test_signals_whose_channels_differ_in_length_are_refused(refused):
         transformer.fit([[[1.0, 2.0, 3.0], [1.0, 2.0]], [[1.0, 2.0, 3.0], [1.0, 2.0, 3.0]]])
 
 
-def test_frames_of_polars_are_read(X):
+def test_a_polars_frame_gives_the_same_results_as_an_array(X):
     transformer = CWTTransformer(cwt_scales=4, device="cpu")
     assert_array_equal(transformer.fit_transform(polars.DataFrame(X)), transformer.fit_transform(X))
 
 
-def test_frames_whose_rows_have_two_labels_are_rows_still(X):
+def test_a_frame_with_a_multi_index_of_unique_instances_has_one_signal_per_row(X):
     frame = pd.DataFrame(X, index=pd.MultiIndex.from_product([range(41), ["left"]]))
     transformer = CWTTransformer(cwt_scales=4, device="cpu")
     assert_array_equal(transformer.fit_transform(frame), transformer.fit_transform(X))
 
 
-def test_estimators_say_that_they_take_missing_values():
+def test_estimator_tags_allow_missing_values():
     for estimator in (CWTTransformer(), MAEPretrainer(), MAEClassifier()):
         assert get_tags(estimator).input_tags.allow_nan
 
@@ -114,10 +114,10 @@ def estimators(new_pretrainer):
     }
 
 
-@pytest.mark.parametrize("at", [(0, 25), (25, 0), (10, 60)])
-def test_padding_is_seen_by_no_token_statistic_loss_or_pooling(new_pretrainer, ragged, at):
+@pytest.mark.parametrize("margins", [(0, 25), (25, 0), (10, 60)])
+def test_padding_does_not_change_statistics_losses_or_embeddings(new_pretrainer, ragged, margins):
     statistics = CWTTransformer(output="statistics", cwt_scales=4, device="cpu").fit(ragged)._transform
-    X, moved = padded(ragged), padded(ragged, at)
+    X, moved = padded(ragged), padded(ragged, margins)
     assert_array_equal(statistics(as_tensor(moved)), statistics(as_tensor(X)))
     pretrainer = new_pretrainer(pooling="bands", signal_len=200)
     embeddings, losses = pretrainer.fit_transform(X), [row["train_loss"] for row in pretrainer.history_]
@@ -130,15 +130,15 @@ def as_tensor(X):
 
 
 @pytest.mark.parametrize("name", ["image", "statistics", "own encoder"])
-def test_a_signal_says_the_same_alone_and_among_longer_ones(new_pretrainer, ragged, name):
+def test_results_of_a_signal_do_not_depend_on_longer_signals_in_the_batch(new_pretrainer, ragged, name):
     estimator = estimators(new_pretrainer)[name].fit(ragged)
     together = estimator.transform(ragged)
     alone = np.concatenate([estimator.transform(padded([signal, ragged[0]])[:1]) for signal in ragged])
     assert_allclose(alone, together, atol=1e-4)
 
 
-def test_statistics_of_a_shorter_signal_are_those_of_its_part(X):
-    """At the scales of the longer ones: what is said of a padded signal is what is said of the signal cut out."""
+def test_statistics_of_a_padded_signal_equal_those_of_the_signal_without_padding(X):
+    """Use the scales of the longer signals seen in `fit` for both."""
     whole = CWTTransformer(output="statistics", cwt_scales=4, device="cpu").fit(np.tile(X, (1, 2)))
     short = np.concatenate([X, np.full_like(X, np.nan)], axis=1)
     cut = whole._transform(as_tensor(X))
@@ -146,22 +146,26 @@ def test_statistics_of_a_shorter_signal_are_those_of_its_part(X):
 
 
 def test_gaps_are_interpolated(new_pretrainer, new_classifier, X, y):
-    holes = X.astype(np.float64).copy()
-    holes[:, 50:53] = holes[::2, 120] = np.nan
+    with_gaps = X.astype(np.float64).copy()
+    with_gaps[:, 50:53] = with_gaps[::2, 120] = np.nan
     time = np.arange(200)
-    filled = np.stack([np.interp(time, time[~np.isnan(row)], row[~np.isnan(row)]) for row in holes])
+    filled = np.stack([np.interp(time, time[~np.isnan(row)], row[~np.isnan(row)]) for row in with_gaps])
     for estimator in estimators(new_pretrainer).values():
-        # float32 rounds the line between two values by a bit; a value lifted over a threshold moves a share.
-        assert_allclose(estimator.fit_transform(holes), estimator.fit_transform(filled), atol=0.02)
+        # float32 rounds interpolated values. If this lifts a value above a threshold, a fraction of time changes.
+        assert_allclose(estimator.fit_transform(with_gaps), estimator.fit_transform(filled), atol=0.02)
     classifier = new_classifier(probe=True, max_epochs=1)
     expected = classifier.fit(filled, y).predict_proba(filled)
-    assert_allclose(classifier.fit(holes, y).predict_proba(holes), expected, atol=0.01)
+    assert_allclose(classifier.fit(with_gaps, y).predict_proba(with_gaps), expected, atol=0.01)
 
 
-@pytest.mark.parametrize("finetune", ["none", "full", "head"])
-def test_unequal_lengths_are_classified_and_saved(new_pretrainer, ragged, y, tmp_path, finetune):
+@pytest.mark.parametrize(
+    "params",
+    [{"finetune": "none"}, {"finetune": "full", "max_epochs": 1}, {"finetune": "head", "max_epochs": 1}],
+    ids=["none", "full", "head"],
+)
+def test_a_classifier_of_unequal_lengths_can_be_saved_and_loaded(new_pretrainer, ragged, y, tmp_path, params):
     pretrainer = FrozenEstimator(new_pretrainer(max_epochs=1).fit(ragged))
-    classifier = MAEClassifier(pretrainer=pretrainer, finetune=finetune, max_epochs=1, device="cpu").fit(ragged, y)
+    classifier = MAEClassifier(pretrainer=pretrainer, device="cpu", **params).fit(ragged, y)
     expected = classifier.predict_proba(ragged)
     assert_allclose(expected.sum(1), 1, atol=1e-5)
     classifier.save(tmp_path / "classifier.safetensors")
@@ -169,7 +173,7 @@ def test_unequal_lengths_are_classified_and_saved(new_pretrainer, ragged, y, tmp
     assert_allclose(classifier.predict_proba(ragged[:7]), expected[:7], atol=1e-5)
 
 
-def test_the_shipped_encoder_takes_unequal_lengths(ragged, y):
+def test_the_encoder_in_the_package_accepts_unequal_lengths(ragged, y):
     shipped = MAEPretrainer.from_pretrained()
     together = shipped.transform(ragged)
     alone = np.concatenate([shipped.transform(signal[None]) for signal in ragged])
@@ -177,12 +181,12 @@ def test_the_shipped_encoder_takes_unequal_lengths(ragged, y):
     assert MAEClassifier(random_state=0).fit(ragged, y).score(ragged, y) > 0.9
 
 
-def test_levels_of_signals_with_gaps_are_taken_off(X):
-    far = X.astype(np.float64) + 1e9
-    far[:, 30:40] = np.nan
-    transformer = CWTTransformer(output="statistics", cwt_scales=4, device="cpu").fit(far)
+def test_an_offset_of_signals_with_gaps_is_subtracted(X):
+    shifted = X.astype(np.float64) + 1e9
+    shifted[:, 30:40] = np.nan
+    transformer = CWTTransformer(output="statistics", cwt_scales=4, device="cpu").fit(shifted)
     assert transformer.offset_ == pytest.approx(1e9)
-    assert np.isfinite(transformer.transform(far)).all()
+    assert np.isfinite(transformer.transform(shifted)).all()
 
 
 def test_longer_signals_of_a_list_are_resampled_to_the_length_of_fit(X):
@@ -190,16 +194,16 @@ def test_longer_signals_of_a_list_are_resampled_to_the_length_of_fit(X):
     longer = [X[0].astype(float), np.concatenate([np.full(30, np.nan), X[1], [np.nan]]), X[2, :50], X[3, :100]]
     longer[0][70:73] = np.nan
     with pytest.warns(UserWarning, match="X has signals of up to 231 samples, but the longest signal in fit had 100"):
-        got = transformer.transform(longer)
+        found = transformer.transform(longer)
     filled = longer[0].copy()
     filled[70:73] = np.interp([70, 71, 72], [69, 73], filled[[69, 73]])
     at = np.linspace(0, 199, 100)
     whole = [np.interp(at, np.arange(200), signal) for signal in (filled, X[1])]
-    # float32 rounds what is interpolated; a value lifted over a threshold moves a share by a hundredth.
-    assert_allclose(got, transformer.transform([*whole, X[2, :50], X[3, :100]]), atol=0.02)
+    # float32 rounds interpolated values. If this lifts a value above a threshold, a fraction of time changes by 0.01.
+    assert_allclose(found, transformer.transform([*whole, X[2, :50], X[3, :100]]), atol=0.02)
 
 
-def test_lists_of_signals_are_validated_on_parts_of_them(X, y):
+def test_lists_of_signals_can_be_cross_validated(X, y):
     signals = [signal[: 200 - 3 * place] for place, signal in enumerate(X)]
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="X has signals of up to")
@@ -207,11 +211,11 @@ def test_lists_of_signals_are_validated_on_parts_of_them(X, y):
     assert np.isfinite(scores).all()
 
 
-def test_padded_signals_that_are_cut_to_the_length_of_fit_stay_as_they_are(X):
+def test_longer_signals_are_not_resampled_if_the_excess_is_padding(X):
     transformer = CWTTransformer(output="statistics", cwt_scales=4, device="cpu").fit(X[:, :100])
-    padded = [np.concatenate([row[:100], np.full(50, np.nan)]) for row in X[:3]]
+    longer = [np.concatenate([row[:100], np.full(50, np.nan)]) for row in X[:3]]
     with pytest.warns(UserWarning, match="resampled"):
-        assert_array_equal(transformer.transform(padded), transformer.transform(X[:3, :100]))
+        assert_array_equal(transformer.transform(longer), transformer.transform(X[:3, :100]))
 
 
 def test_arrays_longer_than_in_fit_are_refused(X, refused):

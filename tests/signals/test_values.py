@@ -1,4 +1,4 @@
-"""Numbers of all kinds: what comes out is finite, or the error says what to do."""
+"""Extreme values: results are finite, or an error names the remedy."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from sktsmae import CWTTransformer, MAEPretrainer
 
 DTYPES = ["float16", "float32", "float64", ">f4", ">f8", "int8", "int16", "int64", "uint8", "uint64", "bool"]
 LAYOUTS = {
-    "plain": lambda X: X,
-    "fortran": np.asfortranarray,
+    "C order": lambda X: X,
+    "Fortran order": np.asfortranarray,
     "reversed": lambda X: X[::-1, ..., ::-1],
     "strided": lambda X: np.repeat(X, 2, axis=-1)[..., ::2],
 }
@@ -26,7 +26,7 @@ KINDS = {
     "spike": lambda rng, shape: np.eye(1, shape[-1], shape[-1] // 2) * np.ones(shape),
     "constant": lambda rng, shape: np.ones(shape),
     "steps": lambda rng, shape: np.sign(rng.normal(size=shape)),
-    "constant in turns": lambda rng, shape: np.indices(shape)[-1] * (np.indices(shape)[0] % 2),
+    "alternately zero and a ramp": lambda rng, shape: np.indices(shape)[-1] * (np.indices(shape)[0] % 2),
 }
 EXAMPLES = settings(
     max_examples=80,
@@ -39,7 +39,7 @@ EXAMPLES = settings(
 
 @st.composite
 def signals(draw, longest=5000):
-    """Draw signals of any shape, kind, amplitude, offset, type and order in memory."""
+    """Draw signals of any shape, kind, amplitude, offset, dtype and memory layout."""
     length = draw(st.one_of(st.integers(1, 40), st.integers(1, longest)))
     shape = draw(st.sampled_from([(4, length), (4, 2, length), (4, 1, length)]))
     rng = np.random.default_rng(draw(st.integers(0, 99)))
@@ -56,16 +56,17 @@ def signals(draw, longest=5000):
 
 @pytest.fixture(scope="module")
 def shipped():
+    """Return the encoder in the package."""
     return MAEPretrainer.from_pretrained()
 
 
 @pytest.fixture(scope="module")
 def mean_of_tokens():
-    # Without shares above thresholds, which rounding moves by steps.
+    """Return the encoder in the package without fractions above thresholds, which rounding changes in steps."""
     return MAEPretrainer.from_pretrained().set_params(pooling="mean")
 
 
-def finite_or_refused(function, X):
+def assert_finite_or_refused(function, X):
     before = X.copy()
     if X.dtype.kind == "f" and np.abs(X.astype(float)).max() > 1e15:
         with pytest.raises(ValueError, match=r"too large for float32|infinity"):
@@ -77,25 +78,25 @@ def finite_or_refused(function, X):
     assert_array_equal(X, before)
 
 
-@pytest.mark.filterwarnings("ignore:the levels of the signals", "ignore:X has .* channels")
+@pytest.mark.filterwarnings("ignore:the means of the signals", "ignore:X has .* channels")
 @pytest.mark.parametrize("output", ["image", "statistics"])
 @EXAMPLES
 @given(X=signals())
-def test_transforms_of_any_numbers_are_finite(output, X):
-    finite_or_refused(lambda: CWTTransformer(output=output, cwt_scales=6, device="cpu").fit_transform(X), X)
+def test_transforms_are_finite_for_any_numbers(output, X):
+    assert_finite_or_refused(lambda: CWTTransformer(output=output, cwt_scales=6, device="cpu").fit_transform(X), X)
 
 
-@pytest.mark.filterwarnings("ignore:the levels of the signals", "ignore:X has .* channels")
+@pytest.mark.filterwarnings("ignore:the means of the signals", "ignore:X has .* channels")
 @EXAMPLES
 @given(X=signals(longest=600))
-def test_embeddings_of_any_numbers_are_finite(shipped, X):
-    finite_or_refused(lambda: shipped.transform(X), X)
+def test_embeddings_are_finite_for_any_numbers(shipped, X):
+    assert_finite_or_refused(lambda: shipped.transform(X), X)
 
 
-@pytest.mark.filterwarnings("ignore:the levels of the signals", "ignore:X has .* channels")
+@pytest.mark.filterwarnings("ignore:the means of the signals", "ignore:X has .* channels")
 @settings(EXAMPLES, max_examples=40)
 @given(X=signals(longest=300))
-def test_probabilities_of_any_numbers_sum_to_1(new_classifier, new_pretrainer, X):
+def test_probabilities_sum_to_1_for_any_numbers(new_classifier, new_pretrainer, X):
     def probabilities():
         pretrainer = new_pretrainer(cwt_scales=4, patch_size="auto", embed_dim=8, num_heads=1, max_epochs=1)
         classifier = new_classifier(pretrainer=pretrainer, probe=True, max_epochs=1)
@@ -103,39 +104,41 @@ def test_probabilities_of_any_numbers_sum_to_1(new_classifier, new_pretrainer, X
         assert_allclose(out.sum(1), 1, atol=1e-5)
         return out
 
-    finite_or_refused(probabilities, X)
+    assert_finite_or_refused(probabilities, X)
 
 
 @pytest.mark.parametrize("factor", [1e-30, 1e-6, 1e10])
-def test_units_make_no_difference(new_pretrainer, new_classifier, mean_of_tokens, X_channels, y, factor):
-    # All is scaled by powers of two; what is left is the rounding of float32 in the scaled input.
+def test_results_do_not_depend_on_the_unit_of_the_signals(
+    new_pretrainer, new_classifier, mean_of_tokens, X_channels, y, factor
+):
+    # Signals are scaled by powers of two, so only the float32 rounding errors of the scaled input remain.
     signals, scaled = X_channels.astype(np.float64), factor * X_channels.astype(np.float64)
     losses = [new_pretrainer().fit(Z).history_[-1]["train_loss"] for Z in (signals, scaled)]
     assert_allclose(losses[1], losses[0], rtol=1e-4)
     assert_allclose(mean_of_tokens.transform(scaled), mean_of_tokens.transform(signals), atol=1e-3)
     predictions = [new_classifier(probe=True).fit(Z, y).predict_proba(Z) for Z in (signals, scaled)]
-    # A value that rounding lifts over a threshold moves a share.
+    # If rounding lifts a value above a threshold, a fraction of time changes.
     assert_allclose(predictions[1], predictions[0], atol=0.02)
 
 
 @pytest.mark.parametrize("offset", [1e6, -1e9])
-def test_an_offset_is_taken_off_before_float32_loses_the_signal(
+def test_an_offset_is_subtracted_before_the_conversion_to_float32(
     new_pretrainer, new_classifier, mean_of_tokens, X_channels, y, offset
 ):
     signals = X_channels.astype(np.float64)
-    far = signals + np.array([offset, 0])[:, None]
-    assert_allclose(mean_of_tokens.transform(far), mean_of_tokens.transform(signals), atol=1e-3)
-    pretrainer = new_pretrainer(max_epochs=1).fit(far)  # zeros outside: the level counts
+    shifted = signals + np.array([offset, 0])[:, None]
+    assert_allclose(mean_of_tokens.transform(shifted), mean_of_tokens.transform(signals), atol=1e-3)
+    pretrainer = new_pretrainer(max_epochs=1).fit(shifted)  # with zero padding, the mean matters
     assert_allclose(pretrainer.offset_, [offset, 0], rtol=1e-5)
     assert_allclose(pretrainer.fit(signals).offset_, [0, 0])
     pretrainer.set_params(boundary="reflect").fit(signals)
     frozen = FrozenEstimator(pretrainer)
-    classifiers = [new_classifier(probe=True, pretrainer=frozen).fit(Z, y) for Z in (signals, far)]
-    expected, out = (each.predict(Z) for each, Z in zip(classifiers, (signals, far), strict=True))
+    classifiers = [new_classifier(probe=True, pretrainer=frozen).fit(Z, y) for Z in (signals, shifted)]
+    expected, out = (each.predict(Z) for each, Z in zip(classifiers, (signals, shifted), strict=True))
     assert (out == expected).mean() > 0.9
 
 
-def test_an_offset_is_found_among_flat_signals():
+def test_an_offset_is_found_if_most_signals_are_constant():
     X = np.full((30, 60), 1e9)
     X[::3] += np.random.default_rng(0).normal(size=(10, 60))
     assert CWTTransformer(device="cpu").fit(X).offset_ == pytest.approx(1e9)
@@ -144,27 +147,29 @@ def test_an_offset_is_found_among_flat_signals():
     assert np.abs(np.delete(image, slice(None, None, 3), axis=0)).max() == 0
 
 
-def test_a_level_makes_no_difference_by_its_batch(shipped):
+def test_results_of_a_signal_with_an_offset_do_not_depend_on_its_batch(shipped):
     X = np.random.default_rng(0).normal(size=(8, 60))
     X[:5] += 5000
     assert_allclose(shipped.transform(X), np.concatenate([shipped.transform(row[None]) for row in X]), atol=1e-3)
 
 
-def test_an_offset_is_kept_in_a_file(new_pretrainer, X, tmp_path):
-    far = X.astype(np.float64) + 1e9
-    pretrainer = new_pretrainer().fit(far)
+def test_an_offset_is_saved_and_loaded(new_pretrainer, X, tmp_path):
+    shifted = X.astype(np.float64) + 1e9
+    pretrainer = new_pretrainer().fit(shifted)
     pretrainer.save(tmp_path / "mae.safetensors")
-    assert_array_equal(MAEPretrainer.load(tmp_path / "mae.safetensors").transform(far), pretrainer.transform(far))
+    assert_array_equal(
+        MAEPretrainer.load(tmp_path / "mae.safetensors").transform(shifted), pretrainer.transform(shifted)
+    )
 
 
-def test_levels_that_differ_too_much_are_warned_of(X):
-    far = X.astype(np.float64) + 1e9 * np.arange(len(X))[:, None]
+def test_large_differences_between_the_means_of_signals_cause_a_warning(X):
+    shifted = X.astype(np.float64) + 1e9 * np.arange(len(X))[:, None]
     with pytest.warns(UserWarning, match="means of the signals.*Subtract from each signal its own mean"):
-        CWTTransformer(output="statistics").fit(far)
+        CWTTransformer(output="statistics").fit(shifted)
 
 
 def poison(epoch):
-    """Make a callback that spoils the weights in an epoch, as a gradient that explodes does."""
+    """Return a callback that sets weights to NaN in an epoch, as an exploding gradient does."""
 
     class Poison(Callback):
         def on_batch_end(self, net, training=False, **kwargs):
@@ -175,22 +180,20 @@ def poison(epoch):
 
 
 @pytest.mark.parametrize("lr", [1e5, 1e30])
-def test_a_training_that_diverges_says_in_which_epoch_and_what_to_lower(new_pretrainer, X, tmp_path, lr):
+def test_divergence_error_names_the_epoch_and_the_parameter_to_lower(new_pretrainer, X, tmp_path, lr):
     pretrainer = new_pretrainer(lr=lr, max_epochs=30, checkpoint_dir=tmp_path)
     with pytest.raises(FloatingPointError, match=r"training diverged in epoch \d+: .*Lower lr="):
         pretrainer.fit(X)
 
 
-def test_a_training_that_diverges_at_once_changes_nothing(new_pretrainer, X, refused):
+def test_divergence_in_the_first_epoch_leaves_the_estimator_unchanged(new_pretrainer, X, refused):
     pretrainer = new_pretrainer(callbacks=[poison(1)])
     with refused(pretrainer, r"diverged in epoch 1: .*\(0 completed\) are kept", FloatingPointError):
         pretrainer.fit(X)
 
 
 @pytest.mark.parametrize("finetune", [None, "full", "head"])
-def test_a_training_that_diverges_leaves_the_last_good_weights(
-    new_pretrainer, new_classifier, X, y, interrupt, tmp_path, finetune
-):
+def test_divergence_keeps_the_last_finite_weights(new_pretrainer, new_classifier, X, y, interrupt, tmp_path, finetune):
     def new(**params):
         params = {"max_epochs": 5, "random_state": 0, **params}
         return new_pretrainer(**params) if finetune is None else new_classifier(finetune=finetune, **params)
@@ -202,6 +205,6 @@ def test_a_training_that_diverges_leaves_the_last_good_weights(
     with pytest.raises(FloatingPointError, match=r"diverged in epoch 4: .*\(3 completed\) are kept"):
         estimator.fit(X, y)
     assert [row["epoch"] for row in estimator.history_] == [1, 2, 3]
-    left = estimator.model_.head if finetune == "head" else estimator.model_
-    assert all(torch.equal(left.state_dict()[name], value) for name, value in good.items())
+    kept = estimator.model_.head if finetune == "head" else estimator.model_
+    assert all(torch.equal(kept.state_dict()[name], value) for name, value in good.items())
     assert np.isfinite(estimator.transform(X)).all()

@@ -1,4 +1,4 @@
-"""Callbacks: those of the user are kept, and the progress bar."""
+"""Callbacks of the user in fitted estimators."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from skorch.callbacks import Callback
 
 
 class _Counter(Callback):
-    """Count epochs; the name begins with an underscore."""
+    """A callback that records the epochs and whose name begins with an underscore."""
 
     epochs: ClassVar[list[int]] = []
 

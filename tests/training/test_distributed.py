@@ -28,8 +28,8 @@ from sktsmae.signals.validation import check_signals
 SCRIPT = Path(__file__).parent / "train_together.py"
 
 
-class Fetched(Dataset):
-    """Signals that note which of them were fetched."""
+class RecordingDataset(Dataset):
+    """A data set that records which of its signals are read."""
 
     def __init__(self, X):
         self.X = X
@@ -45,18 +45,18 @@ class Fetched(Dataset):
 
 @pytest.mark.parametrize("total", [1, 2, 5, 64])
 @pytest.mark.parametrize("count", [2, 3])
-def test_shards_cover_all_items_and_differ_by_at_most_one_item(total, count):
-    parts = [World(rank, count).shard(total) for rank in range(count)]
-    assert [place for part in parts for place in part] == list(range(total))
-    assert max(map(len, parts)) - min(map(len, parts)) <= 1
+def test_shards_cover_all_items_and_their_sizes_differ_by_at_most_one(total, count):
+    shards = [World(rank, count).shard(total) for rank in range(count)]
+    assert [item for shard in shards for item in shard] == list(range(total))
+    assert max(map(len, shards)) - min(map(len, shards)) <= 1
 
 
 def test_each_rank_reads_only_its_shard_of_a_batch(X):
-    sources = [Fetched(X), Fetched(X)]
+    sources = [RecordingDataset(X), RecordingDataset(X)]
     for rank, source in enumerate(sources):
         # As in `fit`: validate the values, then fetch batches.
         world = World(rank, 2)
-        checked = check_signals(MAEPretrainerLike(), source, reset=True, world=world)
+        checked = check_signals(EstimatorStub(), source, reset=True, world=world)
         source.rows.clear()
         batches = SignalDataset(checked, np.arange(41)[::-1], world=world)
         for positions in (list(range(16)), list(range(16, 32)), list(range(32, 41))):
@@ -69,18 +69,18 @@ def test_each_rank_reads_only_its_shard_of_a_batch(X):
 def test_each_rank_validates_only_its_shard(X):
     bad = X.copy()
     bad[30] = np.nan
-    check_signals(MAEPretrainerLike(), Fetched(bad), reset=True, world=World(0, 2))
+    check_signals(EstimatorStub(), RecordingDataset(bad), reset=True, world=World(0, 2))
     with pytest.raises(ValueError, match="NaN alone in sample 30"):
-        check_signals(MAEPretrainerLike(), Fetched(bad), reset=True, world=World(1, 2))
+        check_signals(EstimatorStub(), RecordingDataset(bad), reset=True, world=World(1, 2))
 
 
-class MAEPretrainerLike:
-    """Holds the attributes that validation sets, and needs no offset."""
+class EstimatorStub:
+    """A stand-in for an estimator that does not depend on the mean, so that validation computes no offset."""
 
     _ignores_mean = True
 
 
-def test_a_rank_without_a_sample_computes_one_with_weight_zero(X):
+def test_a_rank_with_an_empty_shard_processes_one_sample_with_weight_zero(X):
     shard, _ = SignalDataset(X, np.arange(41), world=World(1, 3)).__getitems__([7])
     assert (len(shard), len(shard.samples), shard.weight) == (1, 1, 0)
 
@@ -93,7 +93,7 @@ def test_partial_fit_refuses_distributed_training(new_pretrainer, X, refused, mo
         pretrainer.partial_fit(X)
 
 
-def test_error_without_accelerate_says_what_to_install(new_pretrainer, X, refused, monkeypatch):
+def test_error_without_accelerate_names_the_package_to_install(new_pretrainer, X, refused, monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "2")
     monkeypatch.setenv("RANK", "0")
     monkeypatch.setitem(sys.modules, "accelerate", None)
@@ -104,7 +104,7 @@ def test_error_without_accelerate_says_what_to_install(new_pretrainer, X, refuse
 
 @contextmanager
 def started(folder, *arguments, script=SCRIPT):
-    """Start two processes that train together; their errors go into a file."""
+    """Start two processes that train together, and write their standard error to a file."""
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     with open(folder / "errors", "w") as errors:
@@ -116,9 +116,9 @@ def started(folder, *arguments, script=SCRIPT):
 
 
 @pytest.mark.slow
-def test_two_processes_reach_the_weights_of_one_even_if_one_is_killed(tmp_path):
+def test_two_processes_reach_the_weights_of_one_process_even_if_one_of_them_is_killed(tmp_path):
     path = tmp_path / "X.npy"
-    np.save(path, load_sparwatch().data[::13, 0])  # 51 signals, of which 6 are held out: batches of 16, 16 and 13
+    np.save(path, load_sparwatch().data[::13, 0])  # 51 signals: 6 are held out, and batches have 16, 16 and 13
     train(path, tmp_path, "alone")
 
     checkpoints = tmp_path / "checkpoints-False"
@@ -131,30 +131,30 @@ def test_two_processes_reach_the_weights_of_one_even_if_one_is_killed(tmp_path):
     assert "Signal 9" in (tmp_path / "errors").read_text()
     with pytest.raises(ProcessLookupError):
         os.kill(int((tmp_path / "0.pid").read_text()), 0)
-    done = max(int(checkpoint.stem[-6:]) for checkpoint in checkpoints.glob("epoch-*.pt"))
-    for note in (*tmp_path.glob("?.losses"), *tmp_path.glob("?.rows")):
-        note.unlink()
+    completed = max(int(checkpoint.stem[-6:]) for checkpoint in checkpoints.glob("epoch-*.pt"))
+    for file in (*tmp_path.glob("?.losses"), *tmp_path.glob("?.rows")):
+        file.unlink()
 
     with started(tmp_path, path, tmp_path) as process:
         assert process.wait(timeout=120) == 0, (tmp_path / "errors").read_text()
     losses = {name: np.loadtxt(tmp_path / f"{name}.losses") for name in ("alone", "0", "1")}
     assert_array_equal(losses["0"], losses["1"])
-    # 17 epochs of three steps and one of validation.
+    # 17 epochs, each with three training steps and one validation step.
     assert len(losses["alone"]) == 68
-    assert len(losses["0"]) == 4 * (17 - done)
-    assert_allclose(losses["0"], losses["alone"][4 * done :], rtol=0, atol=1e-4)
+    assert len(losses["0"]) == 4 * (17 - completed)
+    assert_allclose(losses["0"], losses["alone"][4 * completed :], rtol=0, atol=1e-4)
     weights = {name: torch.load(tmp_path / f"{name}.pt") for name in ("alone", "0", "1")}
     for name, value in weights["alone"].items():
         assert torch.equal(weights["0"][name], weights["1"][name])
         assert_allclose(weights["0"][name], value, atol=1e-4)
-    # An epoch reads each of the 51 signals in one of the two: 8 of 16, 8 of 16, 6 or 7 of 13, 3 of 6.
+    # In an epoch, each of the 51 signals is read by one rank: 8 of 16, 8 of 16, 6 or 7 of 13, and 3 of 6.
     rows = {name: np.loadtxt(tmp_path / f"{name}.rows") for name in ("0", "1")}
     assert set(rows["0"]) == {8 + 8 + 6 + 3}
     assert set(rows["1"]) == {8 + 8 + 7 + 3}
 
 
 @pytest.mark.slow
-def test_processes_with_different_signals_are_refused(tmp_path):
+def test_ranks_with_different_signals_are_refused(tmp_path):
     script = tmp_path / "script.py"
     script.write_text(
         "import os, numpy as np\n"
@@ -168,7 +168,7 @@ def test_processes_with_different_signals_are_refused(tmp_path):
 
 
 @pytest.mark.slow
-def test_processes_without_a_seed_agree_on_one_and_their_workers_train_alone(tmp_path):
+def test_ranks_without_a_seed_share_one_and_their_workers_train_independently(tmp_path):
     script = tmp_path / "script.py"
     script.write_text(
         "import os, sys, numpy as np\n"
@@ -189,7 +189,7 @@ def test_processes_without_a_seed_agree_on_one_and_their_workers_train_alone(tmp
 
 
 @pytest.mark.slow
-def test_a_search_on_a_cluster_finds_what_one_process_finds(new_classifier, new_pretrainer, X, y):
+def test_grid_search_on_a_dask_cluster_gives_the_scores_of_one_process(new_classifier, new_pretrainer, X, y):
     search = GridSearchCV(
         new_classifier(pretrainer=new_pretrainer(max_epochs=1), max_epochs=1), {"finetune": ["full", "head"]}, cv=2
     )

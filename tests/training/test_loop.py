@@ -1,4 +1,4 @@
-"""The training loop, as its users meet it."""
+"""The training loop: seeds, interruption, early stopping, progress bars, learning rates and threads."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from sktsmae.training.optimizer import parameter_groups, warmup_cosine
 
 @pytest.fixture(params=["pretrainer", "full", "head"])
 def new(request, new_pretrainer, new_classifier):
-    """Make an estimator of each kind of training."""
+    """Return a function that makes an unfitted estimator, for each kind of training."""
     if request.param == "pretrainer":
         return new_pretrainer
     return lambda **params: new_classifier(**{"finetune": request.param, **params})
@@ -32,24 +32,26 @@ def losses(estimator: Any) -> list[float]:
 
 
 @pytest.mark.parametrize("random_state", [lambda: 3, lambda: np.random.RandomState(3)], ids=["int", "RandomState"])
-def test_fits_of_one_seed_are_equal(new, X, y, same_weights, random_state):
+def test_fits_with_the_same_seed_are_equal(new, X, y, same_weights, random_state):
     one, other = (new(random_state=random_state()).fit(X, y) for _ in range(2))
     assert same_weights(one.model_, other.model_)
     assert losses(one) == losses(other)
 
 
 @pytest.mark.parametrize("seeds", [(0, 1), (None, None)], ids=["given", "drawn"])
-def test_fits_of_other_seeds_differ(new, X, y, seeds):
+def test_fits_with_different_seeds_differ(new, X, y, seeds):
     one, other = (new(random_state=seed).fit(X, y) for seed in seeds)
     assert losses(one) != losses(other)
 
 
-def test_a_generator_goes_on_from_fit_to_fit(new, X, y):
+def test_a_random_state_advances_from_fit_to_fit(new, X, y):
     estimator = new(random_state=np.random.RandomState(3))
     assert losses(estimator.fit(X, y)) != losses(estimator.fit(X, y))
 
 
-def test_seed_of_the_classifier_serves_a_pretrainer_without_one(new_pretrainer, new_classifier, X, y, same_weights):
+def test_a_pretrainer_without_a_seed_uses_the_seed_of_the_classifier(
+    new_pretrainer, new_classifier, X, y, same_weights
+):
     one, same, other = (
         new_classifier(pretrainer=new_pretrainer(random_state=None), max_epochs=0, random_state=seed).fit(X, y)
         for seed in (3, 3, 4)
@@ -59,9 +61,9 @@ def test_seed_of_the_classifier_serves_a_pretrainer_without_one(new_pretrainer, 
 
 
 @pytest.mark.parametrize("random_state", [None, 0])
-def test_generators_of_the_caller_are_untouched(new_pretrainer, new_classifier, X, y, random_state):
+def test_global_random_generators_are_not_changed(new_pretrainer, new_classifier, X, y, random_state):
     torch.manual_seed(1)
-    np.random.seed(1)  # noqa: NPY002 - the caller's old-fashioned generator
+    np.random.seed(1)  # noqa: NPY002 - the legacy global generator of numpy
     random.seed(1)
     before = torch.random.get_rng_state(), np.random.get_state(), random.getstate()  # noqa: NPY002
     settings = {"random_state": random_state, "early_stopping": True, "validation_fraction": 0.3}
@@ -77,7 +79,7 @@ def test_generators_of_the_caller_are_untouched(new_pretrainer, new_classifier, 
     assert after[2] == before[2]
 
 
-def test_ctrl_c_reaches_the_caller_and_changes_nothing(new, X, y, interrupt, refused):
+def test_ctrl_c_reaches_the_caller_and_leaves_the_estimator_unchanged(new, X, y, interrupt, refused):
     unfitted, fitted = new(callbacks=[interrupt()]), new().fit(X, y).set_params(callbacks=[interrupt()])
     expected = fitted.transform(X)
     for estimator in (unfitted, fitted):
@@ -86,9 +88,11 @@ def test_ctrl_c_reaches_the_caller_and_changes_nothing(new, X, y, interrupt, ref
     assert_array_equal(fitted.transform(X), expected)
 
 
-def test_ctrl_c_beside_early_stopping_reaches_the_caller(new, X, y, interrupt):
-    patient = EarlyStopping(monitor="train_loss", patience=3, threshold=10.0)
-    estimator = new(callbacks=[patient, interrupt(2)], early_stopping=True, validation_fraction=0.3, max_epochs=5)
+def test_ctrl_c_with_early_stopping_reaches_the_caller(new, X, y, interrupt):
+    early_stopping = EarlyStopping(monitor="train_loss", patience=3, threshold=10.0)
+    estimator = new(
+        callbacks=[early_stopping, interrupt(2)], early_stopping=True, validation_fraction=0.3, max_epochs=5
+    )
     with pytest.raises(KeyboardInterrupt, match="Ctrl-C"):
         estimator.fit(X, y)
 
@@ -100,21 +104,21 @@ def test_ctrl_c_in_pretraining_reaches_the_caller_of_the_classifier(new_pretrain
     assert not hasattr(classifier, "pretrainer_")
 
 
-def test_stopping_by_a_callback_of_the_user_ends_the_fit(new, X, y):
-    # No loss falls tenfold below zero, so that the second epoch is no improvement.
+def test_a_callback_of_the_user_can_stop_training(new, X, y):
+    # A relative threshold of 10 requires a negative loss, so the second epoch is not an improvement.
     callback = EarlyStopping(monitor="train_loss", patience=1, threshold=10.0)
     estimator = new(callbacks=[callback], max_epochs=9).fit(X, y)
     assert estimator.n_iter_ == len(estimator.history_) == 2
     assert estimator.transform(X).shape == (41, 32)
 
 
-def test_early_stopping_ends_the_fit_when_the_loss_no_longer_falls(new, X, y):
+def test_early_stopping_ends_training_when_the_validation_loss_stops_falling(new, X, y):
     settings = {"early_stopping": True, "validation_fraction": 0.3, "n_iter_no_change": 2}
-    # The weights hardly move; the masks of pretraining do, so that its first improvements are luck.
+    # With this learning rate the weights hardly change, so the loss does not keep falling.
     estimator = new(max_epochs=50, lr=1e-9, **settings).fit(X, y)
     valid = [row["valid_loss"] for row in estimator.history_]
     assert len(valid) == estimator.n_iter_ < 50
-    # An improvement is one of a ten thousandth.
+    # Only a relative improvement of more than 1e-4 counts.
     assert min(valid[-2:]) > (1 - 1e-4) * min(valid[:-2])
 
 
@@ -126,12 +130,12 @@ def test_early_stopping_keeps_the_best_weights(new, X, y, record):
     assert best < len(valid) - 1
     trained = estimator.model_.state_dict()
     for name, weights in record.weights[best].items():
-        # The head is trained alone where the encoder is frozen.
+        # If the encoder is frozen, the trained module is the head alone.
         assert torch.equal(trained[name] if name in trained else trained[f"head.{name}"], weights)
 
 
 @pytest.mark.parametrize("finetune", ["full", "head"])
-def test_early_stopping_holds_out_each_class(new_classifier, X, record, finetune):
+def test_early_stopping_holds_out_a_fraction_of_each_class(new_classifier, X, record, finetune):
     labels = np.repeat(["a", "b"], [10, 30])
     settings = {"early_stopping": True, "validation_fraction": 0.2, "finetune": finetune, "max_epochs": 1}
     new_classifier(callbacks=[record()], **settings).fit(X[:40], labels)
@@ -141,13 +145,13 @@ def test_early_stopping_holds_out_each_class(new_classifier, X, record, finetune
     assert used.bincount().tolist() == [8, 24]
 
 
-def test_nothing_is_held_out_unless_that_is_asked_for(new, X, y, record):
+def test_no_signals_are_held_out_without_early_stopping(new, X, y, record):
     estimator = new(callbacks=[record()], max_epochs=1).fit(X, y)
     assert [set(row) for row in estimator.history_] == [{"epoch", "train_loss", "dur"}]
     assert all(training for training, _ in record.batches)
 
 
-def test_every_signal_is_seen_once_an_epoch_and_the_last_batch_is_not_dropped(new_pretrainer, X, record):
+def test_every_signal_is_used_once_per_epoch_and_the_last_batch_is_not_dropped(new_pretrainer, X, record):
     new_pretrainer(callbacks=[record()], max_epochs=2).fit(X)
     batches = [signals for _, (signals, _) in record.batches]
     assert [len(batch) for batch in batches] == 2 * [16, 16, 9]
@@ -158,26 +162,28 @@ def test_every_signal_is_seen_once_an_epoch_and_the_last_batch_is_not_dropped(ne
 
 
 @pytest.mark.parametrize("n", [2, 5])
-def test_a_batch_that_is_not_full_is_trained_on(new, X, n, same_weights):
+def test_an_incomplete_batch_is_used_for_training(new, X, n, same_weights):
     labels = np.arange(n) % 2
-    drawn, trained = (new(batch_size=64, max_epochs=epochs).fit(X[:n], labels) for epochs in (0, 1))
+    untrained, trained = (new(batch_size=64, max_epochs=epochs).fit(X[:n], labels) for epochs in (0, 1))
     assert trained.n_iter_ == 1
-    assert not same_weights(trained.model_, drawn.model_)
+    assert not same_weights(trained.model_, untrained.model_)
 
 
+@pytest.mark.filterwarnings("ignore:early_stopping=True, validation_fraction=0.3 have no effect with max_epochs=0")
 @pytest.mark.parametrize("early_stopping", [False, True])
-def test_no_epoch_is_a_fit_too(new, X, y, early_stopping):
-    estimator = new(max_epochs=0, early_stopping=early_stopping, validation_fraction=0.3).fit(X, y)
+def test_fit_with_zero_epochs_works(new, X, y, early_stopping):
+    settings = {"early_stopping": True, "validation_fraction": 0.3} if early_stopping else {}
+    estimator = new(max_epochs=0, **settings).fit(X, y)
     assert estimator.history_ == []
     assert np.isfinite(estimator.transform(X)).all()
 
 
-def test_quiet_unless_asked(new, X, y, capfd):
+def test_verbose_0_prints_nothing(new, X, y, capfd):
     new(verbose=0).fit(X, y).transform(X)
     assert capfd.readouterr() == ("", "")
 
 
-def test_asked_for_it_a_bar_shows_on_stderr(new, X, y, capfd):
+def test_verbose_1_shows_a_progress_bar_on_stderr(new, X, y, capfd):
     estimator = new(verbose=1).fit(X, y)
     out, err = capfd.readouterr()
     assert out == ""
@@ -187,22 +193,22 @@ def test_asked_for_it_a_bar_shows_on_stderr(new, X, y, capfd):
     assert f"train_loss={losses(estimator)[-1]:.4f}" in err
 
 
-def test_linear_models_have_a_bar_too(new_classifier, X, y, capfd):
+def test_verbose_1_shows_a_progress_bar_of_linear_models(new_classifier, X, y, capfd):
     new_classifier(finetune="none", probe=True, verbose=1).fit(X, y)
     assert "MAEClassifier, linear models: 100%" in capfd.readouterr().err
 
 
-def test_callbacks_are_cloned_and_left_unused(new, X, y):
+def test_callbacks_are_cloned_and_not_modified(new, X, y):
     callback = EarlyStopping(monitor="train_loss", patience=7)
     before = dict(vars(callback))
-    twin = clone(new(callbacks=[("mine", callback)])).fit(X, y)
-    (name, copied), *rest = twin.callbacks
+    cloned = clone(new(callbacks=[("mine", callback)])).fit(X, y)
+    (name, copied), *rest = cloned.callbacks
     assert (name, copied.patience, rest) == ("mine", 7, [])
     new(callbacks=[callback]).fit(X, y)
     assert vars(callback) == before
 
 
-def test_history_is_ready_for_a_data_frame(new, X, y):
+def test_history_can_be_converted_to_a_data_frame(new, X, y):
     estimator = new(early_stopping=True, validation_fraction=0.3).fit(X, y)
     frame = pd.DataFrame(estimator.history_)
     assert set(frame.columns) == {"epoch", "train_loss", "valid_loss", "dur"}
@@ -214,19 +220,19 @@ def test_low_precision_trains_to_a_finite_loss_and_keeps_float32_weights(new, X,
     low, high = new(precision="bfloat16").fit(X, y), new(precision="float32").fit(X, y)
     assert np.isfinite(losses(low)).all()
     assert losses(low) != losses(high)
-    assert losses(low) == pytest.approx(losses(high), rel=0.05)  # three significant digits a product
+    assert losses(low) == pytest.approx(losses(high), rel=0.05)  # bfloat16 has two to three significant digits
     assert {tensor.dtype for tensor in low.model_.state_dict().values()} == {torch.float32}
     assert low.transform(X).dtype == np.float32
 
 
 @pytest.mark.parametrize("gradient_clip", [None, 1e-3])
-def test_gradients_are_clipped_where_asked(new, X, y, gradient_clip):
+def test_gradient_clip_changes_training(new, X, y, gradient_clip):
     expected, found = (losses(new(gradient_clip=clip).fit(X, y)) for clip in (1.0, gradient_clip))
     assert np.isfinite(found).all()
     assert found != expected
 
 
-def test_rate_rises_and_falls_over_the_steps(new_pretrainer, X, record):
+def test_learning_rate_follows_the_warmup_cosine_schedule(new_pretrainer, X, record):
     new_pretrainer(callbacks=[record()], max_epochs=4, lr=0.5, warmup_fraction=0.25).fit(X)
     assert record.rates == pytest.approx([0.5 * warmup_cosine(step, 12, 3) for step in range(12)])
 
@@ -241,13 +247,13 @@ def test_rate_rises_and_falls_over_the_steps(new_pretrainer, X, record):
         (0, 1, {0: 1}),
     ],
 )
-def test_warm_up_is_linear_and_decay_a_cosine(total, warmup, factors):
+def test_warmup_is_linear_and_decay_follows_a_cosine(total, warmup, factors):
     assert {step: warmup_cosine(step, total, warmup) for step in factors} == pytest.approx(factors)
 
 
 @pytest.fixture
 def groups(new_pretrainer, new_classifier, X, y) -> dict[str, tuple[float, float]]:
-    """Learning rate and weight decay by name of parameter, for two blocks, a rate of 1 and a factor of 1/2."""
+    """Return the learning rate and weight decay of each parameter, for two blocks, lr=1 and layer_decay=0.5."""
     classifier = new_classifier(pretrainer=new_pretrainer(depth=2, max_epochs=0), max_epochs=0).fit(X, y)
     groups = parameter_groups(classifier.model_, lr=1.0, weight_decay=0.1, layer_decay=0.5)
     names = {id(parameter): name for name, parameter in classifier.model_.named_parameters()}
@@ -258,7 +264,7 @@ def groups(new_pretrainer, new_classifier, X, y) -> dict[str, tuple[float, float
     return found
 
 
-def test_lower_blocks_learn_slower(groups):
+def test_lower_blocks_have_lower_learning_rates(groups):
     rates = {
         "signal_encoder.encoder.patch_embed.": 0.125,
         "signal_encoder.encoder.pos_embed": 0.125,
@@ -274,26 +280,26 @@ def test_lower_blocks_learn_slower(groups):
         assert {found for name, (found, _) in groups.items() if name.startswith(prefix)} == {rate}
 
 
-def test_matrices_decay_and_biases_norms_and_tokens_do_not(groups):
-    free = {name for name, (_, decay) in groups.items() if decay == 0}
+def test_weight_decay_applies_to_matrices_but_not_to_biases_norms_and_tokens(groups):
+    without_decay = {name for name, (_, decay) in groups.items() if decay == 0}
     assert {decay for _, decay in groups.values()} == {0, 0.1}
-    assert free == {
+    assert without_decay == {
         name for name in groups
         if name.endswith(("bias", "cls_token", "pos_embed", "reasoning_tokens")) or ".norm" in name
     }  # fmt: skip
 
 
 @pytest.mark.parametrize("layer_decay", [0.1, 0.5])
-def test_layer_decay_holds_the_embedding_back(new_classifier, fitted_pretrainer, X, y, layer_decay):
+def test_layer_decay_reduces_the_change_of_the_position_embedding(new_classifier, fitted_pretrainer, X, y, layer_decay):
     start = fitted_pretrainer.encoder_.pos_embed
-    even, decayed = (
+    uniform, decayed = (
         (new_classifier(layer_decay=factor).fit(X, y).encoder_.pos_embed - start).abs().mean()
         for factor in (1.0, layer_decay)
     )
-    assert 0 < decayed < even
+    assert 0 < decayed < uniform
 
 
-def test_fits_in_threads_are_those_of_one_after_the_other(new_pretrainer, X):
+def test_fits_in_threads_equal_sequential_fits(new_pretrainer, X):
     alone = new_pretrainer().fit(X).transform(X)
     state = torch.get_rng_state()
     fits = Parallel(n_jobs=3, backend="threading")(delayed(new_pretrainer().fit)(X) for _ in range(4))
@@ -303,7 +309,7 @@ def test_fits_in_threads_are_those_of_one_after_the_other(new_pretrainer, X):
 
 
 def test_held_out_signals_have_the_same_masks_in_every_epoch(new_pretrainer, X):
-    # At a rate that moves no weight, only other masks could change the loss.
+    # With this learning rate the weights do not change, so only different masks could change the loss.
     pretrainer = new_pretrainer(lr=1e-12, weight_decay=0.0, early_stopping=True, validation_fraction=0.3).fit(X)
     first, second = (epoch["valid_loss"] for epoch in pretrainer.history_)
     assert first == second

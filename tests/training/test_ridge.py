@@ -10,7 +10,7 @@ from sktsmae.training.ridge import likelihood_mixture_weights, squared_error_mix
 
 
 def likelihood(weight, probabilities):
-    """Log-likelihood of leave-one-out predictions and of a pseudo-sample in favour of the later models."""
+    """Compute the log-likelihood of leave-one-out predictions and of a pseudo-sample that favours the later models."""
     first, others = probabilities[0], probabilities[1:].mean(0)
     return np.log(weight * first + (1 - weight) * others).sum() + np.log(1 - weight)
 
@@ -23,10 +23,10 @@ def test_mixture_weights_of_classifiers_maximise_the_likelihood(first):
     assert weights[1] == weights[2]
     grid = np.linspace(0, 0.999, 1000)
     best = grid[np.argmax([likelihood(weight, probabilities) for weight in grid])]
-    assert weights[0] == pytest.approx(best, abs=1e-3)  # the grid's step
+    assert weights[0] == pytest.approx(best, abs=1e-3)  # the step of the grid
 
 
-def test_first_model_has_no_weight_unless_it_helps():
+def test_first_model_has_no_weight_if_it_does_not_help():
     probabilities = np.full((3, 30), 0.7)
     assert likelihood_mixture_weights(probabilities, np.ones(30))[0] < 1e-4
 
@@ -47,9 +47,8 @@ def test_mixture_weights_of_regressors_minimise_the_squared_error():
     assert_allclose(
         squared_error_mixture_weights(np.stack([first, others, others]), targets, np.ones(40)), [0.3, 0.35, 0.35]
     )
-    assert (
-        squared_error_mixture_weights(np.stack([first, others]), others - 0.1 * first, np.ones(40))[0] == 0
-    )  # none is negative
+    # Weights are not negative.
+    assert squared_error_mixture_weights(np.stack([first, others]), others - 0.1 * first, np.ones(40))[0] == 0
     assert_allclose(squared_error_mixture_weights(np.stack([others, others]), targets, np.ones(40)), [0, 1])
 
 
@@ -58,7 +57,7 @@ def test_a_single_model_has_weight_one():
     assert squared_error_mixture_weights(np.ones((1, 5)), np.zeros(5), np.ones(5)).tolist() == [1]
 
 
-def test_summary_statistics_have_weight_only_if_they_separate_the_classes(few):
+def test_summary_statistics_have_a_large_weight_only_if_they_separate_the_classes(few):
     rng = np.random.default_rng(0)
     y = np.repeat([0, 1], 20)
     means = y[:, None] + rng.normal(size=(40, 100))
@@ -69,7 +68,7 @@ def test_summary_statistics_have_weight_only_if_they_separate_the_classes(few):
 
 
 @pytest.mark.parametrize("estimator", [MAEClassifier(), MAERegressor()], ids=["classifier", "regressor"])
-def test_metadata_routing_may_be_on(estimator, few):
+def test_fit_works_with_metadata_routing_enabled(estimator, few):
     y = np.arange(41) % 2
     with sklearn.config_context(enable_metadata_routing=True):
         estimator.fit(few.data[:, 0, :60], y)

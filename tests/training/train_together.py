@@ -1,6 +1,6 @@
-"""A training for ``torchrun`` to start in several processes: ``train_together.py FILE FOLDER [SECONDS A STEP]``.
+"""Script for ``torchrun`` that trains in several processes: ``train_together.py FILE FOLDER [SECONDS_PER_STEP]``.
 
-Each process fits the same pretrainer on the signals of FILE, and writes into FOLDER what it came to.
+Each process fits the same pretrainer on the signals in FILE and writes its weights and losses to FOLDER.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ SETTINGS = {
 }
 
 
-class Noted(np.memmap):
-    """A mapped file that notes which of its rows were read, in each epoch."""
+class RecordingMemmap(np.memmap):
+    """A memory-mapped file that records which of its rows are read in an epoch."""
 
     rows: ClassVar[set[int]] = set()
 
@@ -43,7 +43,7 @@ class Noted(np.memmap):
 
 
 class Losses(Callback):
-    """Write down each step's loss, and how many rows were read in each epoch."""
+    """A callback that writes the loss of each step, and the number of rows that were read in each epoch, to files."""
 
     def __init__(self, path: Path, seconds: float) -> None:
         self.path = path
@@ -55,19 +55,19 @@ class Losses(Callback):
         time.sleep(self.seconds)
 
     def on_epoch_begin(self, net: Any, **_: Any) -> None:
-        Noted.rows.clear()
+        RecordingMemmap.rows.clear()
 
     def on_epoch_end(self, net: Any, **_: Any) -> None:
         with open(self.path.with_suffix(".rows"), "a") as file:
-            file.write(f"{len(Noted.rows)}\n")
+            file.write(f"{len(RecordingMemmap.rows)}\n")
 
 
 def train(path: Path, folder: Path, rank: str, seconds: float = 0.0) -> MAEPretrainer:
-    """Fit, and write weights and losses."""
+    """Fit a pretrainer and write its weights and losses."""
     torch.set_num_threads(1)
     (folder / f"{rank}.pid").write_text(str(os.getpid()))
     callbacks = [Losses(folder / f"{rank}.losses", seconds)]
-    X = np.load(path, mmap_mode="r").view(Noted)
+    X = np.load(path, mmap_mode="r").view(RecordingMemmap)
     pretrainer = MAEPretrainer(
         **SETTINGS, early_stopping=True, callbacks=callbacks, checkpoint_dir=folder / f"checkpoints-{rank == 'alone'}"
     ).fit(X)

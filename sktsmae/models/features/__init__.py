@@ -1,6 +1,6 @@
-"""Kinds of frozen features, one file each; all follow the protocol of `Features`.
+"""Frozen features, one kind per module. Each kind is a feature extractor and a subclass of `Features`.
 
-May import the models above, `layers` and `functional`.
+These modules may import the scalogram and the signal encoder from `models`, and `layers`, `functional` and torch.
 """
 
 from .base import FeatureContext, Features
@@ -8,7 +8,8 @@ from .embedding import EncoderEmbedding
 from .statistics import WaveletStatistics
 from .summary import SummaryStatistics
 
-# The kinds that exist, by name. The linear models of a probe use the first kind, the first two, and so on.
+# The available kinds of features. The first linear model of a probe uses the first kind, the second model uses the
+# first two kinds, and so on.
 FEATURES: dict[str, type[Features]] = {
     "summary": SummaryStatistics,
     "statistics": WaveletStatistics,

@@ -1,4 +1,4 @@
-"""The protocol of a kind of frozen features."""
+"""The base class of frozen features, and the context from which they are built."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from ..signal_encoder import SignalEncoder
 
 @dataclass(frozen=True, kw_only=True)
 class FeatureContext:  # numpydoc ignore=PR02
-    """What a kind of features may need to know when it is built.
+    """Everything that a kind of features may need when it is built.
 
     Parameters
     ----------
     n_channels : int
-        Channels M of a signal.
+        Number of channels M of a signal.
     n_timepoints : int
         Length T of a signal.
     cwt_scales : int, sequence of float or None, default=None
-        Scales in samples, as in `Scalogram`; None lets each kind choose.
+        Scales in samples, as in `Scalogram`. None uses the default of each kind.
     diff_orders : sequence of {0, 1, 2}, default=(0, 1, 2)
-        Order of difference of each view.
+        Difference order of each view.
     signal_encoder : SignalEncoder or None, default=None
         A pre-trained encoder, for kinds that need one.
     pooling : str, default="mean"
         How the tokens of that encoder are pooled, a key of `functional.pooling.POOLINGS`.
     layers : sequence of int or None, default=None
-        Layers whose tokens are pooled; None for the output of the encoder.
+        Layers whose tokens are pooled. None pools the output of the encoder.
     thresholds : Tensor or None, default=None
         Thresholds of all layers of the encoder, as `EncoderEmbedding.fit_all_layers` returns them.
     """
@@ -48,9 +48,10 @@ class FeatureContext:  # numpydoc ignore=PR02
 
 
 class Features(nn.Module, ABC):
-    """A kind of frozen features: it learns thresholds or nothing from signals, and maps signals to numbers.
+    """Base class of frozen features: feature extractors without trainable weights, which map a signal to a vector.
 
-    A new kind is a subclass in a file of its own and an entry in `features.FEATURES`.
+    Some kinds learn thresholds from signals in `fit`. To add a kind, write a subclass in a new file and add an entry to
+    `features.FEATURES`.
 
     Attributes
     ----------
@@ -59,7 +60,7 @@ class Features(nn.Module, ABC):
     needs_encoder : bool
         Whether the kind needs a `SignalEncoder`.
     max_fit_signals : int
-        Maximum number of signals that `fit` is given; 0 if the kind learns nothing.
+        Maximum number of signals to pass to `fit`. 0 means that the kind does not need `fit`.
     """
 
     takes_spectrograms: ClassVar[bool] = False
@@ -95,12 +96,12 @@ class Features(nn.Module, ABC):
 
     @abstractmethod
     def feature_names(self, scale_names: Sequence[str] | None = None) -> list[str]:
-        """Name the features of a signal.
+        """Return the names of the features of a signal.
 
         Parameters
         ----------
         scale_names : sequence of str, default=None
-            A name for each scale; None uses the scales in samples.
+            A name for each scale. None uses the scales in samples.
 
         Returns
         -------
@@ -126,7 +127,7 @@ class Features(nn.Module, ABC):
         return max(1, most)
 
     def fit(self, batches: Iterable[Tensor], n_signals: int) -> None:
-        """Learn thresholds from training signals.
+        """Learn thresholds from training signals, if this kind has any.
 
         Parameters
         ----------

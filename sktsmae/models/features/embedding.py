@@ -9,14 +9,15 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from ...functional.pooling import POOLINGS, QUANTILES, band_rows, quantile_thresholds
+from ...functional.pooling import POOLINGS, band_rows
+from ...functional.thresholds import QUANTILES, quantile_thresholds
 from ..signal_encoder import SignalEncoder
 from .base import FeatureContext, Features
 
 STATISTICS_PER_BAND = 12 + len(QUANTILES)
-# Signals from which thresholds are learned; each gives thousands of tokens.
+# Maximum number of signals from which thresholds are learned. Each signal gives thousands of tokens.
 THRESHOLD_SIGNALS = 256
-# Maximum number of token values that are held while thresholds are learned (512 MB).
+# Maximum number of token values in memory while thresholds are learned (512 MB).
 _MAX_VALUES = 2**27
 
 
@@ -30,17 +31,17 @@ class EncoderEmbedding(Features):
     pooling : {"mean", "max", "cls", "bands"}, default="mean"
         How the tokens are pooled, a key of `functional.pooling.POOLINGS`.
     layers : collection of int, default=None
-        The layers whose tokens are pooled, as the number of blocks that they have passed; None for the output of the
-        encoder.
+        The layers whose tokens are pooled, each given as the number of blocks that its tokens have passed. None pools
+        the output of the encoder.
     thresholds : Tensor of shape (2 + depth, bands * D, 8), default=None
-        Thresholds of all layers, from `fit_all_layers`, for "bands"; None for zeros.
+        Thresholds of all layers, as `fit_all_layers` returns them, for the pooling "bands". None uses zeros.
     n_channels : int, default=1
-        Channels M of a signal.
+        Number of channels M of a signal.
 
     Raises
     ------
     ValueError
-        If the encoder does not have such a layer.
+        If `layers` is empty or contains a number that is not a layer of the encoder.
 
     Examples
     --------
@@ -137,7 +138,7 @@ class EncoderEmbedding(Features):
         return self.n_channels * self.channel_features
 
     def feature_names(self, scale_names: Sequence[str] | None = None) -> list[str]:
-        """Name the features of a signal.
+        """Return the names of the features of a signal.
 
         Parameters
         ----------
@@ -158,8 +159,8 @@ class EncoderEmbedding(Features):
         Parameters
         ----------
         most : int
-            Maximum number of channels, given by the user. Each channel is a sequence; more of them per batch would
-            leave the cache of the processor (eight channels took half as long again).
+            Maximum number of channels in a batch, given by the user. Each channel is a sequence. Without a limit on
+            channels, a batch would exceed the processor's cache (with eight channels, it took 1.5 times as long).
         n_timepoints : int
             Not used.
 
@@ -181,16 +182,17 @@ class EncoderEmbedding(Features):
         Returns
         -------
         Tensor of shape (B, M * D')
-            The embeddings of the channels, side by side.
+            The concatenated embeddings of the channels.
         """
         pool, grid = POOLINGS[self.pooling], self.signal_encoder.encoder.grid_size
         each = zip(self.signal_encoder.layer_tokens(x, self.layers), self.thresholds, strict=True)
         pooled = torch.cat([pool(tokens, grid, thresholds) for tokens, thresholds in each], dim=-1)  # (B * M, D')
-        embedding: Tensor = pooled.unflatten(0, (x.shape[0], -1)).flatten(1)  # len(x) would fix the size in a graph
+        # len(x) instead of x.shape[0] would make B a constant in ONNX.
+        embedding: Tensor = pooled.unflatten(0, (x.shape[0], -1)).flatten(1)
         return embedding
 
     def max_threshold_signals(self) -> int:
-        """Return the number of signals from which thresholds are learned.
+        """Return the maximum number of signals from which thresholds are learned.
 
         Returns
         -------
@@ -202,7 +204,7 @@ class EncoderEmbedding(Features):
         return max(1, min(THRESHOLD_SIGNALS, _MAX_VALUES // values))
 
     def fit_all_layers(self, batches: Iterable[Tensor]) -> Tensor:
-        """Learn the thresholds of all layers, and keep those of the layers that are pooled.
+        """Learn the thresholds of all layers, and store those of the layers that are pooled.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""Statistics of wavelet coefficients: features that need thresholds but no training."""
+"""Threshold statistics of wavelet coefficients, features that need no trained weights."""
 
 from __future__ import annotations
 
@@ -12,56 +12,62 @@ import torch
 from torch import Tensor
 
 from ...functional.gaps import map_unpadded
-from ...functional.pooling import NUM_QUARTERS, QUANTILES, quantile_thresholds, threshold_statistics
 from ...functional.resampling import resample
-from ...functional.wavelets import DIFF_ORDERS, log_scale_grid, scale_grid
+from ...functional.scales import log_scale_grid, scale_grid
+from ...functional.thresholds import NUM_QUARTERS, QUANTILES, quantile_thresholds, threshold_statistics
+from ...functional.wavelets import DIFF_ORDERS
 from ..scalogram import Scalogram
 from .base import FeatureContext, Features
 
-# Shorter signals are resampled to this length, since a quarter of them has too few samples for a fraction of time.
+# Shorter signals are resampled to this length, because a quarter of them has too few samples for an accurate fraction
+# of time.
 MIN_LENGTH = 256
 # Number of values of each series from which its thresholds are learned.
 SAMPLE_SIZE = 20_000
-# Number of series in a sum, and number of sums per series of the image.
+# Number of coefficient series in a random sum, and number of random sums per coefficient series.
 _TERMS, _SUMS_PER_SERIES = 3, 2
-# Every second quantile is used: the first, third ... for one series, and the second, fourth ... for the next.
+# Each series has every second quantile as thresholds: even series the first, third, ... and odd series the second,
+# fourth, ...
 _STRIDE = 2
-# Series and values per batch: more would leave the cache of the processor, or fill the memory.
+# Maximum number of series per batch, which fit into the processor's cache, and of values per batch, to save memory.
 _MAX_SERIES, _MAX_VALUES = 64 * 72, 2**24
 GOLDEN_RATIO = (math.sqrt(5) - 1) / 2
 
 
 class WaveletStatistics(Features):
-    """Fractions of time above thresholds and longest runs, of wavelet coefficients and of their random sums.
+    """Threshold statistics of signals, of their wavelet coefficients and of random sums of these coefficients.
 
-    The series are the signal itself, its wavelet coefficients at each scale of each view, and K <= 2 V S random sums of
-    three coefficient series of one channel, each divided by its mean absolute value in training, with random signs. A
-    sum is the response to a wavelet of another shape. The sums are the same for all data sets. Signals are not
-    standardised: standardise them first if their mean and amplitude are irrelevant.
+    The statistics are fractions of time above thresholds and longest runs. They are computed for each channel of a
+    signal, for its wavelet coefficients at each scale of each view, and for K <= 2 V S random sums. A random sum adds
+    three coefficient series of one channel with random signs, after each series is divided by its mean absolute value
+    in the training signals. Such a sum equals the convolution with a wavelet of another shape. The same sums are drawn
+    for all data sets. Signals are not standardised, so standardise them first if their mean and amplitude are
+    irrelevant.
 
     Parameters
     ----------
     n_channels : int
-        Channels M of a signal.
+        Number of channels M of a signal.
     n_timepoints : int
         Length T of a signal.
     cwt_scales : int, sequence of float or None, default=None
-        Scales in samples, as in `Scalogram`. None uses 24 scales of a signal resampled to at least 256 samples: 0.1,
-        1.1, ..., 15.1, which resolve shapes, and eight with equal ratios from there to a tenth of the signal.
+        Scales in samples, as in `Scalogram`. None uses 24 scales, in samples of a signal that is
+        resampled to at least 256 samples: 0.1, 1.1, ..., 15.1, which resolve short waveforms, and eight
+        logarithmically spaced scales above 15.1, up to a tenth of the length.
     diff_orders : sequence of {0, 1, 2}, default=(0, 1, 2)
-        Order of difference of each view.
+        Difference order of each view.
 
     Attributes
     ----------
     scales : Tensor of shape (S,), float64
         The scales in samples.
     diff_orders : tuple of int
-        Order of difference of each view.
+        Difference order of each view.
 
     Raises
     ------
     ValueError
-        If the scales are not positive and increasing, or an order of difference is unknown or repeated.
+        If the scales are not positive and increasing, or if a difference order is unknown or repeated.
 
     Examples
     --------
@@ -152,7 +158,7 @@ class WaveletStatistics(Features):
         Returns
         -------
         int
-            At least 1; as many as the cache of the processor and the memory allow.
+            At least 1, and at most what fits into the processor's cache and the memory.
         """
         num_series = len(self.thresholds)
         return max(1, min(most, _MAX_SERIES // num_series, _MAX_VALUES // (num_series * n_timepoints)))
@@ -175,7 +181,7 @@ class WaveletStatistics(Features):
         values = torch.cat(kept).movedim(0, 2).flatten(2)  # (M, 1 + V * S, n)
         amplitudes = values[:, 1:].abs().mean(-1)
         self.amplitudes = torch.where(amplitudes > 0, amplitudes, 1)
-        # Channel by channel: the sums of all channels together would take several times the memory.
+        # The channels are processed one by one, because the sums of all channels would need several times the memory.
         each = zip(values, self.amplitudes, strict=True)
         self.thresholds = torch.cat([_alternate(quantile_thresholds(self._with_sums(*channel))) for channel in each])
 
@@ -183,7 +189,7 @@ class WaveletStatistics(Features):
         """Return the series of signals at `most` evenly spaced times, (B, M, 1 + V * S, most)."""
         series = self._image_series(x)  # (B, M, 1 + V * S, T')
         fractions = torch.arange(most, device=series.device) / most
-        # The times differ between signals, since signals may be aligned.
+        # A golden-ratio sequence shifts the times from signal to signal, because signals may be aligned in time.
         shift = [next(number) * GOLDEN_RATIO % 1 for _ in range(len(series))]
         places = (fractions + torch.tensor(shift, dtype=torch.float64, device=series.device)[:, None]) % 1  # (B, most)
         times = (places * series.shape[-1]).long()
@@ -195,18 +201,18 @@ class WaveletStatistics(Features):
         Parameters
         ----------
         x : Tensor of shape (B, T) or (B, M, T)
-            Signals. Leading and trailing NaN is padding, which does not count as time.
+            Signals. Leading and trailing NaN is padding, which is ignored.
 
         Returns
         -------
         Tensor of shape (B, M * (1 + V * S + K) * 28), float32
             For each channel and each of its series (the signal, each view and scale, and each sum), and for each of
-            four thresholds, the seven statistics of `functional.pooling.threshold_statistics`.
+            four thresholds, the seven statistics of `functional.thresholds.threshold_statistics`.
         """
         return map_unpadded(lambda whole: threshold_statistics(self.series(whole), self.thresholds).flatten(1), x)
 
     def series(self, x: Tensor) -> Tensor:
-        """Transform signals to the series that are described.
+        """Return the series from which the statistics are computed.
 
         Parameters
         ----------
@@ -216,7 +222,7 @@ class WaveletStatistics(Features):
         Returns
         -------
         Tensor of shape (B, M * (1 + V * S + K), T'), float32
-            For each channel the signal, its wavelet coefficients at each view and scale, and their sums.
+            For each channel: the signal, its wavelet coefficients at each view and scale, and their random sums.
         """
         return self._with_sums(self._image_series(x), self.amplitudes).flatten(1, 2)
 
@@ -227,19 +233,19 @@ class WaveletStatistics(Features):
         return torch.cat((x[:, :, None], self.scalogram(x).flatten(2, 3)), dim=2)
 
     def _with_sums(self, series: Tensor, amplitudes: Tensor) -> Tensor:
-        """Append the sums of series (..., 1 + V * S, n)."""
+        """Append the random sums of the coefficients to series (..., 1 + V * S, n)."""
         image = series[..., 1:, :] / amplitudes[..., None]
-        # One term after the other: rounding in a matrix product would depend on the number of signals.
+        # The terms are added one by one, because rounding in a matrix product would depend on the number of signals.
         each = zip(self.summands, self.signs[..., None], strict=True)
         return torch.cat((series, sum(image[..., summand, :] * sign for summand, sign in each)), dim=-2)
 
     def feature_names(self, scale_names: Sequence[str] | None = None) -> list[str]:
-        """Name the statistics of a signal.
+        """Return the names of the statistics of a signal.
 
         Parameters
         ----------
         scale_names : sequence of str, default=None
-            A name for each scale; None uses names such as ``s2.5``, in samples.
+            A name for each scale. None uses names such as ``s2.5`` for a scale of 2.5 samples.
 
         Returns
         -------
@@ -267,14 +273,14 @@ class WaveletStatistics(Features):
 
 
 def _alternate(quantiles: Tensor) -> Tensor:
-    """Keep the first, third ... quantile of one series of (R, 8), and the second, fourth ... of the next."""
+    """Return every second quantile of series (R, 8): the first, third, ... or in odd series the second, fourth, ..."""
     phase = torch.arange(len(quantiles), device=quantiles.device) % _STRIDE
     kept: Tensor = quantiles.unflatten(1, (-1, _STRIDE)).take_along_dim(phase[:, None, None], dim=2)[..., 0]
     return kept
 
 
 def _draw_sums(num_series: int) -> tuple[Tensor, Tensor]:
-    """Draw the terms (3, K) of the sums and their signs. The first sign is positive, and no sum occurs twice."""
+    """Draw the terms (3, K) of the random sums, as indices of series, and their signs (3, K). No sum is repeated."""
     generator = torch.Generator("cpu").manual_seed(0)
     num_sums = _SUMS_PER_SERIES * num_series
     summands = torch.rand(num_series, num_sums, generator=generator, device="cpu").argsort(0)[:_TERMS].sort(0).values

@@ -1,4 +1,4 @@
-"""Summary statistics of each channel: mean, deviation, extremes and means of quarters."""
+"""Summary statistics of each channel, such as its mean and its maximum."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ import torch
 from torch import Tensor
 
 from ...functional.gaps import map_unpadded
-from ...functional.pooling import NUM_QUARTERS, quarter_bounds
+from ...functional.thresholds import NUM_QUARTERS, quarter_bounds
 from .base import FeatureContext, Features
 
 
 class SummaryStatistics(Features):
-    """Mean, mean absolute deviation, minimum and maximum of each channel, and the mean of each quarter of its time.
+    """Mean, mean absolute deviation, minimum and maximum of each channel, and the mean of each quarter of the signal.
 
-    Wavelets do not respond to the mean of a signal. These few features are kept apart from the thousands of wavelet
-    features, among which a linear model would hardly use them.
+    Wavelet coefficients do not depend on the mean of a signal. These few features are a separate kind, because a linear
+    model on thousands of wavelet features would give them little weight.
 
     Parameters
     ----------
     n_channels : int
-        Channels M of a signal.
+        Number of channels M of a signal.
 
     Examples
     --------
@@ -63,7 +63,7 @@ class SummaryStatistics(Features):
         return self.n_channels * (4 + NUM_QUARTERS)
 
     def feature_names(self, scale_names: Sequence[str] | None = None) -> list[str]:
-        """Name the features of a signal.
+        """Return the names of the features of a signal.
 
         Parameters
         ----------
@@ -85,12 +85,12 @@ class SummaryStatistics(Features):
         Parameters
         ----------
         x : Tensor of shape (B, T) or (B, M, T)
-            Signals. Leading and trailing NaN is padding, which does not count.
+            Signals. Leading and trailing NaN is padding, which is ignored.
 
         Returns
         -------
         Tensor of shape (B, M * 8), float32
-            One statistic of all channels after the other.
+            The first statistic of all channels, then the second statistic of all channels, and so on.
         """
         return map_unpadded(_summarize, x)
 

@@ -19,7 +19,7 @@ def signal_encoder():
     ("pooling", "layers", "expected"),
     [("mean", None, 16), ("max", (1,), 16), ("cls", (0, 2), 32), ("bands", None, 640), ("bands", (2, 0), 1280)],
 )
-def test_channels_are_embedded_side_by_side(signal_encoder, pooling, layers, expected):
+def test_embeddings_of_the_channels_are_concatenated(signal_encoder, pooling, layers, expected):
     embedding = EncoderEmbedding(signal_encoder, pooling, layers, n_channels=3)
     x = torch.randn(4, 3, 100)
     out = embedding(x)
@@ -34,10 +34,11 @@ def test_layers_none_means_the_output_of_the_encoder(signal_encoder):
     assert_close(EncoderEmbedding(signal_encoder)(x), signal_encoder(x)[:, 0, 1:].mean(1))
 
 
-def test_a_layer_is_the_number_of_blocks_passed(signal_encoder):
+def test_layer_number_is_the_number_of_applied_blocks(signal_encoder):
     encoder, patches = signal_encoder.encoder, signal_encoder.patches(torch.randn(4, 100))
     first, last = encoder.readout(patches, (0, 2))
-    assert_close(encoder.norm(last), encoder(patches), rtol=0, atol=1e-4)  # the norm of normalised tokens
+    # `readout` normalises the tokens, and normalising them twice adds a rounding error.
+    assert_close(encoder.norm(last), encoder(patches), rtol=0, atol=1e-4)
     embedded = encoder.patch_embed(patches) + encoder.pos_embed[:, 1:]
     assert_close(first[:, 1:], torch.nn.functional.layer_norm(embedded, (16,)), rtol=0, atol=1e-5)
 

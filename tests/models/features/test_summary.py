@@ -4,16 +4,16 @@ from torch.testing import assert_close
 from sktsmae.models import SummaryStatistics
 
 
-def test_statistics_of_each_channel():
+def test_statistics_are_computed_per_channel():
     x = torch.randn(7, 3, 40) * torch.tensor([[1.0], [10.0], [0.1]]) + 5
-    got = SummaryStatistics(3)(x).unflatten(1, (8, 3))  # (B, 8, M)
+    found = SummaryStatistics(3)(x).unflatten(1, (8, 3))  # (B, 8, M)
     mean = x.mean(-1)
-    assert_close(got[:, 0], mean)
-    assert_close(got[:, 1], (x - mean[..., None]).abs().mean(-1))
-    assert_close(got[:, 2], x.min(-1).values)
-    assert_close(got[:, 3], x.max(-1).values)
+    assert_close(found[:, 0], mean)
+    assert_close(found[:, 1], (x - mean[..., None]).abs().mean(-1))
+    assert_close(found[:, 2], x.min(-1).values)
+    assert_close(found[:, 3], x.max(-1).values)
     for quarter in range(4):
-        assert_close(got[:, 4 + quarter], x[..., 10 * quarter : 10 * quarter + 10].mean(-1))
+        assert_close(found[:, 4 + quarter], x[..., 10 * quarter : 10 * quarter + 10].mean(-1))
 
 
 def test_a_single_channel_needs_no_channel_axis():

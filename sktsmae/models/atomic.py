@@ -1,0 +1,41 @@
+"""Atomic writing of files: a file is either complete or not there."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Write a file atomically: it replaces an existing file only when it is complete.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file. An existing file is replaced. If the write fails or is interrupted, an existing file is unchanged.
+
+    Yields
+    ------
+    Path
+        Temporary path at which the file is to be written, in the same directory.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the directory does not exist.
+    ValueError
+        If the path is a directory.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise ValueError(f"{path}: this is a directory; give the path of a file.")
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"{path}: the directory {path.parent} does not exist; create it first.")
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as directory:
+        temporary = Path(directory) / path.name
+        yield temporary
+        os.replace(temporary, path)
