@@ -1,7 +1,7 @@
-"""The scikit-learn face: `CWTTransformer`, `MAEPretrainer`, `MAEClassifier`, `MAERegressor`.
+"""The scikit-learn estimators: `CWTTransformer`, `MAEPretrainer`, `MAEClassifier`, `MAERegressor`.
 
-May import `training`, `signals`, `models` and below, and scikit-learn. Each estimator has a file of its own; files
-whose name starts with an underscore hold what several share.
+These modules may import only `training`, `signals`, `models` and below, scikit-learn and each other. Each estimator has
+its own module. Modules whose names start with an underscore contain shared code.
 """
 
 from .classifier import MAEClassifier

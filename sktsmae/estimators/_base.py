@@ -1,4 +1,4 @@
-"""What all estimators share: input tags, the device, pickling, and rollback of a failed fit."""
+"""The base class of the estimators (tags, device, pickling), and rollback of a failed fit."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ from ..signals.validation import check_signals
 
 
 class SignalEstimatorMixin(TransformerMixin):
-    """An estimator that takes signals and holds fitted networks.
+    """A mixin for estimators that take signals and have fitted networks.
 
-    The networks are moved to the device for work, and to the CPU for a pickle, which then loads without a GPU.
+    The networks are moved to the device before they are used. They are moved to the CPU before they are pickled, so
+    that the pickle loads without a GPU.
     """
 
     device: Any
@@ -31,12 +32,12 @@ class SignalEstimatorMixin(TransformerMixin):
 
     def __getstate__(self) -> dict[str, Any]:
         for network in self._networks():
-            network.cpu()  # the next call moves it back to the device
+            network.cpu()  # `_ready` moves it back to the device
         state: dict[str, Any] = super().__getstate__()
         return state
 
     def _ready(self, X: Any) -> tuple[np.ndarray, torch.device]:
-        """Validate X and move the networks to the device, in every method but `fit`."""
+        """Validate X and move the networks to the device. Every method except `fit` calls this."""
         check_is_fitted(self)
         X = check_signals(self, X, reset=False)
         device = resolve_device(self.device, fitted=True)
@@ -54,7 +55,7 @@ class SignalEstimatorMixin(TransformerMixin):
 
 @contextmanager
 def rollback_on_error(estimator: BaseEstimator) -> Iterator[None]:
-    """Restore the attributes of an estimator if the block raises.
+    """Restore the attributes of an estimator if an error is raised inside the context.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Docstrings of estimators that inherit parameters: each parameter is documented once, in the class that defines it."""
+"""Inheritance of parameter documentation: each parameter is documented only in the class that defines it."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ _TITLE = "    Parameters\n    ----------\n"
 
 
 def inherit_parameter_docs(cls: Class) -> Class:
-    """Add the parameters that the bases of a class document to the "Parameters" section of its docstring.
+    """Add the inherited parameters to the "Parameters" section of a class docstring.
 
     Parameters
     ----------
     cls : type
-        A class with a docstring in numpydoc form. Without a "Parameters" section one is put before "Attributes".
+        A class with a numpydoc docstring. If it has no "Parameters" section, one is inserted before "Attributes".
 
     Returns
     -------
@@ -39,6 +39,6 @@ def inherit_parameter_docs(cls: Class) -> Class:
 
 
 def _entries(section: str) -> dict[str, str]:
-    """Split a section into its entries, by the names in front of the colon."""
+    """Return the entries of a section by parameter name."""
     parts = re.split(r"^(?=    \w)", section, flags=re.MULTILINE)
     return {part.split(" : ")[0].strip(): part.rstrip("\n") for part in parts if " : " in part}

@@ -1,4 +1,4 @@
-"""The metadata of estimators in files: parameters and fitted attributes as JSON."""
+"""Metadata of saved estimators: their parameters and fitted attributes as JSON."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from sklearn.base import BaseEstimator
 
 from ..models.settings import to_jsonable
 
-# Fitted attributes that are written to a file if the estimator has them.
+# Fitted attributes that are saved if the estimator has them.
 _KEPT = ("input_shape_", "n_features_in_", "n_iter_", "history_", "seed_", "offset_")
 
 
 @contextmanager
 def damaged_metadata(path: Any) -> Iterator[None]:
-    """Replace any error that damaged metadata causes by one that names the file.
+    """Convert any error inside the context to a ValueError that names the file.
 
     Parameters
     ----------
@@ -28,11 +28,11 @@ def damaged_metadata(path: Any) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        raise ValueError(f"{path}: the metadata of the file is damaged ({error!r}).") from error
+        raise ValueError(f"{path}: the metadata of the file is damaged ({error!r}); save it again.") from error
 
 
 def dump_estimator(estimator: BaseEstimator) -> dict[str, Any]:
-    """Describe an estimator by values that JSON can hold.
+    """Return the parameters and fitted attributes of an estimator as JSON values.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def dump_estimator(estimator: BaseEstimator) -> dict[str, Any]:
     Returns
     -------
     dict
-        Its parameters, except those that are objects, and its fitted attributes.
+        The parameters, except objects such as callbacks, and the fitted attributes.
     """
     params = {name: _encode(value) for name, value in estimator.get_params(deep=False).items()}
     fitted = {name: to_jsonable(getattr(estimator, name)) for name in _KEPT if hasattr(estimator, name)}
@@ -91,7 +91,7 @@ def restore_fitted(estimator: BaseEstimator, description: dict[str, Any]) -> Non
 
 
 def _encode(value: Any) -> Any:
-    """Convert a value for JSON; a dict becomes a list of items, since its keys may be numbers."""
+    """Convert a value for JSON. A dict becomes a list of items, because its keys may be numbers."""
     if isinstance(value, dict):
         return {"items": [[to_jsonable(key), to_jsonable(entry)] for key, entry in value.items()]}
     return to_jsonable(value)

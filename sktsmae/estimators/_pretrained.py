@@ -1,4 +1,4 @@
-"""The pre-trained encoder of a classifier or regressor: what its parameter `pretrainer` means."""
+"""The pre-trained encoder of a classifier or regressor, which the parameter `pretrainer` specifies."""
 
 from __future__ import annotations
 
@@ -21,18 +21,19 @@ Pretrainer: TypeAlias = MAEPretrainer | FrozenEstimator | str | os.PathLike[str]
 
 
 def fit_pretrainer(params: TrainingParameters, pretrainer: Pretrainer, X: np.ndarray, seed: int) -> MAEPretrainer:
-    """Return the fitted pretrainer that the parameter `pretrainer` of an estimator means.
+    """Return the fitted pretrainer that the parameter `pretrainer` of an estimator specifies.
 
     Parameters
     ----------
     params : TrainingParameters
-        The estimator; a pretrainer that is fitted here shares its device, precision and directory of checkpoints.
+        The estimator. A default pretrainer uses its device and precision. Its `checkpoint_dir` is used if the
+        pretrainer has none.
     pretrainer : MAEPretrainer, FrozenEstimator, str, path-like or None
-        The parameter.
+        The parameter of the estimator.
     X : ndarray of shape (n, T), (n, M, T) or (n, M * V, S, T)
         Validated samples, with or without labels.
     seed : int
-        Seed for a pretrainer without `random_state`.
+        Seed of a pretrainer whose `random_state` is None.
 
     Returns
     -------
@@ -44,11 +45,11 @@ def fit_pretrainer(params: TrainingParameters, pretrainer: Pretrainer, X: np.nda
     ValueError
         If a frozen estimator is not a fitted MAEPretrainer.
     FileNotFoundError
-        If there is no such file.
+        If `pretrainer` is the path of a missing file.
     """
     if isinstance(pretrainer, FrozenEstimator):
         if not isinstance(pretrainer.estimator, MAEPretrainer):
-            raise ValueError(f"pretrainer={pretrainer!r}: the frozen estimator must be a MAEPretrainer.")
+            raise ValueError(f"pretrainer={pretrainer!r}: the frozen estimator must be a fitted MAEPretrainer.")
         check_is_fitted(pretrainer.estimator)
         return pretrainer.estimator
     if pretrainer is None and X.ndim < 4:
@@ -82,18 +83,18 @@ def signal_encoder_for(pretrainer: MAEPretrainer, X: np.ndarray) -> tuple[Signal
     Returns
     -------
     signal_encoder : SignalEncoder
-        That of the pretrainer, or a copy with resampled position embedding.
+        The encoder of the pretrainer, or a copy with resampled position embedding.
     settings : dict
-        Its settings.
+        The settings of the encoder.
 
     Raises
     ------
     ValueError
-        If X holds signals and the pretrainer was fitted on spectrograms, or the other way round.
+        If X contains signals and the pretrainer was fitted on spectrograms, or vice versa.
     """
     if len(pretrainer.input_shape_) == 3 and X.ndim < 4:
         raise ValueError(
-            "X holds signals, but pretrainer was fitted on spectrograms and does not know their scales; give "
+            "X contains signals, but pretrainer was fitted on spectrograms, whose scales are unknown; give "
             "spectrograms of the same scales."
         )
     model = pretrainer.model_
@@ -105,12 +106,12 @@ def signal_encoder_for(pretrainer: MAEPretrainer, X: np.ndarray) -> tuple[Signal
 
 
 def _unfitted(params: TrainingParameters, pretrainer: MAEPretrainer | str | None) -> MAEPretrainer:
-    """Return a pretrainer to be fitted: a clone of the given one, or one with the default settings."""
+    """Return an unfitted pretrainer: a clone of the given one, or one with default settings."""
     if isinstance(pretrainer, MAEPretrainer):
         if "model_" in vars(pretrainer):
             warnings.warn(
-                "pretrainer is already fitted and is fitted again on X; give FrozenEstimator(pretrainer) to keep its "
-                "weights.",
+                "pretrainer is already fitted, but a clone of it is fitted on X; give FrozenEstimator(pretrainer) to "
+                "use its weights.",
                 UserWarning,
                 stacklevel=5,
             )

@@ -1,4 +1,4 @@
-"""What the classifier and the regressor share: an ensemble of a linear probe and a fine-tuned network."""
+"""The base class of the classifier and the regressor: an ensemble of a linear probe and a fine-tuned network."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ from .pretrainer import MAEPretrainer
 
 
 class LabelledSamples(NamedTuple):
-    """Samples with their targets, among others without.
+    """Samples, of which some or all have a target.
 
     Attributes
     ----------
@@ -61,7 +61,7 @@ class LabelledSamples(NamedTuple):
     targets : ndarray of shape (m,)
         Class indices, or standardised numbers.
     weights : ndarray of shape (m,), float32
-        Sample weights, whose mean is 1.
+        Sample weights with a mean of 1.
     """
 
     X: np.ndarray
@@ -70,7 +70,7 @@ class LabelledSamples(NamedTuple):
     weights: np.ndarray
 
     def dataset(self, part: np.ndarray) -> SignalDataset:
-        """Return some of the samples with a target as a data set.
+        """Return a data set of some of the samples that have a target.
 
         Parameters
         ----------
@@ -93,7 +93,7 @@ class MAESupervised(  # numpydoc ignore=PR02
 ):
     """Predict targets by linear models on frozen features, a fine-tuned network, or the mean of both.
 
-    A subclass defines what targets are and what is made of the outputs.
+    A subclass defines how targets are encoded and how outputs are converted to predictions.
 
     Parameters
     ----------
@@ -104,20 +104,20 @@ class MAESupervised(  # numpydoc ignore=PR02
         weights of a fitted pretrainer and keeps them through `clone` and GridSearchCV. A path names a file written by
         `MAEPretrainer.save`. ``"scratch"`` uses an untrained ``MAEPretrainer()``.
     probe : bool, default=True
-        Whether to fit linear models on frozen features: ridge regressions on summary statistics of each channel
-        (`models.SummaryStatistics`), on these and the wavelet statistics of `CWTTransformer`, and on these and the
-        embedding of the encoder. Their mixture weights are learned from leave-one-out predictions. They are fitted on
-        at most 4,000 samples, or 3,700 / M samples of M channels; if there are more, a warning says so. A fine-tuned
-        network has the same weight as all of them together.
+        Whether to fit linear models on frozen features. There are three ridge regressions: the first uses summary
+        statistics of each channel (`models.SummaryStatistics`), the second also uses the wavelet statistics of
+        `CWTTransformer`, and the third also uses the embedding of the encoder. Their mixture weights are learned from
+        leave-one-out predictions. They are fitted on a subset, with a warning, if there are more than 4,000 samples (or
+        3,700 / M samples of M channels). A fine-tuned network has the same weight as all linear models together.
     finetune : {"none", "full", "head", "lora"} or int, default="none"
-        What to fine-tune: nothing, the encoder and a head ("full"), or a head on the frozen encoder ("head"), whose
-        tokens are computed once and held in memory (4 * M * N * embed_dim bytes per sample); a head and rank-8 updates
-        of the matrices in the blocks of the encoder, which are merged into them afterwards ("lora"; E. J. Hu et al.,
-        "LoRA", ICLR 2022); or a head and that number of the last blocks. The published design is ``probe=False,
-        finetune="full"``.
+        What to fine-tune. "none" fine-tunes nothing; "full" fine-tunes the encoder and a head. "head" fine-tunes only a
+        head; the tokens of the frozen encoder are computed once and kept in memory (4 * M * N * embed_dim bytes per
+        sample). "lora" fine-tunes a head and rank-8 updates of the matrices in the blocks of the encoder, and
+        merges the updates into the matrices (E. J. Hu et al., "LoRA", ICLR 2022). An int is the number of last blocks
+        to fine-tune with a head. The published design is ``probe=False, finetune="full"``.
     head : {"reasoning", "mlp"}, default="reasoning"
-        Head of the network, a key of `models.HEADS`: learned reasoning tokens that attend to all patch tokens, or a
-        residual multi-layer perceptron on their mean.
+        Head of the network, a key of `models.HEADS`. "reasoning" has learned reasoning tokens that attend to all patch
+        tokens; "mlp" is a residual multi-layer perceptron on the mean of the patch tokens.
     num_reasoning_tokens : int, default=8
         Number of tokens of the reasoning head.
     num_res_blocks, hidden_dim : int, default=2 and 128
@@ -125,10 +125,11 @@ class MAESupervised(  # numpydoc ignore=PR02
     dropout : float, default=0.1
         Dropout of the head.
     layer_decay : float, default=0.75
-        Factor of the learning rate from each block of the encoder to the block below.
+        Layer-wise learning rate decay: the learning rate of a block of the encoder is this factor times that of the
+        next block.
     unlabeled : object, default=None
-        Value of `y` that marks rows without a label or target, such as -1 or NaN; only pre-training uses these rows.
-        None means that all rows have one.
+        Value of `y` that marks rows without a label or target, such as -1 or NaN. These rows are used only to pre-train
+        the encoder and to learn thresholds. None means that all rows have a label or target.
     sampling_rate : float or None, default=None
         Sampling rate in Hz; figures then show Hz and seconds.
     """
@@ -160,7 +161,7 @@ class MAESupervised(  # numpydoc ignore=PR02
         "sampling_rate": SAMPLING_RATE,
     }
 
-    _kind: ClassVar[str]  # of the files
+    _kind: ClassVar[str]  # kind of the saved files
     _probe_class: ClassVar[type[LinearProbe]]
 
     @property
@@ -171,19 +172,19 @@ class MAESupervised(  # numpydoc ignore=PR02
     @property
     @abstractmethod
     def _output(self) -> nn.Module:
-        """Applied to the outputs of each member of the ensemble."""
+        """Module that is applied to the outputs of each member of the ensemble."""
 
     @abstractmethod
     def _encode_targets(self, X: np.ndarray, y: Any, sample_weight: Any) -> LabelledSamples:
-        """Return the samples that have a target, with encoded targets; set the attributes that decode them."""
+        """Return the samples with encoded targets, and set the attributes that decode targets."""
 
     @abstractmethod
     def _classes_of(self, targets: np.ndarray) -> np.ndarray | None:
-        """Return the class of each target, by which splits are stratified; None if there are no classes."""
+        """Return the class of each target for stratified splits; None if there are no classes."""
 
     @abstractmethod
     def _criterion(self) -> nn.Module:
-        """Return the loss of outputs and (targets, weights)."""
+        """Return the loss module, whose inputs are the outputs and (targets, weights)."""
 
     @abstractmethod
     def _fit_probe(self, probe: LinearProbe, features: np.ndarray, targets: np.ndarray, weights: np.ndarray) -> None:
@@ -203,7 +204,7 @@ class MAESupervised(  # numpydoc ignore=PR02
         Parameters
         ----------
         **params
-            Names and values; ``pretrainer__`` before a name sets a parameter of `pretrainer`.
+            Names and values. The prefix ``pretrainer__`` sets a parameter of `pretrainer`.
 
         Returns
         -------
@@ -213,7 +214,7 @@ class MAESupervised(  # numpydoc ignore=PR02
         Raises
         ------
         ValueError
-            If there is no such parameter.
+            If a parameter does not exist.
         """
         pretrainer = params.get("pretrainer", self.pretrainer)
         nested = [name for name in params if name.startswith("pretrainer__")]
@@ -224,7 +225,7 @@ class MAESupervised(  # numpydoc ignore=PR02
         return super().set_params(**params)
 
     def transform(self, X: Any) -> np.ndarray:
-        """Embed signals by the encoder, which is the fine-tuned one if a network was fine-tuned.
+        """Embed signals by the fine-tuned encoder, or by the frozen encoder if no network was fine-tuned.
 
         Parameters
         ----------
@@ -234,7 +235,7 @@ class MAESupervised(  # numpydoc ignore=PR02
         Returns
         -------
         ndarray of shape (n, M * D), float32
-            The embeddings of the channels, side by side. D depends on `pooling` and `readout_layers` of the pretrainer.
+            The concatenated embeddings of the channels. D depends on `pooling` and `readout_layers` of the pretrainer.
         """
         X, device = self._ready(X)
         embedding = self.ensemble_.embedding.to(device)
@@ -247,10 +248,10 @@ class MAESupervised(  # numpydoc ignore=PR02
         ----------
         path : str or path-like
             The file; an existing one is replaced. Parameters that are objects (`callbacks`, a RandomState, a
-            `pretrainer` that is an estimator) are not written, and neither is `pretrainer_`.
+            `pretrainer` that is an estimator) and the attribute `pretrainer_` are not written.
         """
         check_is_fitted(self)
-        # Copies, since the encoder of the network may be that of the probe.
+        # Clones, because safetensors refuses shared tensors, and the network and the probe may share their encoder.
         state = {name: tensor.clone() for name, tensor in self.ensemble_.state_dict().items()}
         write_safetensors(path, state, self._metadata())
 
@@ -271,7 +272,7 @@ class MAESupervised(  # numpydoc ignore=PR02
         Raises
         ------
         FileNotFoundError
-            If there is no such file.
+            If the file does not exist.
         ValueError
             If the file is truncated, or was not written by this class.
         """
@@ -297,7 +298,7 @@ class MAESupervised(  # numpydoc ignore=PR02
         Returns
         -------
         Encoder
-            That of the fine-tuned network, or else the frozen one.
+            The encoder of the fine-tuned network, or the frozen encoder if there is no such network.
         """
         check_is_fitted(self)
         return self.ensemble_.embedding.signal_encoder.encoder
@@ -318,7 +319,7 @@ class MAESupervised(  # numpydoc ignore=PR02
         """
         check_is_fitted(self)
         if self.ensemble_.probe is None:
-            raise AttributeError("probe_ does not exist after fitting with probe=False.")
+            raise AttributeError("probe_ does not exist after fitting with probe=False; fit with probe=True.")
         return self.ensemble_.probe
 
     @property
@@ -337,7 +338,7 @@ class MAESupervised(  # numpydoc ignore=PR02
         """
         check_is_fitted(self)
         if self.ensemble_.network is None:
-            raise AttributeError("model_ does not exist after fitting with finetune='none'.")
+            raise AttributeError("model_ does not exist after fitting with finetune='none'; fit with another value.")
         return self.ensemble_.network
 
     def __sklearn_is_fitted__(self) -> bool:
@@ -351,7 +352,7 @@ class MAESupervised(  # numpydoc ignore=PR02
         return [self.ensemble_] if "ensemble_" in vars(self) else []
 
     def _fit(self, X: Any, y: Any, sample_weight: Any) -> Self:
-        """Pre-train if `pretrainer` asks for it, fine-tune the network, and fit the probe."""
+        """Pre-train if `pretrainer` is unfitted, fine-tune the network, and fit the probe."""
         self._validate_params()
         self._check_configuration()
         with rollback_on_error(self):
@@ -361,7 +362,7 @@ class MAESupervised(  # numpydoc ignore=PR02
             warn_unused(self, self._unused_parameters(is_spectrogram=X.ndim == 4))
             seed = draw_seed(self.random_state)
             self.pretrainer_ = fit_pretrainer(self, self.pretrainer, X, seed)
-            embedding = self.pretrainer_._embedding(self.pretrainer_.model_)  # raises if it has no thresholds
+            embedding = self.pretrainer_._embedding(self.pretrainer_.model_)  # raises an error if it has no thresholds
             self._readout = {"pooling": embedding.pooling, "layers": to_jsonable(embedding.layers)}
             self._head: dict[str, Any] | None = None
             self.history_: list[dict[str, float]] = []
@@ -384,15 +385,15 @@ class MAESupervised(  # numpydoc ignore=PR02
         if isinstance(self.finetune, bool):
             raise ValueError(f"finetune={self.finetune}: give 'none', 'full', 'head', 'lora' or a number of blocks.")
         if not self.probe and self.finetune == "none":
-            raise ValueError("probe=False and finetune='none' leave nothing that could predict; change one of them.")
-        if isinstance(self.pretrainer, MAEPretrainer):  # before hours of pre-training
+            raise ValueError("probe=False and finetune='none' leave no model that predicts; change one of them.")
+        if isinstance(self.pretrainer, MAEPretrainer):  # checked before hours of pre-training
             _require_blocks(self.finetune, self.pretrainer.depth)
 
     def _unused_parameters(self, is_spectrogram: bool) -> dict[str, Sequence[str]]:
-        """Return the parameters that have no effect, by the reason and the remedy."""
+        """Return the parameters that have no effect, as `warn_unused` needs them."""
         head_settings = {name for head in HEADS.values() for name in head.setting_names}
         if self.finetune == "none":
-            # A pretrainer that is fitted here uses these parameters too.
+            # If the encoder is pre-trained in `fit`, pre-training uses these parameters.
             trains = isinstance(self.pretrainer, MAEPretrainer) or (self.pretrainer is None and is_spectrogram)
             shared = {"precision", "checkpoint_dir"} if trains else set()
             loop = [name for name in ("max_epochs", *LOOP_PARAMETERS) if name not in shared]
@@ -410,13 +411,13 @@ class MAESupervised(  # numpydoc ignore=PR02
     def _fine_tune(
         self, signal_encoder: SignalEncoder, samples: LabelledSamples, seed: int, device: torch.device
     ) -> SignalClassifier | None:
-        """Train a network, or only its head, on the labelled samples; None if nothing is to be fine-tuned."""
+        """Train a network or only its head on the labelled samples; return None if finetune is "none"."""
         if self.finetune == "none":
             return None
         _require_blocks(self.finetune, len(signal_encoder.encoder.blocks))
         self._head = {name: getattr(self, name) for name in ("head", *HEADS[self.head].setting_names)}
         if self.finetune != "head":
-            signal_encoder = copy.deepcopy(signal_encoder).requires_grad_(True)  # that of the pretrainer may be frozen
+            signal_encoder = copy.deepcopy(signal_encoder).requires_grad_(True)  # the original may be frozen
         network = SignalClassifier(signal_encoder, self._build_head(signal_encoder))
         trained: nn.Module = network
         if self.finetune == "head":
@@ -440,7 +441,7 @@ class MAESupervised(  # numpydoc ignore=PR02
         )
         self.history_ = history_rows(self.net_)
         if self.finetune != "head":
-            merge_lora(signal_encoder.encoder)  # makes all of its parameters trainable again, with or without LoRA
+            merge_lora(signal_encoder.encoder)  # unfreezes all parameters, also without LoRA
         return network
 
     def _encode(self, network: SignalClassifier, samples: LabelledSamples, device: torch.device) -> LabelledSamples:
@@ -453,7 +454,7 @@ class MAESupervised(  # numpydoc ignore=PR02
     def _fit_features_and_probe(
         self, signal_encoder: SignalEncoder, samples: LabelledSamples, seed: int, device: torch.device
     ) -> LinearProbe | None:
-        """Fit frozen features on all samples and linear models on the labelled ones; None without a probe."""
+        """Fit features on all samples and linear models on the labelled ones; return None if probe is False."""
         if not self.probe:
             return None
         kinds = applicable_features(spectrograms=samples.X.ndim == 4)
@@ -476,7 +477,7 @@ class MAESupervised(  # numpydoc ignore=PR02
         return probe
 
     def _fit_thresholds(self, X: np.ndarray, device: torch.device) -> None:
-        """Learn thresholds for the embedding of a fine-tuned encoder, whose tokens differ from the frozen ones."""
+        """Learn thresholds for the embedding of the fine-tuned encoder, because its tokens have changed."""
         if self.ensemble_.network is None or self._readout["pooling"] != "bands":
             return
         embedding = self.ensemble_.to(device).embedding
@@ -486,7 +487,7 @@ class MAESupervised(  # numpydoc ignore=PR02
             self.ensemble_.fit_thresholds(batches)
 
     def _build_ensemble(self, kinds: Sequence[str] | None) -> Ensemble:
-        """Build the ensemble that a file describes, with random weights; without a probe if no kinds are given."""
+        """Build the ensemble of a file with random weights. If `kinds` is None, the ensemble has no probe."""
         frozen, tuned = (SignalEncoder.from_settings(**self._settings) for _ in range(2))
         probe = None if kinds is None else self._build_probe(frozen, kinds)
         network = None if self._head is None else SignalClassifier(tuned, self._build_head(tuned))
@@ -518,7 +519,7 @@ class MAESupervised(  # numpydoc ignore=PR02
         return build_head(name, encoder.embed_dim, self._num_outputs, encoder.num_heads, channels, settings)
 
     def _metadata(self) -> dict[str, Any]:
-        """Return what a file contains besides the weights."""
+        """Return the metadata of a file."""
         return {
             "kind": self._kind,
             "settings": self._settings,
@@ -530,7 +531,7 @@ class MAESupervised(  # numpydoc ignore=PR02
         }
 
     def _map(self, function: Callable[[Tensor], Tensor], X: Any) -> np.ndarray:
-        """Apply a function of batches of signals to X, in batches that suit the ensemble."""
+        """Apply a function to batches of X, with the batch size of the ensemble."""
         X, device = self._ready(X)
         return map_batches(function, X, self.ensemble_.batch_size(self.batch_size, X.shape[-1]), device)
 

@@ -1,4 +1,4 @@
-"""Labels and targets: which rows have one."""
+"""Validation of labels and targets, and selection of the rows that have one."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ def labelled_rows(
     sample_weight : array-like of shape (n,) or None
         Sample weights.
     unlabeled : object
-        Value of `y` that marks rows without a label; None if all rows have one.
+        Value of `y` that marks rows without a label; None means that all rows have one.
     name : str
-        Name of the estimator, for messages.
+        Name of the estimator, for error messages.
 
     Returns
     -------
@@ -39,7 +39,7 @@ def labelled_rows(
     Raises
     ------
     ValueError
-        If no row is left, or y is not one finite value per row.
+        If no row has a label and a positive weight, or if y is not one finite value per row.
     """
     if y is None:
         raise ValueError(f"{name} requires y to be passed, but the target y is None.")
@@ -57,18 +57,18 @@ def labelled_rows(
 
 
 def _read_labels(y: Any, mark: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Return y as an array, and which rows have a label, that is, differ from the mark."""
+    """Return y as an array, and a mask of the rows whose value in y differs from `mark`."""
     if mark is None:
         y = column_or_1d(y, warn=True)
         return y, np.ones(len(y), dtype=bool)
     if not isinstance(y, (list, tuple)):
         y = column_or_1d(y, warn=True)
         if y.dtype.kind == "U" and not isinstance(mark, str) and str(mark) in y:
-            raise ValueError(f"y is text but unlabeled={mark!r} is not; give unlabeled={str(mark)!r}.")
+            raise ValueError(f"y contains text, but unlabeled={mark!r} is not text; give unlabeled={str(mark)!r}.")
         if y.dtype.kind in "biuf" and isinstance(mark, str):
-            raise ValueError(f"y is numbers but unlabeled={mark!r} is text; give the number that marks such rows.")
+            raise ValueError(f"y contains numbers, but unlabeled={mark!r} is text; give a number.")
         return y, np.array([not _is_same(label, mark) for label in y.tolist()], dtype=bool)
-    # In a list the mark may have another type than the labels; in one array both would be converted to one type.
+    # In a list, the mark may have another type than the labels. An array would convert both to one type.
     labelled = np.array([not _is_same(label, mark) for label in y], dtype=bool)
     known = column_or_1d([label for label, is_known in zip(y, labelled, strict=True) if is_known])
     labels = np.zeros(len(y), dtype=known.dtype)
@@ -77,10 +77,10 @@ def _read_labels(y: Any, mark: Any) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _is_same(label: Any, mark: Any) -> bool:
-    """Compare a label with the mark of unlabelled rows; NaN equals NaN here."""
+    """Return whether a label equals the mark of unlabelled rows. NaN equals NaN here."""
     if label is mark:
         return True
     try:
         return bool(label == mark) or bool(label != label and mark != mark)
-    except TypeError:  # a comparison with NA of pandas is neither true nor false
+    except TypeError:  # the result of a comparison with pandas.NA has no truth value
         return False

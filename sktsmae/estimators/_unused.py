@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import BaseEstimator
 
-# Parameters that only a training loop reads.
+# Parameters that only a training loop uses.
 LOOP_PARAMETERS = (
     "lr",
     "weight_decay",
@@ -31,13 +31,13 @@ def warn_unused(estimator: BaseEstimator, unused: Mapping[str, Iterable[str]]) -
     estimator : BaseEstimator
         The estimator.
     unused : mapping of str to iterable of str
-        For each reason, such as ``finetune='none'``, the parameters that have no effect, and after a colon what to
-        change: ``"finetune='none': choose another value of finetune"``.
+        Names of parameters. Each key consists of the reason why they have no effect, a colon and the remedy, such as
+        ``"finetune='none': choose another value of finetune"``.
 
     Warns
     -----
     UserWarning
-        One warning per reason; it names the parameters and what makes them count.
+        One warning per reason. It names the parameters, the reason and the remedy.
     """
     defaults = type(estimator)().get_params(deep=False)
     params = estimator.get_params(deep=False)

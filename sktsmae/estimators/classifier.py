@@ -1,4 +1,4 @@
-"""The classifier: class probabilities from an ensemble of a linear probe and a fine-tuned network."""
+"""The classifier, an ensemble of a linear probe and a fine-tuned network that predicts class probabilities."""
 
 from __future__ import annotations
 
@@ -31,13 +31,12 @@ class MAEClassifier(ClassifierMixin, MAESupervised):  # numpydoc ignore=PR02
     """Classify signals by linear models on frozen features, by a fine-tuned network, or by both.
 
     The default fine-tunes nothing: it fits linear classifiers on wavelet statistics and on the embedding of a
-    pre-trained encoder. With `finetune`, a network is fine-tuned as well, and the mean of both probabilities is
-    returned.
+    pre-trained encoder. With `finetune`, a network is fine-tuned as well, and the probabilities of both are averaged.
 
     Parameters
     ----------
     label_smoothing : float, default=0.1
-        Probability that is spread over all classes when a network is fine-tuned.
+        Probability that is spread evenly over all classes in the targets of fine-tuning.
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes, multiplied by `sample_weight`.
 
@@ -46,17 +45,17 @@ class MAEClassifier(ClassifierMixin, MAESupervised):  # numpydoc ignore=PR02
     classes_ : ndarray of shape (C,)
         The labels.
     ensemble_ : Ensemble
-        Everything that predicts: the probe and the network.
+        The probe and the fine-tuned network, whose outputs are averaged.
     probe_ : LinearProbeClassifier
         The linear classifiers. It does not exist with ``probe=False``.
     model_ : SignalClassifier
         The fine-tuned network. It does not exist with ``finetune="none"``.
     encoder_ : Encoder
-        The encoder of that network, or else the frozen one.
+        The encoder of the fine-tuned network, or the frozen encoder if there is no such network.
     pretrainer_ : MAEPretrainer
-        The fitted pretrainer that the encoder comes from. A loaded estimator does not have it.
+        The fitted pretrainer that provided the encoder. A loaded estimator does not have it.
     net_ : skorch.NeuralNet
-        The net that trained the network. A loaded estimator does not have it.
+        The skorch net that trained `model_`. A loaded estimator does not have it.
     history_ : list of dict
         For each epoch of fine-tuning: ``epoch``, ``train_loss``, ``valid_loss`` with early stopping, and ``dur`` in
         seconds.
@@ -102,15 +101,15 @@ class MAEClassifier(ClassifierMixin, MAESupervised):  # numpydoc ignore=PR02
     _probe_class = LinearProbeClassifier
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> MAEClassifier:
-        """Fit the classifier; pre-train or fine-tune an encoder if the parameters ask for it.
+        """Fit the classifier, with pre-training and fine-tuning if the parameters specify them.
 
         Parameters
         ----------
         X : array-like of shape (n, T), (n, M, T) or (n, M * V, S, T)
             Signals of one channel or of M channels, or spectrograms from `CWTTransformer`. NaN inside a signal is
-            interpolated. NaN at the ends of a signal, or the missing samples of a shorter signal in a list, is padding,
-            which is ignored. The longest signal determines the scales; longer signals in a later list are resampled to
-            its length, with a warning.
+            interpolated. Leading and trailing NaN is padding and is ignored. Shorter signals in a list are padded. The
+            longest signal determines the scales. Longer signals in later lists are resampled to the length of that
+            signal, with a warning.
         y : array-like of shape (n,)
             Labels of any type; `unlabeled` marks rows without a label.
         sample_weight : array-like of shape (n,), default=None
@@ -126,13 +125,13 @@ class MAEClassifier(ClassifierMixin, MAESupervised):  # numpydoc ignore=PR02
         ValueError
             If a parameter, X or y is invalid. The message names it, and the estimator is unchanged.
         FloatingPointError
-            If fine-tuning diverges: the estimator then has the last finite weights, and earlier checkpoints are
+            If fine-tuning diverges. The estimator then has the last finite weights, and earlier checkpoints are
             unchanged. If pre-training diverges, the estimator is unchanged.
 
         Warns
         -----
         UserWarning
-            If a parameter differs from its default but has no effect. The message says what makes it count.
+            If a parameter differs from its default but has no effect. The message names the reason and the remedy.
         """
         return self._fit(X, y, sample_weight)
 
@@ -174,13 +173,13 @@ class MAEClassifier(ClassifierMixin, MAESupervised):  # numpydoc ignore=PR02
         Parameters
         ----------
         X : array-like of shape (n, T), (n, M, T) or (n, M * V, S, T)
-            Samples of the shape seen in `fit`. The result contains one map per channel and sample, so give only a few.
+            Samples of the shape seen in `fit`. There is one map per channel and sample, so give only a few samples.
 
         Returns
         -------
         ndarray of shape (n, M, S, T), float32
-            Relevance of each point of the image of each channel, as `models.relevance_map` computes it. It is not
-            negative, sums to 1 per sample, and is 0 where a shorter signal is padded. The rows are the scales of
+            Relevance of each point of the image of each channel, computed by `models.relevance_map`. It is not
+            negative, sums to 1 per sample, and is 0 in the padding of a signal. The third axis has the scales of
             ``model_.scalogram``.
 
         Raises
@@ -190,9 +189,9 @@ class MAEClassifier(ClassifierMixin, MAESupervised):  # numpydoc ignore=PR02
 
         Notes
         -----
-        A map shows what the network uses, which may differ from what a person would point at. For example, the encoder
-        in the package standardises each scale of an image, so that a strong burst makes all other times of that scale
-        weaker.
+        A map shows the evidence that the network uses, which may differ from what an expert would mark. For example,
+        the encoder in the package standardises each scale of an image, so that a strong burst reduces the values at all
+        other times of that scale.
 
         Examples
         --------
@@ -237,16 +236,16 @@ class MAEClassifier(ClassifierMixin, MAESupervised):  # numpydoc ignore=PR02
 
         Notes
         -----
-        The metadata properties of the file hold, as JSON, what `save` writes besides the weights. The k-th probability
+        The metadata properties of the file contain the same metadata as a file of `save`, as JSON. The k-th probability
         belongs to the k-th label:
         ``json.loads(session.get_modelmeta().custom_metadata_map["classes"])["values"][k]``.
 
         The graph does not fill gaps, and signals must have the length that they had in `fit`.
 
-        The graph computes the wavelet transform by convolution, this package by Fourier transforms. The probabilities
-        of a fine-tuned network agree to 1e-4. The wavelet statistics of the probe measure how long values are above
-        thresholds; if a value is within rounding of a threshold, a duration differs by one sample, and probabilities
-        differ by 1e-4 and in rare cases by 2e-3. Rounding X changes those of `predict_proba` by the same amount.
+        The graph computes the wavelet transform by convolution; this package computes it by Fourier transforms. The
+        probabilities of a fine-tuned network agree to 1e-4. The wavelet statistics of the probe are discontinuous: if
+        a value differs from a threshold by only a rounding error, a run can be one sample longer or shorter, and the
+        probabilities differ by 1e-4, in rare cases by 2e-3. Rounding X has an equal effect on `predict_proba`.
 
         Examples
         --------
@@ -257,7 +256,7 @@ class MAEClassifier(ClassifierMixin, MAESupervised):  # numpydoc ignore=PR02
         >>> classifier.export_onnx("classifier.onnx")  # doctest: +SKIP
         """
         check_is_fitted(self)
-        ensemble = self.ensemble_.cpu()  # the next call moves it back to the device
+        ensemble = self.ensemble_.cpu()  # `_ready` moves it back to the device
         network = CentredInput(ensemble, torch.from_numpy(np.asarray(self.offset_)))
         write_onnx(path, network, self.input_shape_, self._metadata())
 
@@ -282,7 +281,7 @@ class MAEClassifier(ClassifierMixin, MAESupervised):  # numpydoc ignore=PR02
             self.classes_, codes = np.unique(labels, return_inverse=True)
         except TypeError as error:
             raise ValueError(
-                f"y mixes labels of types that cannot be sorted ({error}); convert all labels to text."
+                f"y contains labels of different types, which cannot be sorted ({error}); convert all labels to text."
             ) from error
         if len(self.classes_) < 2:
             raise ValueError(
@@ -292,7 +291,7 @@ class MAEClassifier(ClassifierMixin, MAESupervised):  # numpydoc ignore=PR02
         class_weights = compute_sample_weight(self.class_weight, labels)
         if not (np.isfinite(class_weights).all() and (class_weights >= 0).all() and class_weights.any()):
             raise ValueError(
-                f"class_weight={self.class_weight!r}: give finite weights, none negative and not all zero."
+                f"class_weight={self.class_weight!r}: give finite weights that are not negative and not all zero."
             )
         weights = weights * class_weights
         return LabelledSamples(X, rows, codes, (weights / weights.mean()).astype(np.float32))

@@ -1,4 +1,4 @@
-"""Wavelet images of signals, and statistics of them, as a scikit-learn transformer."""
+"""The transformer of signals to wavelet images or to features."""
 
 from __future__ import annotations
 
@@ -42,10 +42,11 @@ class CWTTransformer(SignalEstimatorMixin, BaseEstimator):  # numpydoc ignore=PR
     Parameters
     ----------
     cwt_scales : "auto", int or array-like of float, default="auto"
-        For images, "auto" uses 32 scales with equal ratios, from 0.7 samples to a fifth of the signal. For statistics
-        it uses 24: 0.1, 1.1, ..., 15.1 and eight from there to a tenth of the signal (of a signal of T < 256 samples,
-        these times T / 256). A number n means the published grid 0.1, 1.1, ..., n - 0.9. Or the scales in samples,
-        increasing. A wavelet of scale s has its peak response at a period of about 4 s samples.
+        Scales of the wavelets in samples. For images, "auto" uses 32 logarithmically spaced scales from 0.7 to a fifth
+        of the signal length T. For statistics, "auto" uses 0.1, 1.1, ..., 15.1 and eight logarithmically spaced scales
+        up to T / 10; if T < 256, it uses the scales for 256 samples, multiplied by T / 256. An int n uses the published
+        grid 0.1, 1.1, ..., n - 0.9. An array contains the scales in increasing order. A wavelet of scale s has its peak
+        response at a period of about 4 * s samples.
     diff_orders : tuple of {0, 1, 2}, default=(0, 1, 2)
         The views of a signal: the signal itself (0), its first (1) and its second (2) difference.
     standardize : bool or "per_scale", default=True
@@ -53,15 +54,16 @@ class CWTTransformer(SignalEstimatorMixin, BaseEstimator):  # numpydoc ignore=PR
         standardises each scale over time. Statistics use images that are not standardised, so that they keep mean and
         amplitude.
     boundary : {"zeros", "reflect"}, default="zeros"
-        Extension of a signal beyond its ends, for images: by zeros (the published design), or by reflection. Statistics
-        always use reflection.
+        Extension of a signal beyond its boundaries, for images: zero padding (the published design) or reflection.
+        Statistics always use reflection.
     output : {"image", "flat", "statistics", "summary"}, default="image"
-        "image" returns images (n, M * V, S, T), and "flat" the same as rows of M * V * S * T columns. The other values
-        are kinds of features in `models.FEATURES`, for tabular models. "statistics" computes 28 numbers for each
-        channel, for each of its views and scales, and for K <= 2 V S sums of three of these: the fraction of time above
-        each of four thresholds, in the whole signal and in each quarter, and the longest run above and below each. The
-        thresholds are quantiles over the signals in `fit`. "summary" computes the mean, mean absolute deviation,
-        minimum and maximum of each channel and the mean of each quarter.
+        "image" returns images (n, M * V, S, T), and "flat" returns flattened images of M * V * S * T columns. The other
+        values are kinds of features in `models.FEATURES`, for tabular models. "statistics" computes 28 numbers for each
+        channel, for its wavelet coefficients at each scale of each view, and for K <= 2 * V * S random sums of three
+        coefficients. These numbers are the fraction of time above each of four thresholds, in the whole signal and in
+        each quarter, and the longest run above and below each threshold. The thresholds are quantiles of the signals in
+        `fit`. "summary" computes the mean, mean absolute deviation, minimum and maximum of each channel and the mean of
+        each quarter.
     sampling_rate : float or None, default=None
         Sampling rate in Hz; columns are then named by frequencies in Hz, and figures show Hz and seconds.
     batch_size : int, default=256
@@ -72,8 +74,8 @@ class CWTTransformer(SignalEstimatorMixin, BaseEstimator):  # numpydoc ignore=PR
     Attributes
     ----------
     thresholds_ : ndarray of shape (M, 1 + V * S + K, 4), float32
-        Thresholds of each channel, after `offset_` is subtracted: those of the signal, of its views and scales, and of
-        their sums. It exists with ``output="statistics"`` only.
+        Thresholds of each channel (minus `offset_`), of its wavelet coefficients at each scale of each view, and of the
+        random sums. It exists only with ``output="statistics"``.
     scales_ : ndarray of shape (S,), float64
         Scales in samples. It does not exist for features without scales.
     n_channels_ : int
@@ -133,14 +135,14 @@ class CWTTransformer(SignalEstimatorMixin, BaseEstimator):  # numpydoc ignore=PR
     }
 
     def fit(self, X: Any, y: Any = None) -> CWTTransformer:
-        """Determine the scales, and for features the thresholds.
+        """Determine the scales, and learn the thresholds of statistics.
 
         Parameters
         ----------
         X : array-like of shape (n, T) or (n, M, T), or list of arrays of shape (T_i,) or (M, T_i)
-            Signals. NaN inside a signal is interpolated. NaN at the ends of a signal, or the missing samples of a
-            shorter signal in a list, is padding, which is ignored: for images such a signal is stretched to T, and its
-            scales are those of the stretched signal.
+            Signals. NaN inside a signal is interpolated. Leading and trailing NaN is padding and is ignored. Shorter
+            signals in a list are padded. For images, a padded signal is resampled to T samples without its padding, and
+            the scales refer to the resampled signal.
         y : None
             Ignored.
 
@@ -163,7 +165,7 @@ class CWTTransformer(SignalEstimatorMixin, BaseEstimator):  # numpydoc ignore=PR
             device = resolve_device(self.device)
             X = check_signals(self, X, reset=True)
             if X.ndim == 4:
-                raise ValueError(f"X has shape {X.shape}, already a spectrogram; CWTTransformer takes signals.")
+                raise ValueError(f"X has shape {X.shape}, which is a spectrogram; give signals.")
             self.n_channels_ = 1 if X.ndim == 2 else X.shape[1]
             self.n_timepoints_ = X.shape[-1]
             for name in ("thresholds_", "scales_"):  # from an earlier fit
@@ -187,7 +189,7 @@ class CWTTransformer(SignalEstimatorMixin, BaseEstimator):  # numpydoc ignore=PR
         Returns
         -------
         ndarray of shape (n, M * V, S, T), (n, M * V * S * T) or (n, F), float32
-            Images, images as rows, or features, depending on `output`; F = M * (1 + V * S + K) * 28 for statistics.
+            Images, flattened images, or features, depending on `output`; F = M * (1 + V * S + K) * 28 for statistics.
         """
         check_is_fitted(self)
         self._validate_params()
@@ -200,7 +202,7 @@ class CWTTransformer(SignalEstimatorMixin, BaseEstimator):  # numpydoc ignore=PR
 
     @available_if(_has_columns)
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
-        """Name the columns of `transform`; images (``output="image"``) have none.
+        """Return the names of the columns of `transform`; images (``output="image"``) have no columns.
 
         Parameters
         ----------
@@ -212,8 +214,8 @@ class CWTTransformer(SignalEstimatorMixin, BaseEstimator):  # numpydoc ignore=PR
         ndarray of str
             For example ``ch0_d1_s4.1_fraction_above_q18_quarter2``: channel 0, first difference, scale 4.1 samples, the
             fraction of the second quarter in which the coefficient is above the 18 % quantile of `fit`.
-            ``ch0_d0_s1.1-d2_s7.1+d1_s3.1_...`` is the same for a sum, and ``ch0_d1_s4.1_t12`` is the coefficient at
-            sample 12. With a `sampling_rate`, ``2.7Hz`` replaces ``s4.1``.
+            ``ch0_d0_s1.1-d2_s7.1+d1_s3.1_...`` is the same for a random sum, and ``ch0_d1_s4.1_t12`` is the
+            coefficient at sample 12. With a `sampling_rate`, ``2.7Hz`` replaces ``s4.1``.
         """
         check_is_fitted(self)
         transform = self._transform
@@ -225,12 +227,12 @@ class CWTTransformer(SignalEstimatorMixin, BaseEstimator):  # numpydoc ignore=PR
 
     @property
     def frequencies_(self) -> np.ndarray:
-        """Frequencies of the peak response of each scale.
+        """Peak frequency of the wavelet at each scale.
 
         Returns
         -------
         ndarray of shape (S,)
-            In Hz; without a `sampling_rate` in cycles per sample.
+            Frequencies in Hz, or in cycles per sample if `sampling_rate` is None.
         """
         check_is_fitted(self)
         return peak_frequency(torch.from_numpy(self.scales_), self.sampling_rate or 1.0).numpy()
@@ -246,7 +248,7 @@ class CWTTransformer(SignalEstimatorMixin, BaseEstimator):  # numpydoc ignore=PR
         return Scalogram(scales, self.diff_orders, self.standardize, self.boundary)
 
     def _fit_features(self, X: np.ndarray, device: torch.device) -> Features:
-        """Return features fitted on an evenly spaced sample of the signals."""
+        """Return features that are fitted on an evenly spaced subset of the signals."""
         context = FeatureContext(
             n_channels=self.n_channels_,
             n_timepoints=self.n_timepoints_,
@@ -267,10 +269,10 @@ class CWTTransformer(SignalEstimatorMixin, BaseEstimator):  # numpydoc ignore=PR
         names = [f"s{scale:g}" for scale in self.scales_]
         if self.sampling_rate is None:
             return names
-        # A wavelet so narrow that only one of its samples is not zero responds equally to all frequencies.
+        # A wavelet with a peak above half the sampling rate is too narrow to be sampled, so it is named by its scale.
         each = zip(names, self.frequencies_, strict=True)
         in_hz = [name if frequency > self.sampling_rate / 2 else f"{frequency:.4g}Hz" for name, frequency in each]
-        return in_hz if len(set(in_hz)) == len(in_hz) else names  # the frequencies of close scales may be rounded alike
+        return in_hz if len(set(in_hz)) == len(in_hz) else names  # the rounded frequencies of close scales may be equal
 
     @property
     def _ignores_mean(self) -> bool:

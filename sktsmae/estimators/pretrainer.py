@@ -1,4 +1,4 @@
-"""Self-supervised features as a scikit-learn transformer."""
+"""The pretrainer, which trains an encoder on unlabelled signals by a pretext task."""
 
 from __future__ import annotations
 
@@ -68,23 +68,23 @@ class MAEPretrainer(  # numpydoc ignore=PR02
     pretext_task : str, default="reconstruction"
         The pretext task, a key of `models.PRETEXT_TASKS`. "reconstruction" is the masked autoencoder.
     cwt_scales : "auto", int or array-like of float, default="auto"
-        "auto" uses 32 scales with equal ratios, from 0.7 samples to a fifth of the signal. A number n means the
-        published grid 0.1, 1.1, ..., n - 0.9. Or the scales in samples, increasing. If X is a spectrogram, its own
-        scales are used.
+        Scales of the wavelets in samples. "auto" uses 32 logarithmically spaced scales from 0.7 to a fifth of the
+        signal length. An int n uses the published grid 0.1, 1.1, ..., n - 0.9. An array contains the scales in
+        increasing order. If X is a spectrogram, this parameter has no effect.
     diff_orders : tuple of {0, 1, 2}, default=(0, 1, 2)
         The views of a signal: the signal itself, its first and its second difference.
     standardize : bool or "per_scale", default=True
-        Whether to standardise each view of an image (the published design), or each of its scales, so that no scale
-        dominates the others; the relative strength of the scales is then lost.
+        Whether to standardise each view of an image over scales and time (the published design); "per_scale"
+        standardises each scale over time, so that no scale dominates, but the relative strength of the scales is lost.
     boundary : {"zeros", "reflect"}, default="reflect"
-        Extension of a signal beyond its ends: by zeros (the published design), or by reflection, which also removes the
-        mean of the signal.
+        Extension of a signal beyond its boundaries: zero padding (the published design) or reflection. With reflection,
+        the mean of the signal has no effect.
     signal_len : int or None, default=None
         Length to which signals are resampled, so that signals of any length can be transformed; None keeps their
         length.
     patch_size : "auto" or tuple of int, default="auto"
-        Number of scales and samples in a patch; "auto" chooses a grid of about 4 x 16 patches, or more for long
-        signals.
+        Numbers of scales and samples in a patch; "auto" chooses a grid of about 4 x 16 patches, or of more patches for
+        long signals.
     embed_dim, depth, num_heads : int, default=64, 4 and 2
         Size of the encoder. The published size is
         ``MAEPretrainer(cwt_scales=64, boundary="zeros", masking="patches", pooling="mean", patch_size=(4, 50),
@@ -94,43 +94,45 @@ class MAEPretrainer(  # numpydoc ignore=PR02
     decoder_embed_dim, decoder_depth : int, default=64 and 1
         Size of the decoder, which has one attention head per 32 features.
     rope : {"axial", "raster"}, default="axial"
-        Rotary embedding with one index for frequency and one for time, or with one index over the flattened grid.
+        Rotary position embedding: "axial" has one index for frequency and one for time; "raster" has one index over the
+        flattened grid.
     mask_ratio : float, default=0.75
         Fraction of patches that are masked, in (0, 1).
     masking : {"patches", "mixed"}, default="mixed"
-        Whether single patches are masked (the published design), or in some images whole stretches of time or whole
-        frequency bands.
+        "patches" masks single patches (the published design); "mixed" also masks whole time intervals or whole
+        frequency bands in some of the images.
     time_loss_weight : float, default=1
-        Weight of the loss of the waveform, relative to that of the spectrogram.
+        Weight of the waveform loss, relative to the spectrogram loss.
     decode_ratio : float, default=1
         Fraction of the time columns that the decoder reconstructs in each training step; 1 is the published design.
-        Outside of training all columns are decoded, so below 1 the training loss cannot be compared with the
-        validation loss or `score`.
+        Outside of training all columns are decoded. If the fraction is below 1, the training loss is therefore not
+        comparable with the validation loss or `score`.
     readout_layers : tuple of int or None, default=None
-        The layers whose tokens `transform` pools, as the number of blocks that they have passed; 0 is the patch
-        embedding. None uses the output of the encoder (the published design).
+        Layers whose tokens `transform` pools: 0 is the patch embedding, and k is the output of the k-th block. None
+        uses the output of the encoder (the published design).
     pooling : {"mean", "max", "cls", "bands"}, default="bands"
-        How the tokens of a channel are pooled to one embedding: their mean, their maximum or the class token
-        (`embed_dim` features), or, for each row of patches (a frequency band), the mean, maximum, minimum and standard
-        deviation, the mean and maximum of each quarter, and the fractions of time above eight thresholds, which are
-        quantiles over the signals in `fit` (20 * bands * `embed_dim` features).
+        How the tokens of a channel are pooled to one embedding. "mean" and "max" use the mean or the maximum of the
+        patch tokens, and "cls" uses the class token (`embed_dim` features). "bands" uses several statistics of each
+        row of patches, a frequency band (20 * bands * `embed_dim` features): the mean, maximum, minimum and standard
+        deviation, the mean and maximum of each quarter, and the fractions of time above eight thresholds. The
+        thresholds are quantiles of the signals in `fit`.
     sampling_rate : float or None, default=None
         Sampling rate in Hz; figures then show Hz and seconds.
     warm_start : bool, default=False
         Whether `fit` continues from the current weights.
     batch_size : int, default=64
-        Number of signals per step, with all their channels; a step takes about 20 * M * V * S * T bytes per signal.
+        Number of signals per step, with all channels; a step needs about 20 * M * V * S * T bytes of memory per signal.
     max_epochs : int, default=120
         Number of passes over the data; 0 leaves the encoder untrained.
 
     Attributes
     ----------
     model_ : CWT_MAE_RoPE
-        The network, or that of another pretext task.
+        The network. Its class depends on `pretext_task`.
     encoder_ : Encoder
-        Its encoder.
+        The encoder of `model_`.
     net_ : skorch.NeuralNet
-        The net that trained it; a loaded estimator does not have it.
+        The skorch net that trained `model_`. A loaded estimator does not have it.
     thresholds_ : Tensor of shape (2 + depth, bands * embed_dim, 8), float32
         Thresholds of all layers for ``pooling="bands"``; None with another pooling.
     history_ : list of dict
@@ -146,7 +148,7 @@ class MAEPretrainer(  # numpydoc ignore=PR02
     offset_ : ndarray of shape () or (M,), float64
         Offset that is subtracted from each channel before the conversion to float32: the mean of the channel in `fit`
         if it is over 1,000 times the standard deviation of a signal, and 0 otherwise. With ``boundary="reflect"`` the
-        mean of each signal is subtracted instead, and this is 0.
+        mean of each signal is subtracted instead, and `offset_` is 0.
 
     See Also
     --------
@@ -226,9 +228,9 @@ class MAEPretrainer(  # numpydoc ignore=PR02
         ----------
         X : array-like of shape (n, T), (n, M, T) or (n, M * V, S, T)
             Signals of one channel or of M channels, or spectrograms from `CWTTransformer`. NaN inside a signal is
-            interpolated. NaN at the ends of a signal, or the missing samples of a shorter signal in a list, is padding,
-            which is ignored. The longest signal determines the scales; longer signals in a later list are resampled to
-            its length, with a warning.
+            interpolated. Leading and trailing NaN is padding and is ignored. Shorter signals in a list are padded. The
+            longest signal determines the scales. Longer signals in later lists are resampled to the length of that
+            signal, with a warning.
         y : None
             Ignored.
 
@@ -242,20 +244,20 @@ class MAEPretrainer(  # numpydoc ignore=PR02
         ValueError
             If a parameter or X is invalid. The message names it, and the estimator is unchanged.
         FloatingPointError
-            If training diverges: the estimator then has the last finite weights, and earlier checkpoints are unchanged.
+            If training diverges. The estimator then has the last finite weights, and earlier checkpoints are unchanged.
             If training diverges in its first epoch, the estimator is unchanged.
 
         Warns
         -----
         UserWarning
-            If a parameter differs from its default but has no effect. The message says what makes it count.
+            If a parameter differs from its default but has no effect. The message names the reason and the remedy.
 
         Notes
         -----
         Several processes started by ``torchrun`` or ``accelerate launch`` train together (extra ``distributed``). Each
         rank reads and computes its shard of every batch, rank 0 reads and writes checkpoints, and all ranks end with
-        the same weights. X must be the same in all processes. If X is memory-mapped, each rank reads only its shard,
-        and a few hundred signals from which offsets and thresholds are learned.
+        the same weights. X must be the same in all processes. If X is memory-mapped, each rank reads only its shard and
+        a few hundred signals, from which offsets and thresholds are learned.
         """
         self._validate_params()
         with rollback_on_error(self):
@@ -288,10 +290,10 @@ class MAEPretrainer(  # numpydoc ignore=PR02
         return self
 
     def partial_fit(self, X: Any, y: Any = None) -> MAEPretrainer:
-        """Train for one more pass over newly arrived signals, starting from the current weights.
+        """Train for one pass over new signals, starting from the current weights.
 
-        The learning rate rises linearly to `lr` in the first pass, and in the first pass after `fit` or after loading;
-        after that it is constant. `max_epochs`, `early_stopping` and `checkpoint_dir` are not used. The thresholds for
+        The learning rate rises linearly to `lr` in the first pass, and in the first pass after `fit` or `load`. After
+        that it is constant. `max_epochs`, `early_stopping` and `checkpoint_dir` are not used. The thresholds for
         ``pooling="bands"`` are a moving average over the passes.
 
         Parameters
@@ -328,7 +330,7 @@ class MAEPretrainer(  # numpydoc ignore=PR02
             self._validate_params()
             if launched_world().size > 1:
                 raise ValueError(
-                    "partial_fit trains in one process, but several were launched together; use fit instead."
+                    "partial_fit trains in one process, but several processes were launched together; use fit instead."
                 )
             device = resolve_device(self.device)
             fitted: PretextTask | None = self.__dict__.get("model_")
@@ -362,7 +364,7 @@ class MAEPretrainer(  # numpydoc ignore=PR02
         Returns
         -------
         ndarray of shape (n, M * D), float32
-            The embeddings of the channels, side by side. D depends on `pooling` and `readout_layers`.
+            The concatenated embeddings of the channels. D depends on `pooling` and `readout_layers`.
         """
         X, device = self._ready(X)
         embedding = self._embedding(self.model_).to(device)
@@ -374,15 +376,15 @@ class MAEPretrainer(  # numpydoc ignore=PR02
         Parameters
         ----------
         X : array-like of shape (n, T), (n, M, T) or (n, M * V, S, T)
-            Samples of the shape seen in `fit`. The result contains three images per sample, so give only a few.
+            Samples of the shape seen in `fit`. The result has three images per sample, so give only a few samples.
 
         Returns
         -------
         Bunch
             ``image`` (n, M, V, S, T): the standardised images; ``mask`` (n, M, S, T), bool: True where the image was
-            masked; ``image_pred`` (n, M, V, S, T): the predicted images, which are meaningful in the masked patches;
-            ``signal`` and ``signal_pred`` (n, M, T): the standardised signals and their predictions. A signal that is
-            shorter than the others is stretched to T.
+            masked; ``image_pred`` (n, M, V, S, T): the predicted images, which are meaningful only in masked patches;
+            ``signal`` and ``signal_pred`` (n, M, T): the standardised signals and their predictions. Signals that are
+            shorter than T are resampled to T samples.
 
         Raises
         ------
@@ -421,7 +423,7 @@ class MAEPretrainer(  # numpydoc ignore=PR02
         return Bunch(**{name: value.unflatten(0, lead).cpu().numpy() for name, value in results.items()})
 
     def score(self, X: Any, y: Any = None) -> float:
-        """Return the negative mean loss, with masks that are fixed by `seed_`.
+        """Return the negative mean loss, with masks that depend only on `seed_`.
 
         Parameters
         ----------
@@ -441,7 +443,7 @@ class MAEPretrainer(  # numpydoc ignore=PR02
         return -float(losses.mean(dtype=np.float64))
 
     def score_samples(self, X: Any, n_draws: int = 8) -> np.ndarray:
-        """Return the negative loss of each signal, a measure of how normal it is.
+        """Return the negative loss of each signal as an anomaly score: anomalies have low scores.
 
         Parameters
         ----------
@@ -454,7 +456,7 @@ class MAEPretrainer(  # numpydoc ignore=PR02
         Returns
         -------
         ndarray of shape (n,), float32
-            The scores; higher is more normal. Signals unlike those in `fit` have low scores.
+            The scores. Signals that differ from those in `fit` have low scores.
 
         Raises
         ------
@@ -518,7 +520,7 @@ class MAEPretrainer(  # numpydoc ignore=PR02
         Raises
         ------
         FileNotFoundError
-            If there is no such file.
+            If the file does not exist.
         ValueError
             If the file is truncated, or was not written by these functions.
 
@@ -560,8 +562,8 @@ class MAEPretrainer(  # numpydoc ignore=PR02
         expected = EncoderEmbedding(model.signal_encoder).all_thresholds_shape
         if thresholds is not None and (thresholds.shape != expected or not thresholds.is_floating_point()):
             raise ValueError(
-                f"{path}: damaged thresholds in the file: {thresholds.dtype} of shape {tuple(thresholds.shape)} "
-                f"instead of float32 of shape {tuple(expected)}."
+                f"{path}: the thresholds in the file are damaged: {thresholds.dtype} of shape "
+                f"{tuple(thresholds.shape)} instead of float32 of shape {tuple(expected)}; save the pretrainer again."
             )
         pretrainer.model_, pretrainer.thresholds_, pretrainer._optimizer_state = model, thresholds, None
         return pretrainer
@@ -574,8 +576,8 @@ class MAEPretrainer(  # numpydoc ignore=PR02
         -------
         MAEPretrainer
             The estimator, ready to transform signals of any length and number of channels. It resamples signals to 512
-            samples, so that longer signals lose their highest frequencies. `get_feature_names_out` names the columns of
-            one channel.
+            samples, so that longer signals lose their highest frequencies. `get_feature_names_out` returns the names
+            for one channel.
 
         Examples
         --------
@@ -609,14 +611,14 @@ class MAEPretrainer(  # numpydoc ignore=PR02
         return self._embedding(self.model_).out_features
 
     def __getstate__(self) -> dict[str, Any]:
-        # The state of the optimizer may be on a GPU, and only training in this process needs it.
+        # The state of the optimizer may be on a GPU, and a loaded estimator starts with a new optimizer.
         return {**super().__getstate__(), "_optimizer_state": None}
 
     def _networks(self) -> list[nn.Module]:
         return [self.__dict__["model_"]] if "model_" in self.__dict__ else []
 
     def _build(self, X: np.ndarray) -> PretextTask:
-        """Return an untrained network for signals like X."""
+        """Return an untrained network for signals with the shape of X."""
         task = _pretext_task(self.pretext_task)
         signal_len = self.signal_len or X.shape[-1]
         cwt_scales = auto_scales(self.cwt_scales, signal_len)
@@ -639,7 +641,7 @@ class MAEPretrainer(  # numpydoc ignore=PR02
         }
         names = {field.name for field in fields(task.settings_class)}
         model = task(**{name: value for name, value in settings.items() if name in names})
-        EncoderEmbedding(model.signal_encoder, self.pooling, self.readout_layers)  # raises if a layer does not exist
+        EncoderEmbedding(model.signal_encoder, self.pooling, self.readout_layers)  # raises if a layer is missing
         return model
 
     def _resolve_patch_size(self, num_scales: int, signal_len: int) -> tuple[int, int]:
@@ -654,14 +656,14 @@ class MAEPretrainer(  # numpydoc ignore=PR02
         """Return the embedding that `transform` computes."""
         if self.pooling == "bands" and self.thresholds_ is None:
             raise ValueError(
-                "pooling='bands' needs thresholds, which fit learns only with this pooling; fit again, or choose "
-                "another pooling."
+                "pooling='bands' needs thresholds, but fit was called with another pooling and did not learn them; fit "
+                "again, or choose another pooling."
             )
         channels = model.signal_encoder.num_channels(self.input_shape_)
         return EncoderEmbedding(model.signal_encoder, self.pooling, self.readout_layers, self.thresholds_, channels)
 
     def _fit_thresholds(self, model: PretextTask, X: np.ndarray, device: torch.device) -> Tensor | None:
-        """Return the thresholds of all layers for ``pooling="bands"``, learned from some signals of X."""
+        """Return the thresholds of all layers for ``pooling="bands"``, learned from a subset of X."""
         if self.pooling != "bands":
             return None
         channels = model.signal_encoder.num_channels(X.shape[1:])
@@ -672,7 +674,7 @@ class MAEPretrainer(  # numpydoc ignore=PR02
             return embedding.fit_all_layers(batches).cpu()
 
     def _unused_parameters(self, is_spectrogram: bool) -> dict[str, Sequence[str]]:
-        """Return the parameters that have no effect, by the reason and the remedy."""
+        """Return the parameters that have no effect, as `warn_unused` needs them."""
         unused: dict[str, Sequence[str]] = {}
         if self.max_epochs == 0:
             unused["max_epochs=0: raise max_epochs"] = [*LOOP_PARAMETERS, *STOPPING_PARAMETERS, "decode_ratio"]
@@ -690,13 +692,13 @@ def _pretext_task(name: str) -> type[PretextTask]:
 
 
 def _mean_losses(model: PretextTask, draws: list[dict[str, Tensor]], batch: Tensor) -> Tensor:
-    """Return the losses (B,) of signals, averaged over draws that are the same for every signal."""
+    """Return the losses (B,) of signals, averaged over random draws that are the same for all signals."""
     repeated = ({name: value.repeat(len(batch), 1) for name, value in drawn.items()} for drawn in draws)
     return torch.stack([model.signal_losses(batch, drawn) for drawn in repeated]).mean(0)
 
 
 def _require_same_architecture(old: dict[str, Any], new: dict[str, Any]) -> None:
-    """Refuse to continue the training of a network with another architecture; masks and loss weights may change."""
+    """Raise if two networks differ in architecture; the settings of masks and losses may differ."""
     encoder = {field.name for field in fields(EncoderSettings)}
     names = [name for name in new if name in encoder or name.startswith("decoder_")]
     changed = [f"{name} was {old[name]!r} and is {new[name]!r}" for name in names if old.get(name) != new[name]]

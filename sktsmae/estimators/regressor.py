@@ -1,4 +1,4 @@
-"""The regressor: a number from an ensemble of a linear probe and a fine-tuned network."""
+"""The regressor, an ensemble of a linear probe and a fine-tuned network that predicts a number."""
 
 from __future__ import annotations
 
@@ -24,25 +24,25 @@ class MAERegressor(RegressorMixin, MAESupervised):  # numpydoc ignore=PR02
     """Predict a number from a signal by linear models on frozen features, by a fine-tuned network, or by both.
 
     The default fine-tunes nothing: it fits ridge regressions on wavelet statistics and on the embedding of a
-    pre-trained encoder. With `finetune`, a network is fine-tuned as well, and the mean of both predictions is returned;
-    after a few epochs such a network pulls predictions towards the mean of the targets.
+    pre-trained encoder. With `finetune`, a network is fine-tuned as well, and the mean of both predictions is returned.
+    If the network is trained for only a few epochs, predictions shrink towards the mean of the targets.
 
     Attributes
     ----------
     target_mean_, target_scale_ : float
         Mean and standard deviation of the targets in `fit`; the ensemble learns standardised targets.
     ensemble_ : Ensemble
-        Everything that predicts: the probe and the network.
+        The probe and the fine-tuned network, whose outputs are averaged.
     probe_ : LinearProbe
         The linear models. It does not exist with ``probe=False``.
     model_ : SignalClassifier
         The fine-tuned network. It does not exist with ``finetune="none"``.
     encoder_ : Encoder
-        The encoder of that network, or else the frozen one.
+        The encoder of the fine-tuned network, or the frozen encoder if there is no such network.
     pretrainer_ : MAEPretrainer
-        The fitted pretrainer that the encoder comes from. A loaded estimator does not have it.
+        The fitted pretrainer that provided the encoder. A loaded estimator does not have it.
     net_ : skorch.NeuralNet
-        The net that trained the network. A loaded estimator does not have it.
+        The skorch net that trained `model_`. A loaded estimator does not have it.
     history_ : list of dict
         For each epoch of fine-tuning: ``epoch``, ``train_loss``, ``valid_loss`` with early stopping, and ``dur`` in
         seconds.
@@ -81,15 +81,15 @@ class MAERegressor(RegressorMixin, MAESupervised):  # numpydoc ignore=PR02
     _num_outputs = 1
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> MAERegressor:
-        """Fit the regressor; pre-train or fine-tune an encoder if the parameters ask for it.
+        """Fit the regressor, with pre-training and fine-tuning if the parameters specify them.
 
         Parameters
         ----------
         X : array-like of shape (n, T), (n, M, T) or (n, M * V, S, T)
             Signals of one channel or of M channels, or spectrograms from `CWTTransformer`. NaN inside a signal is
-            interpolated. NaN at the ends of a signal, or the missing samples of a shorter signal in a list, is padding,
-            which is ignored. The longest signal determines the scales; longer signals in a later list are resampled to
-            its length, with a warning.
+            interpolated. Leading and trailing NaN is padding and is ignored. Shorter signals in a list are padded. The
+            longest signal determines the scales. Longer signals in later lists are resampled to the length of that
+            signal, with a warning.
         y : array-like of shape (n,)
             Target values; `unlabeled` marks rows without a target.
         sample_weight : array-like of shape (n,), default=None
@@ -105,13 +105,13 @@ class MAERegressor(RegressorMixin, MAESupervised):  # numpydoc ignore=PR02
         ValueError
             If a parameter, X or y is invalid. The message names it, and the estimator is unchanged.
         FloatingPointError
-            If fine-tuning diverges: the estimator then has the last finite weights, and earlier checkpoints are
+            If fine-tuning diverges. The estimator then has the last finite weights, and earlier checkpoints are
             unchanged. If pre-training diverges, the estimator is unchanged.
 
         Warns
         -----
         UserWarning
-            If a parameter differs from its default but has no effect. The message says what makes it count.
+            If a parameter differs from its default but has no effect. The message names the reason and the remedy.
         """
         return self._fit(X, y, sample_weight)
 
@@ -142,22 +142,22 @@ class MAERegressor(RegressorMixin, MAESupervised):  # numpydoc ignore=PR02
             values = values.astype(np.float64)
         except (TypeError, ValueError) as error:
             raise ValueError(
-                f"y has values that are not numbers ({error}); give numbers, or use MAEClassifier."
+                f"y contains values that are not numbers ({error}); give numbers, or use MAEClassifier."
             ) from error
         assert_all_finite(values, input_name="y")
         if len(values) < 2:
             raise ValueError(
-                f"one row of y has both a target (unlabeled={self.unlabeled!r}) and a positive sample_weight; give "
-                "at least two."
+                f"only one row of y has both a target (unlabeled={self.unlabeled!r}) and a positive sample_weight; "
+                "give at least two."
             )
         with np.errstate(over="ignore", invalid="ignore"):
             self.target_mean_ = float(np.average(values, weights=weights))
             distances = np.abs(values - self.target_mean_)
-            largest = float(distances.max()) or 1.0  # the square of a tiny number would be zero
+            largest = float(distances.max()) or 1.0  # avoids underflow of the square of a tiny number
             deviation = largest * float(np.sqrt(np.average((distances / largest) ** 2, weights=weights)))
             self.target_scale_ = deviation or 1.0
         if not np.isfinite([self.target_mean_, self.target_scale_]).all():
-            raise ValueError(f"y holds values as large as {np.abs(values).max():g}, whose mean is not finite; scale y.")
+            raise ValueError(f"y contains values as large as {np.abs(values).max():g}, so its mean overflows; scale y.")
         standardized = (values - self.target_mean_) / self.target_scale_
         weights = (weights / weights.mean()).astype(np.float32)
         return LabelledSamples(X, rows, standardized.astype(np.float32), weights)

@@ -1,4 +1,4 @@
-"""Whatever users hand in, until it is a batch of tensors: containers, lazy sources, validation, batches, shards.
+"""Conversion of the signals that users pass to estimators into batches of tensors, including validation and sharding.
 
-May import `functional`, numpy, torch and the input validation of scikit-learn.
+These modules may import only `functional`, numpy, torch, the input validation of scikit-learn and each other.
 """

@@ -1,4 +1,4 @@
-"""Batches of signals as tensors, without a copy of the data set and without a loop over its samples."""
+"""Reading of signals as batches of tensors, without a copy of the whole data set."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def load_batch(X: np.ndarray, index: Any) -> Tensor:
     Parameters
     ----------
     X : ndarray of shape (n, ...)
-        Samples of any numeric dtype, in memory or mapped from a file.
+        Samples of any numeric dtype, in memory, memory-mapped or lazy.
     index : slice or ndarray of int
         The samples to read.
 
@@ -37,7 +37,7 @@ def load_batch(X: np.ndarray, index: Any) -> Tensor:
 
 
 def spread_rows(count: int, most: int) -> np.ndarray:
-    """Choose evenly spaced rows as a sample of all rows.
+    """Return the indices of evenly spaced rows.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ def spread_rows(count: int, most: int) -> np.ndarray:
 
 
 def sample_batches(X: np.ndarray, most: int, batch_size: int, device: torch.device) -> tuple[Iterator[Tensor], int]:
-    """Read an evenly spaced sample of the signals, batch by batch.
+    """Return batches of an evenly spaced subset of the signals.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ def sample_batches(X: np.ndarray, most: int, batch_size: int, device: torch.devi
     batches : iterator of Tensor of shape (b, ...)
         The batches.
     count : int
-        Number of samples in all batches together.
+        Total number of samples in the batches.
     """
     rows = spread_rows(len(X), most)
     parts = np.array_split(rows, -(-len(rows) // batch_size))
@@ -81,7 +81,7 @@ def sample_batches(X: np.ndarray, most: int, batch_size: int, device: torch.devi
 
 
 class SignalDataset(Dataset):
-    """Samples with their targets, fetched batch by batch.
+    """A data set of samples and their targets that returns whole batches.
 
     Parameters
     ----------
@@ -92,7 +92,7 @@ class SignalDataset(Dataset):
     targets : tuple of Tensor of shape (m, ...), default=()
         Targets of these samples.
     world : World, default=World()
-        The processes among which a batch is divided.
+        The processes that divide each batch among them.
     """
 
     def __init__(
@@ -111,7 +111,7 @@ class SignalDataset(Dataset):
         return len(self.index)
 
     def __getitems__(self, positions: list[int]) -> tuple[Tensor | BatchShard, tuple[Tensor, ...]]:
-        """Fetch a batch; the data loader calls this method once per batch.
+        """Return a batch. The data loader calls this method once per batch.
 
         Parameters
         ----------
@@ -121,11 +121,11 @@ class SignalDataset(Dataset):
         Returns
         -------
         X : Tensor of shape (b, ...), float32, or BatchShard
-            The samples, or with several processes the shard of this process.
+            The samples. In distributed training, the shard of this process.
         targets : tuple of Tensor of shape (b, ...)
             Their targets.
         """
-        # Files are read fastest in their own order; the order of samples within a batch makes no difference.
+        # Files are read fastest in increasing order, and the order of samples within a batch does not matter.
         positions = sorted(positions, key=self.index.__getitem__)
         own = self.world.shard(len(positions))
         start = min(own.start, len(positions) - 1)
@@ -137,7 +137,7 @@ class SignalDataset(Dataset):
 
 
 def keep_batch(batch: Any) -> Any:
-    """Return a batch unchanged: the collate function for `SignalDataset`, which fetches whole batches.
+    """Return a batch unchanged, as the collate function for `SignalDataset`, which returns whole batches.
 
     Parameters
     ----------
@@ -160,7 +160,7 @@ def map_batches(
     device: torch.device,
     rows: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Apply a function batch by batch; if memory runs out, continue with batches of half the size.
+    """Apply a function batch by batch, and halve the batch size whenever memory runs out.
 
     Parameters
     ----------
@@ -183,7 +183,7 @@ def map_batches(
     Warns
     -----
     UserWarning
-        If memory runs out. If it runs out for a single sample, the error itself is raised.
+        If memory runs out for a batch of several samples. For a single sample, the error is raised instead.
     """
     count = len(X) if rows is None else len(rows)
     size, start = min(batch_size, count), 0
@@ -204,12 +204,12 @@ def map_batches(
                 return result
             if out is None:
                 out = np.empty((count, *result.shape[1:]), dtype=result.dtype)
-                stack.enter_context(reused_memory(device))  # after `out`, so that it is freed like any other array
+                stack.enter_context(reused_memory(device))  # not for `out`, which outlives this block
             out[part] = result
             start += size
     return out
 
 
 def _is_out_of_memory(error: Exception) -> bool:
-    """Tell whether an error means that memory ran out; on the CPU torch raises a plain RuntimeError."""
+    """Return whether an error is an out-of-memory error. On the CPU, torch raises a RuntimeError."""
     return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "can't allocate memory" in str(error)

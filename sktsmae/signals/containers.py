@@ -1,4 +1,4 @@
-"""Containers of signals (arrays, frames, lists, panels of other libraries) as arrays."""
+"""Conversion of containers of signals (arrays, data frames, lists, panels of aeon and sktime) to arrays."""
 
 from __future__ import annotations
 
@@ -16,39 +16,40 @@ from ..functional.resampling import resample
 from .sources import CentredSignals, StoredSignals, to_numpy
 
 RAGGED = (
-    "X is ragged: its signals differ in the number of channels, or in length where they cannot be padded. Give signals "
-    "of shape (time,) or (channels, time) with the same number of channels; transpose those of shape (time, channels)."
+    "X is ragged: its signals differ in the number of channels, or differ in length in a container that is not padded. "
+    "Give a list of arrays of shape (time,) or (channels, time) with the same number of channels; transpose arrays of "
+    "shape (time, channels)."
 )
 
 
 def as_array(X: Any, length: int = 0) -> Any:
-    """Return signals as an object with a shape.
+    """Convert a container of signals to an array, or to another object with a `shape`.
 
     Parameters
     ----------
     X : object
         An array of numpy, torch, zarr, h5py or dask; a torch data set; a DataFrame with one row per signal; a list of
-        signals of any lengths, each of shape (time,), (channels, time) as in aeon, or a DataFrame (time, channels) as
-        in sktime; a nested DataFrame of sktime, or its DataFrame with an index of instance and time.
+        signals of any lengths, each an array (time,), an array (channels, time) as in aeon, or a DataFrame (time,
+        channels) as in sktime; or a DataFrame of sktime, either nested or with a MultiIndex of instance and time.
     length : int, default=0
-        Length in `fit`. The signals of a list are brought to this length: shorter ones are padded, longer ones are
-        resampled. 0 uses the length of the longest signal.
+        Length of the signals in `fit`. In a list, shorter signals are padded to this length and longer signals are
+        resampled to it. 0 uses the length of the longest signal.
 
     Returns
     -------
     object
-        An array, a DataFrame or a sparse matrix as given; `StoredSignals`; or an array padded with NaN.
+        The given array, DataFrame or sparse matrix; `StoredSignals`; or a new array padded with NaN.
 
     Raises
     ------
     ValueError
-        If X is or contains text, or contains signals that do not form an array.
+        If X is a file name, contains text, or contains signals that cannot form an array.
     """
     if isinstance(X, (str, bytes, os.PathLike)):
         raise ValueError(
             f"X={X!r} is a file name; give the signals in the file, for example numpy.load(X, mmap_mode='r')."
         )
-    if isinstance(X, CentredSignals):  # one estimator passes its input to another one inside it
+    if isinstance(X, CentredSignals):  # an estimator passes its validated X to a nested estimator
         return X.X
     if isinstance(X, StoredSignals):
         return X
@@ -65,7 +66,7 @@ def as_array(X: Any, length: int = 0) -> Any:
         X = X.to_numpy()
     if hasattr(X, "ndim") and hasattr(X, "shape") and not _holds_signals(X):
         if isinstance(X, np.ndarray) and X.dtype == object and any(isinstance(value, str) for value in X.flat):
-            raise ValueError("X holds text; give numbers.")
+            raise ValueError("X contains text; give numbers.")
         return X
     try:
         if not (isinstance(X, (list, tuple, np.ndarray)) and len(X) and all(np.ndim(signal) for signal in X)):
@@ -95,7 +96,7 @@ def _signals_of_frame(X: Any) -> Any:
         return [_stack([np.asarray(cell) for cell in row]) for row in X.itertuples(index=False)]
     if getattr(X.index, "nlevels", 1) == 2:
         parts = [part.to_numpy().T for _, part in X.groupby(level=0, sort=False)]
-        # Panels have more time points than channels. Otherwise each row is a signal whose index has two levels.
+        # A panel has more time points than channels. If not, each row is a signal, and its MultiIndex is ignored.
         if max(part.shape[1] for part in parts) > X.shape[1]:
             return parts
     return X
@@ -107,14 +108,14 @@ def _stack(signals: Sequence[Any], length: int = 0) -> np.ndarray:
         arrays = [to_numpy(signal) if isinstance(signal, torch.Tensor) else np.asarray(signal) for signal in signals]
     except ValueError as error:
         raise ValueError(RAGGED) from error
-    # Arrays of equal length may belong to a data set of many lengths; lists of numbers are a table of fixed width.
+    # Arrays of one length are padded if `fit` had longer signals. Lists of numbers form a table of fixed width.
     is_table = arrays[0].ndim > 2 or not all(hasattr(signal, "shape") for signal in signals)
     if len({array.shape for array in arrays}) == 1 and (is_table or length in (0, arrays[0].shape[-1])):
         return np.stack(arrays)
     if len({(array.ndim, array.shape[:-1]) for array in arrays}) > 1 or arrays[0].ndim > 2:
         raise ValueError(RAGGED)
     if any(array.dtype.kind not in "biuf" for array in arrays):
-        raise ValueError("X holds text or other objects; give numbers.")
+        raise ValueError("X contains text or other objects; give numbers.")
     longest = max(array.shape[-1] for array in arrays)
     if 0 < length < longest:
         warnings.warn(

@@ -13,10 +13,10 @@ def resolve_device(device: str | torch.device, fitted: bool = False) -> torch.de
     Parameters
     ----------
     device : str or torch.device
-        "auto" selects a CUDA GPU if there is one and the CPU otherwise. Any other value is a device name of torch.
+        "auto" selects a CUDA GPU if there is one and the CPU otherwise. Other values are device names of torch.
     fitted : bool, default=False
-        Whether the estimator is already fitted. It may then have been moved from another machine, so a missing device
-        is replaced by the CPU with a warning.
+        Whether the estimator is already fitted. A fitted estimator may come from another machine, so a missing device
+        causes a warning, and the CPU is used.
 
     Returns
     -------
@@ -32,11 +32,11 @@ def resolve_device(device: str | torch.device, fitted: bool = False) -> torch.de
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         resolved = torch.device(device)
-        torch.zeros(1, device=resolved).cpu()  # the device exists and can compute
+        torch.zeros(1, device=resolved).cpu()  # raises if the device is missing or cannot compute
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         message = f"device={str(device)!r} is not available on this machine"
         if not fitted:
-            raise ValueError(f"{message}; use device='cpu', or 'auto' to select what is available.") from error
+            raise ValueError(f"{message}; use device='cpu', or device='auto' to select an available device.") from error
         warnings.warn(f"{message}; computing on the CPU.", UserWarning, stacklevel=2)
         return torch.device("cpu")
     return resolved

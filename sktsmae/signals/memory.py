@@ -10,8 +10,7 @@ from contextlib import contextmanager
 
 import torch
 
-# Parameters of glibc's mallopt (malloc.h), and the values that glibc adapts to by itself in a process with large
-# blocks.
+# Parameters of glibc's mallopt (malloc.h), with the maximum of each dynamic threshold and the default of M_MMAP_MAX.
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _MMAP_MAX = -1, -3, -4
 _ADAPTED = {_TRIM_THRESHOLD: 64 * 2**20, _MMAP_THRESHOLD: 32 * 2**20, _MMAP_MAX: 65536}
 _LARGEST = 2**31 - 1
@@ -22,16 +21,17 @@ _active_blocks = 0
 
 @contextmanager
 def reused_memory(device: torch.device) -> Iterator[None]:
-    """Let the next tensor reuse freed memory inside the block, and return the memory to the system at the end.
+    """Reuse freed memory for new tensors inside the context, and return it to the operating system at the end.
 
-    By default glibc returns every large block to the system when it is freed, and the system clears each page of the
-    next block on its first write. That takes 7 to 25 % of a training step on a CPU. After the block glibc keeps the
-    limits that it would have reached by itself. Other C libraries and GPUs are not affected.
+    By default, glibc returns the memory of a large tensor to the operating system when the tensor is freed. The system
+    then clears every page of the next tensor, which takes 7 to 25 % of a training step on a CPU. At the end of the
+    context, the thresholds of malloc are set to their maximum dynamic values. Other C libraries and GPUs are not
+    affected.
 
     Parameters
     ----------
     device : torch.device
-        Device that the block computes on.
+        Device that the context computes on.
     """
     global _active_blocks
     if device.type != "cpu" or platform.libc_ver()[0] != "glibc":

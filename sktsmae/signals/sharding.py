@@ -1,4 +1,4 @@
-"""Distributed training: the rank of this process, and its shard of the data and of every batch."""
+"""The processes of a distributed training, and their shards of the data and of every batch."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from torch import Tensor
 
 T = TypeVar("T")
 
-# A process that waits longer than this for another one considers it lost.
+# If a process waits longer than this for another one, it raises an error.
 _TIMEOUT = timedelta(minutes=10)
 
 
 @dataclass(frozen=True)
 class World:
-    """The group of processes that train together, seen from one of them.
+    """The processes that train together, and the rank of this process.
 
     Attributes
     ----------
@@ -68,7 +68,7 @@ class World:
         return [part.view_as(tensor) for part, tensor in zip(parts, tensors, strict=True)]
 
     def broadcast_from_rank0(self, function: Callable[[], T]) -> T:
-        """Call a function in the process of rank 0 and return its result in every process.
+        """Call a function in rank 0 only, and return its result in every process.
 
         Parameters
         ----------
@@ -88,12 +88,12 @@ class World:
         return result
 
     def require_same(self, description: dict[str, str]) -> None:
-        """Check that every process is about to run the same training.
+        """Raise if the training of this process differs from that of rank 0.
 
         Parameters
         ----------
         description : dict of str to str
-            Description of the training that this process is about to run.
+            Description of the training of this process.
 
         Raises
         ------
@@ -101,7 +101,11 @@ class World:
             If the description differs from that of rank 0. The message names the differences.
         """
         first = self.broadcast_from_rank0(lambda: description)
-        differing = [f"{name} is {first[name]} and {own}" for name, own in description.items() if first[name] != own]
+        differing = [
+            f"{name} is {first[name]} in rank 0 and {own} in rank {self.rank}"
+            for name, own in description.items()
+            if first[name] != own
+        ]
         if differing:
             raise ValueError(
                 f"ranks 0 and {self.rank} cannot train together because {'; '.join(differing)}. Give every process the "
@@ -110,15 +114,15 @@ class World:
 
 
 def launched_world() -> World:
-    """Return the group of processes that ``torchrun`` or ``accelerate launch`` started.
+    """Return the processes that ``torchrun`` or ``accelerate launch`` started together.
 
     Returns
     -------
     World
-        A world of size 1 if this process was started alone or by one of those processes.
+        The processes. The size is 1 if this process was started alone or is a worker of a launched process.
     """
     size = int(os.environ.get("WORLD_SIZE", "1"))  # set by launchers
-    # A worker process, for example of joblib, inherits the environment without being one of the launched processes.
+    # A worker process, for example of joblib, inherits the environment, but was not launched itself.
     is_worker = multiprocessing.parent_process() is not None and not torch.distributed.is_initialized()
     if size == 1 or is_worker:
         return World()
@@ -126,7 +130,7 @@ def launched_world() -> World:
 
 
 def join_world(device: torch.device) -> World:
-    """Connect this process with the processes that were launched together with it.
+    """Connect this process to the processes that were launched with it.
 
     Parameters
     ----------
@@ -136,12 +140,12 @@ def join_world(device: torch.device) -> World:
     Returns
     -------
     World
-        A world of size 1 if this process was started alone.
+        The processes. The size is 1 if this process was started alone.
 
     Raises
     ------
     ImportError
-        If there are several processes and accelerate is not installed.
+        If several processes were launched and accelerate is not installed.
     """
     world = launched_world()
     if world.size > 1:
@@ -158,19 +162,19 @@ def join_world(device: torch.device) -> World:
 
 @dataclass(frozen=True)
 class BatchShard:
-    """The shard of a batch that belongs to one process; its length is that of the whole batch.
+    """The shard of a batch for one process. Its `len` is the size of the whole batch.
 
     Attributes
     ----------
     samples : Tensor of shape (b, ...), float32
         The samples of this process, at least one.
     start : int
-        Index of the first of them in the batch.
+        Index of the first of these samples in the batch.
     total : int
         Number of samples in the whole batch.
     weight : float
-        Fraction of the batch in this shard; 0 if the batch has no sample left for this process, which then computes a
-        sample that does not count.
+        Fraction of the batch in this shard. It is 0 if the batch has too few samples for all processes; the shard then
+        has one sample that does not affect the loss.
     """
 
     samples: Tensor

@@ -1,4 +1,4 @@
-"""Lazy sources of signals: arrays on disk and data sets, of which only batches are read."""
+"""Lazy arrays of signals: stored signals and centred signals, which are computed batch by batch."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from torch.utils.data import Dataset
 
 
 class StoredSignals:
-    """Signals that stay where they are stored until a batch of them is read, with the interface of an array.
+    """An array-like view of stored signals that reads only the indexed signals.
 
     Parameters
     ----------
     source : object
         A memory-mapped array; a chunked array of zarr, h5py or dask; or a torch `Dataset` whose items are signals, or
-        tuples that begin with a signal.
+        tuples whose first element is a signal.
 
     Raises
     ------
@@ -53,19 +53,19 @@ class StoredSignals:
             fetch = getattr(source, "__getitems__", lambda indices: [source[index] for index in indices])
             items = (item[0] if isinstance(item, tuple) else item for item in fetch(rows.tolist()))
             return np.stack([to_numpy(item) if isinstance(item, Tensor) else np.asarray(item) for item in items])
-        rows, inverse = np.unique(rows, return_inverse=True)  # h5py accepts increasing indices only
+        rows, inverse = np.unique(rows, return_inverse=True)  # h5py accepts only increasing indices
         return np.asarray(source.oindex[rows] if hasattr(source, "oindex") else source[rows])[inverse]
 
 
 class CentredSignals:
-    """Signals minus an offset, subtracted batch by batch in float64, so that float32 keeps the digits of the rest.
+    """An array-like view of signals minus an offset, in float64, so that the result can be converted to float32.
 
     Parameters
     ----------
     X : ndarray of shape (n, T) or (n, M, T)
         Signals.
     offset : ndarray of shape () or (M,), float64, or None
-        What is subtracted from each channel; None subtracts the mean of each signal.
+        Offset of each channel. None uses the mean of each channel of each signal.
     """
 
     def __init__(self, X: np.ndarray, offset: np.ndarray | None) -> None:
@@ -89,7 +89,7 @@ def channel_means(signals: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     signals : ndarray of shape (b, ..., T), float64
-        Signals; NaN is a missing value. Each channel has at least one value.
+        Signals with NaN for missing values. Each channel has at least one value.
 
     Returns
     -------
@@ -111,7 +111,7 @@ def to_numpy(tensor: Tensor) -> np.ndarray:
     Returns
     -------
     ndarray
-        The values, without a copy where possible.
+        The values, without a copy if possible.
     """
     values = tensor.detach().cpu()
     return (values.float() if values.dtype is torch.bfloat16 else values).numpy()

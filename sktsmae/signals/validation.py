@@ -1,4 +1,4 @@
-"""Validation of signals: shape, values, and the offset that float32 cannot hold."""
+"""Validation of signals: their shape and values, and means that are too large for the precision of float32."""
 
 from __future__ import annotations
 
@@ -15,11 +15,13 @@ from .containers import RAGGED, as_array
 from .sharding import World
 from .sources import CentredSignals, StoredSignals, channel_means
 
-# Leaves room in float32 for the gain of the wavelets and for the sum of squares over an image.
+# Largest absolute value. With larger ones, the wavelet transform or a sum of squares over an image may overflow in
+# float32.
 LARGEST = 1e15
-# Ratio of a mean to a standard deviation beyond which float32 and the wavelet transform keep three digits or fewer.
+# Largest ratio of a mean to a standard deviation. Above it, the wavelet transform in float32 has at most three
+# significant digits.
 MAX_MEAN_TO_STD = 1000
-_OTHER_LENGTHS = "Signals of other lengths can be given as a list of arrays, or shorter ones padded with NaN."
+_OTHER_LENGTHS = "Signals of other lengths can be given as a list of arrays, and shorter ones can be padded with NaN."
 
 
 def check_signals(
@@ -35,16 +37,17 @@ def check_signals(
     Parameters
     ----------
     estimator : BaseEstimator
-        Its ``n_features_in_``, ``input_shape_`` and ``offset_`` are set if `reset`, and read otherwise.
+        The estimator. Its ``n_features_in_``, ``input_shape_`` and ``offset_`` are set if `reset` is True, and read
+        otherwise.
     X : array-like of shape (n, T), (n, M, T) or (n, M * V, S, T)
         Signals of one channel or of M channels, or spectrograms; numpy, pandas, torch or lists, or a source that
         `StoredSignals` reads.
     reset : bool
-        Whether this is `fit`.
+        Whether the estimator is being fitted.
     min_samples : int, default=1
         Minimum number of samples.
     world : World, default=World()
-        The processes that train together; each validates its shard of stored signals.
+        The processes that train together. Each process validates its shard of stored signals.
 
     Returns
     -------
@@ -56,7 +59,7 @@ def check_signals(
     Raises
     ------
     ValueError, TypeError
-        If X is not such an array, is infinite, or differs in shape from X in `fit`.
+        If X does not have one of these shapes, contains infinity, or differs in shape from X in `fit`.
     """
     # A network that resamples accepts any length.
     any_length = not reset and getattr(estimator, "signal_len", None) is not None
@@ -72,7 +75,7 @@ def check_signals(
     if X.ndim == 3 and X.shape[1] == 1 and not isinstance(X, StoredSignals):
         X = X[:, 0]
     if any_length and X.ndim == 4:
-        raise ValueError(f"X has shape {X.shape}, a spectrogram; {name} resamples signals, so give signals.")
+        raise ValueError(f"X has shape {X.shape}, which is a spectrogram, but {name} resamples signals; give signals.")
     if isinstance(X, StoredSignals):
         _check_stored(X, name, min_samples, world)
         checked: Any = X
@@ -87,7 +90,7 @@ def check_signals(
 
 
 def _check_in_memory(estimator: BaseEstimator, X: Any, reset: bool, min_samples: int, any_length: bool) -> np.ndarray:
-    """Validate what is held in memory, by the rules of scikit-learn and ours."""
+    """Validate an array in memory by the rules of scikit-learn and of this package."""
     if X.ndim == 2 and not any_length:
         if not reset and len(getattr(estimator, "input_shape_", (0,))) > 1:
             raise ValueError(_shape_message(type(estimator).__name__, estimator.input_shape_, X.shape[1:]))
@@ -109,15 +112,15 @@ def _check_in_memory(estimator: BaseEstimator, X: Any, reset: bool, min_samples:
             estimator=estimator,
             input_name="X",
         )
-    if 0 not in checked.shape[1:]:  # an empty axis is refused with the other shapes
+    if 0 not in checked.shape[1:]:  # `_check_shape` refuses an empty axis
         _check_values(checked)
     return checked
 
 
 def _check_shape(estimator: BaseEstimator, X: Any, reset: bool, any_length: bool) -> None:
-    """Store the shape of the samples in `fit`, and compare it with the stored one later."""
+    """Store the shape of the samples if `reset` is True, and compare it with the stored shape otherwise."""
     if 0 in X.shape[1:]:
-        raise ValueError(f"X has shape {X.shape}: every axis must have at least one entry.")
+        raise ValueError(f"X has shape {X.shape}: every axis must have at least one element.")
     if reset and (X.ndim > 2 or isinstance(X, StoredSignals)):
         estimator.n_features_in_ = X.shape[1]
         vars(estimator).pop("feature_names_in_", None)  # from an earlier fit on a DataFrame
@@ -152,11 +155,11 @@ def _check_stored(X: StoredSignals, name: str, min_samples: int, world: World) -
             raise ValueError(RAGGED)
         _check_values(part, start)
         if part.dtype.kind == "f" and np.isinf(part).any():
-            raise ValueError(f"Input X contains infinity, at or after sample {start}; remove those samples.")
+            raise ValueError(f"Input X contains infinity, at or after sample {start}; remove samples with infinity.")
 
 
 def _check_values(X: np.ndarray, start: int = 0) -> None:
-    """Refuse values that are not numbers or too large for float32, and channels without any value."""
+    """Raise if a value is not a number or is too large for float32, or if a channel contains only NaN."""
     if X.dtype.kind not in "biuf":
         raise ValueError(f"X has dtype {X.dtype}; give numbers.")
     if X.dtype.kind != "f" or not X.size:
@@ -164,17 +167,17 @@ def _check_values(X: np.ndarray, start: int = 0) -> None:
     highest, lowest = float(X.max()), float(X.min())
     if np.isnan(highest):
         if X.ndim == 4:
-            raise ValueError("X is a spectrogram and contains NaN; fill the gaps in the signals before transforming.")
+            raise ValueError("X is a spectrogram and contains NaN; fill the gaps before the wavelet transform.")
         missing = np.isnan(X)
         empty = missing.all(-1).reshape(len(X), -1).any(1)
         if empty.any():
             raise ValueError(
-                f"X contains NaN alone in sample {start + int(empty.argmax())}, or in one of its channels; remove such "
-                "samples. (Missing values between known ones are interpolated.)"
+                f"X contains only NaN in sample {start + int(empty.argmax())}, or in one of its channels; remove the "
+                "samples without values. (Only gaps between known values are interpolated.)"
             )
         highest, lowest = float(np.nanmax(X)), float(np.nanmin(X))
     if LARGEST < max(highest, -lowest) < np.inf:
-        raise ValueError(f"X holds values too large for float32, beyond {LARGEST:g}; scale the signals down.")
+        raise ValueError(f"X contains values beyond {LARGEST:g}, too large for float32; scale the signals down.")
 
 
 def _centred(estimator: BaseEstimator, X: np.ndarray, reset: bool) -> Any:
@@ -201,8 +204,8 @@ def _large_means(X: np.ndarray) -> np.ndarray:
     offset = np.where(np.abs(mean) > MAX_MEAN_TO_STD * spread, mean, 0.0)
     if (np.median(np.abs(means - offset), axis=0) > MAX_MEAN_TO_STD * spread).any():
         warnings.warn(
-            f"the means of the signals in X differ by more than {MAX_MEAN_TO_STD} times their standard deviation, of "
-            "which float32 keeps few digits. Subtract from each signal its own mean.",
+            f"the means of the signals in X differ by more than {MAX_MEAN_TO_STD} standard deviations, so that float32 "
+            "loses most digits of the signals. Subtract the mean of each signal.",
             UserWarning,
             stacklevel=5,
         )
@@ -211,6 +214,6 @@ def _large_means(X: np.ndarray) -> np.ndarray:
 
 def _shape_message(name: str, fitted: tuple[int, ...], given: tuple[int, ...]) -> str:
     return (
-        f"X has samples of shape {given}, but {name} was fitted on samples of shape {fitted}; give X that shape. "
-        f"{_OTHER_LENGTHS}"
+        f"X has samples of shape {given}, but {name} was fitted on samples of shape {fitted}; give samples of "
+        f"that shape. {_OTHER_LENGTHS}"
     )

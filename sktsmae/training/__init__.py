@@ -1,4 +1,5 @@
-"""How a network is trained: the loop of skorch with callbacks, checkpoints and seeds; and ridge fits of linear probes.
+"""Training of networks: the skorch loop with callbacks, checkpoints and seeds, and ridge fits of linear probes.
 
-May import `signals`, `models` and below, scikit-learn and skorch, which no other room imports.
+These modules may import only `signals`, `models` and below, scikit-learn, skorch and each other. No other directory
+imports skorch.
 """

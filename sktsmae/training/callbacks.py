@@ -1,4 +1,4 @@
-"""Callbacks of skorch for what happens between the epochs of a training: the progress bar and the checkpoints."""
+"""skorch callbacks for the progress bar and for checkpoints, and the history that skorch records."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .net import Net
 from .resume import read_checkpoint, write_checkpoint
 
 with warnings.catch_warnings():
-    # In a notebook without ipywidgets tqdm falls back to a text bar, which needs no warning.
+    # In a notebook without ipywidgets, tqdm warns and shows a text bar. The warning would not help users.
     warnings.simplefilter("ignore", TqdmWarning)
     from tqdm.auto import tqdm
 
@@ -45,7 +45,7 @@ def progress_bar(description: str, steps: int, unit: str, verbose: int) -> Any:
 
 
 class Progress(Callback):
-    """A progress bar with the epoch, its losses and the remaining time, which moves with each batch.
+    """A progress bar that shows the epoch, its losses and the remaining time, and advances after each batch.
 
     Parameters
     ----------
@@ -92,10 +92,10 @@ class Progress(Callback):
         """
         epoch = len(net.history)
         self.bar_.set_description(f"{self.description}, epoch {epoch}/{self.epochs}", refresh=False)
-        self.bar_.update((epoch - 1) * self.batches - self.bar_.n)  # a resumed training starts with several epochs done
+        self.bar_.update((epoch - 1) * self.batches - self.bar_.n)  # a resumed training skips epochs
 
     def on_batch_end(self, net: NeuralNet, batch: Any = None, training: bool | None = None, **kwargs: Any) -> None:
-        """Move the bar.
+        """Advance the bar by one step.
 
         Parameters
         ----------
@@ -104,7 +104,7 @@ class Progress(Callback):
         batch : object
             Not used.
         training : bool
-            Whether this is a batch of training rather than validation.
+            Whether the batch is a training batch; validation batches do not advance the bar.
         **kwargs
             Not used.
         """
@@ -133,7 +133,7 @@ class Progress(Callback):
 
 
 class Checkpoints(Callback):
-    """Write a checkpoint after each epoch, and resume from the newest one.
+    """A callback that writes a checkpoint after each epoch, and resumes from the newest checkpoint.
 
     Parameters
     ----------
@@ -142,7 +142,7 @@ class Checkpoints(Callback):
     description : dict of str to str
         Description of the training, from `describe_training`.
     world : World
-        The processes that train together; rank 0 reads for all.
+        The processes that train together. Rank 0 reads the checkpoint and sends it to the others.
     """
 
     def __init__(self, folder: Path, description: dict[str, str], world: World) -> None:
@@ -187,7 +187,7 @@ class Checkpoints(Callback):
             Not used.
         """
         if launched_world().rank:
-            return  # rank 0 writes
+            return  # only rank 0 writes
         callbacks = dict(net.callbacks_)
         stop = callbacks.get("_stop")
         names = ("misses_", "dynamic_threshold_", "best_epoch_", "best_model_weights_")
@@ -217,12 +217,12 @@ def history_rows(net: Net) -> list[dict[str, float]]:
     -------
     list of dict
         One dict per epoch with ``epoch``, ``dur`` in seconds, ``train_loss`` and, with a validation set,
-        ``valid_loss``. It can be turned into a DataFrame.
+        ``valid_loss``. `pandas.DataFrame` accepts this list.
     """
     kinds = {"epoch": int, "train_loss": float, "valid_loss": float, "dur": float}  # losses are numpy scalars
     return [{key: kind(row[key]) for key, kind in kinds.items() if key in row} for row in net.history]
 
 
 def _to_python(value: Any) -> Any:
-    """Convert a numpy scalar to a Python number, which a checkpoint can hold; return anything else unchanged."""
+    """Convert a numpy scalar to a Python number, because checkpoints cannot contain numpy scalars."""
     return value.item() if isinstance(value, np.generic) else value

@@ -1,4 +1,4 @@
-"""Criteria: the mean loss of a batch, from the outputs of a network and the targets."""
+"""Loss modules (criteria of skorch), which return the mean loss of a batch."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..functional.losses import weighted_cross_entropy
 
 
 class MeanLoss(nn.Module):
-    """The mean of losses that a network has computed by itself."""
+    """The mean of the losses that a network returns as its output."""
 
     def forward(self, losses: Tensor, targets: Any) -> Tensor:
         """Return the mean loss.
@@ -31,7 +31,7 @@ class MeanLoss(nn.Module):
 
 
 class WeightedCrossEntropy(nn.Module):
-    """The mean cross entropy, weighted by sample.
+    """The mean cross entropy with sample weights.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ class WeightedCrossEntropy(nn.Module):
 
 
 class WeightedSquaredError(nn.Module):
-    """The mean squared error, weighted by sample."""
+    """The mean squared error with sample weights."""
 
     def forward(self, outputs: Tensor, targets: tuple[Tensor, Tensor]) -> Tensor:
         """Compute the loss.

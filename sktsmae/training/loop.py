@@ -1,4 +1,4 @@
-"""The training loop that pre-training and fine-tuning share."""
+"""The training loop of pre-training and fine-tuning."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ def train(
     layer_decay: float = 1.0,
     start: nn.Module | None = None,
 ) -> Net:
-    """Train a module by AdamW, with linear warm-up and cosine decay of the learning rate.
+    """Train a module with AdamW, with linear warm-up and cosine decay of the learning rate.
 
     Parameters
     ----------
     params : TrainingParameters
-        The estimator, which holds the parameters of the training.
+        The estimator with the parameters of the training.
     module : nn.Module
         The module, trained in place.
     criterion : nn.Module
@@ -56,16 +56,17 @@ def train(
     net_class : callable, default=Net
         Builds the skorch net.
     layer_decay : float, default=1
-        Factor of the learning rate from each block of the encoder to the block below.
+        Layer-wise learning rate decay: the learning rate of each block of the encoder is this factor times that of the
+        next block.
     start : nn.Module or None, default=None
-        Network whose weights the training starts from, which a resumed training must share; None if the weights are
-        drawn by the seed.
+        Network whose weights initialise the module. A training resumes only if this network is the same. None if the
+        initial weights are random.
 
     Returns
     -------
     Net
         The trained net with the module and the history. If the training diverged after its first epoch, the module has
-        the last finite weights and `Net.raise_if_diverged` reports it.
+        the last finite weights, and `Net.raise_if_diverged` raises an error.
 
     Raises
     ------
@@ -105,12 +106,12 @@ def train_one_pass(
     *,
     net_class: Any = Net,
 ) -> tuple[Net, dict[str, Any]]:
-    """Train a module for one more pass over newly arrived samples.
+    """Train a module for one pass over new samples.
 
     Parameters
     ----------
     params : TrainingParameters
-        The estimator, which holds the parameters of the training.
+        The estimator with the parameters of the training.
     module : nn.Module
         The module, trained in place.
     criterion : nn.Module
@@ -120,8 +121,8 @@ def train_one_pass(
     device : torch.device
         Device to compute on.
     optimizer_state : dict or None
-        State of the optimizer after the previous pass, by parameter name. None for the first pass, in which the
-        learning rate rises.
+        State of the optimizer after the previous pass, by parameter name. None in the first pass, which is the warm-up
+        of the learning rate.
     net_class : callable, default=Net
         Builds the skorch net.
 
@@ -158,12 +159,12 @@ def train_one_pass(
 def hold_out(
     params: TrainingParameters, count: int, seed: int, labels: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Split off validation samples if early stopping is on.
+    """Split samples into a training and a validation set if early stopping is on.
 
     Parameters
     ----------
     params : TrainingParameters
-        Its `early_stopping` and `validation_fraction`.
+        The estimator with `early_stopping` and `validation_fraction`.
     count : int
         Number of samples.
     seed : int
@@ -174,12 +175,12 @@ def hold_out(
     Returns
     -------
     train, validation : ndarray of int
-        Indices; the second is empty without early stopping.
+        Indices of the samples; `validation` is empty without early stopping.
 
     Raises
     ------
     ValueError
-        If a part would be empty, or a class is too small.
+        If one of the sets would be empty, or if a class has too few samples.
     """
     index = np.arange(count)
     if not params.early_stopping:
@@ -206,7 +207,7 @@ def _build_net(
     layer_decay: float,
     callbacks: list[Any],
 ) -> Net:
-    """Return an initialized net, with the callbacks of the user after ours."""
+    """Return an initialized net, which calls the callbacks of the user last."""
     if params.gradient_clip is not None:
         callbacks = [*callbacks, ("_clip", GradientNormClipping(params.gradient_clip))]
     user_callbacks = copy.deepcopy(params.callbacks or [])
@@ -240,7 +241,7 @@ def _fit(
     checkpoints: Checkpoints | None,
     progress: Progress,
 ) -> None:
-    """Run the epochs that a checkpoint has not already done."""
+    """Run the epochs that remain after the newest checkpoint."""
     net.notify("on_train_begin", X=dataset, y=None)
     try:
         if checkpoints is not None:
@@ -248,7 +249,7 @@ def _fit(
         with reused_memory(device):
             net.fit_loop(dataset, epochs=max_epochs - len(net.history))
     except KeyboardInterrupt:
-        # Early stopping of skorch raises KeyboardInterrupt too; any other one comes from the user.
+        # Early stopping of skorch also raises KeyboardInterrupt. Any other KeyboardInterrupt is Ctrl-C.
         if not _stopped_early(net):
             raise
     except FloatingPointError as error:

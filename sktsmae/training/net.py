@@ -1,4 +1,4 @@
-"""Nets of skorch: mixed precision, parameter groups, divergence, and distributed training."""
+"""skorch nets with mixed precision, parameter groups and a check for divergence, in one or several processes."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class Net(NeuralNet):
     parameter_groups : list of dict
         Parameter groups of the optimizer, each with its learning rate and weight decay.
     autocast : bool
-        Whether to compute in bfloat16 where that is safe.
+        Whether to use automatic mixed precision with bfloat16.
     user_callbacks : list
-        Those of the callbacks that the user gave, which the net keeps after training.
+        Callbacks from the user. The net keeps only these after training.
     **kwargs
         Arguments of `skorch.NeuralNet`.
     """
@@ -95,16 +95,16 @@ class Net(NeuralNet):
         return super().infer(x, **arguments)
 
     def run_single_epoch(self, iterator: Any, training: bool, prefix: str, step_fn: Any, **fit_params: Any) -> None:
-        """Run one epoch. Validation always uses the same random numbers, so that epochs can be compared.
+        """Run one epoch. Validation uses the same random numbers in each epoch, so that epochs can be compared.
 
-        If the weights are no longer finite after the epoch, the weights and the history before it are restored.
+        If the weights are not finite after the epoch, the weights and the history from before the epoch are restored.
 
         Parameters
         ----------
         iterator : DataLoader
             The batches.
         training : bool
-            Whether this is training rather than validation.
+            Whether the epoch is a training epoch; False means validation.
         prefix : str
             Prefix of the names in the history.
         step_fn : callable
@@ -133,7 +133,7 @@ class Net(NeuralNet):
             )
 
     def raise_if_diverged(self) -> None:
-        """Report that the training diverged after its first epoch; the estimator then has the last finite weights.
+        """Raise if the training diverged after its first epoch. The estimator then has the last finite weights.
 
         Raises
         ------
@@ -144,7 +144,7 @@ class Net(NeuralNet):
             raise FloatingPointError(self.divergence)
 
     def release(self) -> None:
-        """Drop what only training needs: optimizer, own callbacks, validation samples, records of single batches."""
+        """Delete what only training needs: optimizer, built-in callbacks, validation samples and losses per batch."""
         self.optimizer_ = None
         self.train_split = None
         self.iterator_valid__collate_fn = None
@@ -155,7 +155,8 @@ class Net(NeuralNet):
             epoch.pop("batches", None)
 
     def __getstate__(self) -> dict[str, Any]:
-        # The module is pickled as it is, so that a pickle that holds it elsewhere too holds its weights once.
+        # NeuralNet would serialise the module separately. The estimator also refers to the module, and this way the
+        # pickle contains its weights once.
         return {**self.__dict__, "device": "cpu"}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -163,7 +164,7 @@ class Net(NeuralNet):
 
 
 class PretextNet(Net):
-    """A net that trains a pretext task on its losses per signal."""
+    """A net that trains a pretext task, whose output is one loss per signal."""
 
     def apply_module(self, x: Any, **arguments: Any) -> Tensor:
         """Compute the losses of a batch.
@@ -173,7 +174,7 @@ class PretextNet(Net):
         x : Tensor
             Signals or spectrograms.
         **arguments
-            Random draws of the pretext task.
+            Random arguments of the pretext task.
 
         Returns
         -------
@@ -188,7 +189,7 @@ class DistributedNet(PretextNet):
     """A net that trains a pretext task in several processes, each on its shard of every batch.
 
     Every process draws the random numbers of the whole batch, and gradients and losses are averaged over the signals of
-    the batch. All processes therefore hold the same weights, which are those that one process alone would reach.
+    the batch. All processes therefore have the same weights, which equal the weights of a training in one process.
 
     Parameters
     ----------
@@ -212,14 +213,14 @@ class DistributedNet(PretextNet):
         x : BatchShard
             The shard.
         **arguments
-            Random draws of the pretext task.
+            Random arguments of the pretext task.
 
         Returns
         -------
         Tensor of shape (b,)
             One loss per signal.
         """
-        if not isinstance(x, BatchShard):  # after training
+        if not isinstance(x, BatchShard):  # a call outside of training
             return super().apply_module(x, **arguments)
         channels = self.module_.signal_encoder.num_channels(x.samples.shape[1:])
         drawn = self.module_.draw(channels * len(x), torch.device(self.device))
@@ -227,7 +228,7 @@ class DistributedNet(PretextNet):
         return super().apply_module(x.samples, drawn={name: value[own] for name, value in drawn.items()}, **arguments)
 
     def get_loss(self, y_pred: Any, y_true: Any, X: Any = None, training: bool = False) -> Tensor:
-        """Compute the loss of a shard, weighted so that the mean over the processes is that of the batch.
+        """Compute the loss of a shard, scaled so that its mean over the processes is the mean loss of the batch.
 
         Parameters
         ----------
@@ -236,7 +237,7 @@ class DistributedNet(PretextNet):
         X : BatchShard
             The shard.
         training : bool, default=False
-            Whether this is training.
+            Whether the batch is a training batch.
 
         Returns
         -------

@@ -19,11 +19,11 @@ def parameter_groups(
     module : nn.Module
         The module. The parameters of its encoder are named ``signal_encoder.encoder.*``.
     lr : float
-        Learning rate of the parameters above the last block of the encoder.
+        Learning rate of the parameters after the last block of the encoder.
     weight_decay : float
         Weight decay of matrices; biases, norms, tokens and position embeddings have none.
     layer_decay : float, default=1
-        Factor of the learning rate from each block to the block below.
+        The learning rate of each block is this factor times that of the next block.
 
     Returns
     -------
@@ -32,7 +32,7 @@ def parameter_groups(
 
     References
     ----------
-    H. Bao et al., "BEiT: BERT pre-training of image transformers", ICLR 2022 (layer-wise decay).
+    H. Bao et al., "BEiT: BERT pre-training of image transformers", ICLR 2022 (layer-wise learning rate decay).
     """
     named = [(name, parameter) for name, parameter in module.named_parameters() if parameter.requires_grad]
     depths = {name: _depth(name) for name, _ in named}
@@ -48,7 +48,7 @@ def parameter_groups(
 
 
 def warmup_cosine(step: int, total: int, warmup: int) -> float:
-    """Return the factor of the learning rate at a step.
+    """Return the factor of the peak learning rate at a step.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ def warmup_cosine(step: int, total: int, warmup: int) -> float:
     total : int
         Total number of steps.
     warmup : int
-        Number of steps of the linear rise.
+        Number of warm-up steps.
 
     Returns
     -------
@@ -70,7 +70,7 @@ def warmup_cosine(step: int, total: int, warmup: int) -> float:
 
 
 def _depth(name: str) -> int | None:
-    """Return the depth of a parameter in the encoder, 0 for the patch embedding; None for parameters above it."""
+    """Return the depth of a parameter: 0 for the patch embedding, k for the k-th block, and None for all others."""
     match = re.match(r"signal_encoder\.encoder\.(?:blocks\.(\d+)\.|(patch_embed|pos_embed|cls_token))", name)
     if match is None:
         return None

@@ -1,4 +1,4 @@
-"""The parameters that every estimator with a training loop has."""
+"""The parameters of the training loop, and constraints that validate the parameters of estimators."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ DEVICE = [str, torch.device]
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class TrainingParameters(BaseEstimator):  # numpydoc ignore=PR02
-    """The parameters of a training loop, shared by estimators.
+    """The parameters of the training loop, as a base class of estimators.
 
     Parameters
     ----------
@@ -38,12 +38,12 @@ class TrainingParameters(BaseEstimator):  # numpydoc ignore=PR02
     weight_decay : float, default=0.05
         Weight decay of matrices; biases, norms, tokens and position embeddings have none.
     warmup_fraction : float, default=0.1
-        Fraction of the steps in which the learning rate rises linearly. After that it follows a cosine down to zero.
+        Fraction of the steps for linear warm-up of the learning rate. A cosine decay to zero follows.
     gradient_clip : float or None, default=1
         Maximum norm of the gradient; None does not clip it.
     early_stopping : bool, default=False
-        Whether to hold out a validation set, stop when its loss no longer decreases, and keep the best weights. The
-        split is stratified by class.
+        Whether to hold out a validation set, stop when its loss no longer decreases, and keep the best weights. A
+        classifier stratifies the split by class.
     validation_fraction : float, default=0.1
         Fraction of the samples in the validation set.
     n_iter_no_change : int, default=10
@@ -51,8 +51,8 @@ class TrainingParameters(BaseEstimator):  # numpydoc ignore=PR02
     device : str or torch.device, default="auto"
         Device to compute on; "auto" selects a CUDA GPU if there is one.
     precision : {"auto", "float32", "bfloat16"}, default="auto"
-        Arithmetic in training; "auto" means bfloat16 on a GPU and float32 on the CPU. Wavelets and losses always use
-        float32.
+        Floating-point precision of the training; "auto" uses bfloat16 on a GPU and float32 on the CPU. Wavelets and
+        losses always use float32.
     random_state : int, RandomState or None, default=None
         Seed of the weights, masks, dropout and order of the samples. With an int, fits on the CPU are reproducible. No
         global random generator is changed.
@@ -61,9 +61,9 @@ class TrainingParameters(BaseEstimator):  # numpydoc ignore=PR02
     callbacks : list or None, default=None
         Additional skorch callbacks. They are copied; the copies are in ``net_.callbacks`` after `fit`.
     checkpoint_dir : str, path-like or None, default=None
-        Directory for a checkpoint after each epoch; the two newest are kept. If `fit` is called again with the same
-        parameters and data, it resumes from the newest checkpoint and ends with the same weights as an uninterrupted
-        fit. `random_state` must then be an int.
+        Directory of checkpoints. One is written after each epoch, and the two newest are kept. If `fit` is called again
+        with the same parameters and data, it resumes from the newest checkpoint and ends with the same weights as an
+        uninterrupted fit. `random_state` must then be an int.
     """
 
     max_epochs: int = 60

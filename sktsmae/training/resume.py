@@ -1,4 +1,4 @@
-"""Files of a training in progress: written atomically, and resumed from the newest readable one."""
+"""Checkpoint files, from which an interrupted training resumes."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from ..models.settings import to_jsonable
 from ..signals.batches import SignalDataset, load_batch, spread_rows
 from .parameters import TrainingParameters
 
-# The second newest is kept in case the newest cannot be read.
+# Number of checkpoints to keep. The second newest is used if the newest cannot be read.
 KEPT = 2
-# Parameters that may change when a training is resumed, since its result does not depend on them.
+# Parameters that may change when a training is resumed, because its result does not depend on them.
 _FREE = {"checkpoint_dir", "device", "verbose", "callbacks", "sampling_rate"}
 
 
 def checkpoint_folder(params: TrainingParameters) -> Path | None:
-    """Return the directory of an estimator's checkpoints.
+    """Return the directory of the checkpoints of an estimator.
 
     Parameters
     ----------
@@ -38,12 +38,12 @@ def checkpoint_folder(params: TrainingParameters) -> Path | None:
     Returns
     -------
     Path or None
-        None without `checkpoint_dir`.
+        The directory; None if `checkpoint_dir` is None.
 
     Raises
     ------
     ValueError
-        If a second fit would draw another seed, or if the path is a file.
+        If `random_state` is not an int, or if the path is a file.
     """
     if params.checkpoint_dir is None:
         return None
@@ -61,21 +61,21 @@ def checkpoint_folder(params: TrainingParameters) -> Path | None:
 def describe_training(
     params: TrainingParameters, dataset: SignalDataset, start: nn.Module | None = None
 ) -> dict[str, str]:
-    """Describe everything that the result of a training depends on.
+    """Describe the parameters, data and initial weights of a training.
 
     Parameters
     ----------
     params : TrainingParameters
         The estimator with its parameters.
     dataset : SignalDataset
-        The samples, of which a few are compared, and their targets.
+        The samples and their targets. The description has a checksum of at most 64 samples and of all targets.
     start : nn.Module or None, default=None
-        Network whose weights the training starts from; None if the weights are drawn by the seed.
+        Network whose weights initialise the training; None if the initial weights are random.
 
     Returns
     -------
     dict of str to str
-        Names and values.
+        Values by name.
     """
     described = {
         name: type(value).__name__ if isinstance(value, BaseEstimator) else repr(to_jsonable(value))
@@ -92,7 +92,7 @@ def describe_training(
 
 
 def write_checkpoint(folder: Path, epoch: int, state: dict[str, Any]) -> None:
-    """Write a checkpoint atomically, and delete all but the newest ones.
+    """Write a checkpoint atomically, and delete all checkpoints except the two newest.
 
     Parameters
     ----------
@@ -101,7 +101,7 @@ def write_checkpoint(folder: Path, epoch: int, state: dict[str, Any]) -> None:
     epoch : int
         Number of completed epochs.
     state : dict
-        Tensors, numbers and text, in dicts and lists.
+        State of the training: tensors, numbers and strings, in dicts and lists.
     """
     with atomic_write(folder / f"epoch-{epoch:06d}.pt") as path, open(path, "wb") as file:
         torch.save(state, file)
@@ -134,7 +134,7 @@ def read_checkpoint(folder: Path, description: dict[str, str]) -> dict[str, Any]
     Warns
     -----
     UserWarning
-        If a checkpoint cannot be read. The message names it, and the one before it is used.
+        If a checkpoint cannot be read. The message names the file, and the previous checkpoint is used.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for leftover in folder.glob(".epoch-*"):  # a process was killed while it wrote a checkpoint
@@ -148,7 +148,7 @@ def read_checkpoint(folder: Path, description: dict[str, str]) -> dict[str, Any]
             stored = state["description"]
         except Exception as error:  # a damaged file can raise anything
             warnings.warn(
-                f"{path} cannot be read ({type(error).__name__}); resuming from the checkpoint before it.", stacklevel=2
+                f"{path} cannot be read ({type(error).__name__}); resuming from the previous checkpoint.", stacklevel=2
             )
             continue
         differing = [
@@ -158,9 +158,9 @@ def read_checkpoint(folder: Path, description: dict[str, str]) -> dict[str, Any]
         ]
         if differing:
             raise ValueError(
-                f"checkpoint_dir={str(folder)!r} holds another training: {'; '.join(differing)}. Give an empty "
-                "directory, or the parameters and data of that training. (To train longer, fit again with warm_start, "
-                "or use partial_fit.)"
+                f"checkpoint_dir={str(folder)!r} contains checkpoints of another training: {'; '.join(differing)}. "
+                "Give an empty directory, or the parameters and data of that training. (To train longer, set "
+                "warm_start=True or use partial_fit.)"
             )
         return state
     return None

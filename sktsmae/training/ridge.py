@@ -1,4 +1,4 @@
-"""Ridge fits of linear probes, calibrated by leave-one-out predictions."""
+"""Ridge regression of linear probes, and their calibration by leave-one-out (LOO) predictions."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from sklearn.preprocessing import StandardScaler
 from ..models import LinearProbe, LinearProbeClassifier
 
 ALPHAS = np.logspace(-1, 5, 13)
-# Leave-one-out predictions need a matrix of samples by samples, and features in double precision; larger ones would
-# take minutes.
+# Leave-one-out predictions of n samples need an n x n matrix and the features in float64. With more samples or values,
+# a fit would take minutes.
 MAX_SAMPLES, MAX_VALUES = 4000, 10**8
 
 
@@ -31,14 +31,14 @@ def fit_classifier_probe(
     probe : LinearProbeClassifier
         The probe, fitted in place.
     features : ndarray of shape (n, F), float32
-        All kinds of features of each sample, side by side.
+        Features of each sample, of all kinds, concatenated.
     codes : ndarray of int of shape (n,)
         Class indices.
     weights : ndarray of shape (n,)
         Sample weights.
     """
-    # With more features than samples the fit hardly depends on class weights, so these change the probabilities
-    # instead.
+    # If there are more features than samples, class weights hardly change a ridge regression, so they scale the
+    # probabilities instead.
     num_classes = len(probe.class_offset)
     counts, totals = np.bincount(codes, minlength=num_classes), np.bincount(codes, weights, minlength=num_classes)
     class_weights = np.maximum(totals / np.maximum(counts, 1), 1e-12)
@@ -62,7 +62,7 @@ def fit_regressor_probe(probe: LinearProbe, features: np.ndarray, targets: np.nd
     probe : LinearProbe
         The probe, fitted in place.
     features : ndarray of shape (n, F), float32
-        All kinds of features of each sample, side by side.
+        Features of each sample, of all kinds, concatenated.
     targets : ndarray of shape (n,)
         Target values.
     weights : ndarray of shape (n,)
@@ -87,13 +87,13 @@ def choose_samples(codes: np.ndarray, num_features: int, seed: int) -> np.ndarra
     num_features : int
         Number of features of a sample.
     seed : int
-        Seed of the choice.
+        Seed of the random choice.
 
     Returns
     -------
     ndarray of int of shape (m,)
-        Increasing indices into `codes`. If time and memory do not allow all samples, the same fraction of each class,
-        and at least one sample of each.
+        Increasing indices into `codes`. If there are too many samples, they are a subset with the same fraction of each
+        class and at least one sample per class.
 
     Warns
     -----
@@ -104,15 +104,15 @@ def choose_samples(codes: np.ndarray, num_features: int, seed: int) -> np.ndarra
     count = max(2 * len(classes), min(MAX_SAMPLES, MAX_VALUES // num_features))
     if count < len(codes):
         warnings.warn(
-            f"the linear models are fitted on {count} of {len(codes)} samples, because {num_features} features per "
-            "sample would take too much time and memory. To use all samples, put CWTTransformer(output='statistics') "
-            "before another model.",
+            f"the linear models are fitted on {count} of {len(codes)} samples, because all samples with {num_features} "
+            "features each would take too much time and memory. To use all samples, make a pipeline of "
+            "CWTTransformer(output='statistics') and another model.",
             UserWarning,
             stacklevel=4,
         )
     shuffled = np.random.default_rng(seed).permutation(len(codes))
     by_class = shuffled[codes[shuffled].argsort(kind="stable")]
-    rank = np.arange(len(codes)) - np.searchsorted(codes[by_class], codes[by_class])  # of a sample within its class
+    rank = np.arange(len(codes)) - np.searchsorted(codes[by_class], codes[by_class])  # position within the class
     fraction = rank / counts[np.searchsorted(classes, codes[by_class])]
     return np.sort(by_class[fraction.argsort(kind="stable")[:count]])
 
@@ -120,12 +120,13 @@ def choose_samples(codes: np.ndarray, num_features: int, seed: int) -> np.ndarra
 def likelihood_mixture_weights(probabilities: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Return the mixture weights that maximise the likelihood of leave-one-out predictions.
 
-    A pseudo-sample in favour of the later models is added, so that the first model has no weight unless it helps.
+    One pseudo-sample, which favours the other models, is added, so that the first model has weight only if it improves
+    the predictions.
 
     Parameters
     ----------
     probabilities : ndarray of shape (K, n)
-        Probability that each model gives to the true class of each sample.
+        Leave-one-out probability of the true class of each sample by each model.
     weights : ndarray of shape (n,)
         Sample weights.
 
@@ -148,7 +149,7 @@ def squared_error_mixture_weights(predicted: np.ndarray, targets: np.ndarray, we
     Parameters
     ----------
     predicted : ndarray of shape (K, n)
-        Predictions of each model.
+        Leave-one-out predictions of each model.
     targets : ndarray of shape (n,)
         Target values.
     weights : ndarray of shape (n,)
@@ -168,12 +169,12 @@ def squared_error_mixture_weights(predicted: np.ndarray, targets: np.ndarray, we
 
 
 def _negative_log_likelihood(weight: float, first: np.ndarray, others: np.ndarray, weights: np.ndarray) -> float:
-    """Return that of leave-one-out predictions and of one pseudo-sample in favour of the others."""
+    """Return the negative log-likelihood of the samples and of one pseudo-sample that favours the other models."""
     return -float(weights @ np.log(weight * first + (1 - weight) * others) + np.log(1 - weight))
 
 
 def _fit_classes(linear: Any, features: np.ndarray, codes: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Fit a layer by ridge regression on the classes; return the leave-one-out logits."""
+    """Fit a linear layer by ridge regression on one-vs-rest targets; return its leave-one-out logits."""
     targets = np.where(codes[:, None] == np.arange(len(linear.bias)), 1.0, -1.0)
     weight, bias, loo = _fit_ridge(features, targets, weights)
     inverse_temperature = _inverse_temperature(loo, codes, weights)
@@ -185,7 +186,7 @@ def _fit_ridge(features: np.ndarray, targets: np.ndarray, weights: np.ndarray) -
     """Fit a ridge regression; return its coefficients, intercept and leave-one-out predictions."""
     scaler = StandardScaler().fit(features, sample_weight=weights)
     ridge = RidgeCV(ALPHAS, scoring="neg_mean_squared_error", store_cv_results=True)
-    with config_context(enable_metadata_routing=False):  # it would require a request for the weights of the scorer
+    with config_context(enable_metadata_routing=False):  # it needs a request for sample weights
         ridge.fit(scaler.transform(features), targets, sample_weight=weights)
     weight = ridge.coef_ / scaler.scale_
     loo = ridge.cv_results_[..., list(ALPHAS).index(ridge.alpha_)]
@@ -199,18 +200,19 @@ def _set_linear(linear: Any, weight: np.ndarray, bias: Any) -> None:
 
 
 def _first_against_others(weight: float, count: int) -> np.ndarray:
-    """Return mixture weights: a weight for the first model, and the rest divided evenly among the others.
+    """Return mixture weights from the weight of the first model, with equal weights for the other models.
 
-    The others contain each other's features, and their differences are within the noise of leave-one-out predictions.
+    The other models share features, and their leave-one-out losses differ by less than the noise.
     """
     return np.array([weight, *[(1 - weight) / (count - 1)] * (count - 1)])
 
 
 def _inverse_temperature(scores: np.ndarray, codes: np.ndarray, weights: np.ndarray) -> float:
-    """Return the factor by which scores (n, C) become the logits of the lowest log-loss.
+    """Return the factor that turns scores (n, C) into the logits with the lowest log-loss.
 
     The target probabilities are slightly below 1, by the rule of succession: after n correct predictions the next one
-    is correct with probability (n + 1) / (n + 2). Perfect predictions would otherwise ask for an infinite factor.
+    is correct with probability (n + 1) / (n + 2). With target probabilities of 1, the factor of perfect predictions
+    would be infinite.
     """
     n_samples, num_classes = scores.shape
     epsilon = 1 / (n_samples + 2)

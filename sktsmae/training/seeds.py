@@ -1,4 +1,4 @@
-"""Seeds: the same seed gives the same result, and no global random generator changes."""
+"""Seeds, which make results reproducible without changing the global random generators."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ import numpy as np
 import torch
 from sklearn.utils import check_random_state
 
-# The generators of torch belong to the whole process, so only one fit at a time may use them.
+# All threads of the process share the generators of torch, so only one fit at a time may use them.
 _GENERATORS = threading.RLock()
 
 
 @contextmanager
 def seeded(seed: int, device: torch.device) -> Iterator[None]:
-    """Seed torch inside the block, and restore the generators of the caller afterwards.
+    """Seed the random generators of torch inside the context, and restore their states afterwards.
 
     Parameters
     ----------
     seed : int
         The seed.
     device : torch.device
-        Device that the block computes on.
+        Device that the context computes on.
     """
     on_gpu = device.type == "cuda"
     with _GENERATORS, torch.random.fork_rng(devices=[device] if on_gpu else []):
@@ -42,7 +42,7 @@ def draw_seed(random_state: Any) -> int:
     Parameters
     ----------
     random_state : int, RandomState or None
-        None draws the seed from the operating system; the global generator of numpy is not used.
+        None uses entropy of the operating system, not the global generator of numpy.
 
     Returns
     -------

@@ -41,7 +41,7 @@ RAGGED = [np.zeros((2, 30)), np.zeros((3, 30))]
 INVALID_X = {
     "all-nan-sample": (
         lambda X: np.where(np.arange(len(X)).reshape(-1, *[1] * (X.ndim - 1)) == 3, np.nan, X),
-        "NaN alone in",
+        "X contains only NaN in sample",
     ),
     "infinity": (lambda X: with_one_value(X, np.inf), "X contains infinity"),
     "minus-infinity": (lambda X: with_one_value(X, -np.inf), "X contains infinity"),
@@ -53,10 +53,10 @@ INVALID_X = {
     "series": (lambda X: pd.Series(X.ravel()), "Expected 2D array, got 1D array"),
     "complex": (lambda X: X + 1j, "Complex data not supported"),
     "strings": (lambda X: X.astype(str), "strings"),
-    "objects": (lambda X: np.full(X.shape, "one", dtype=object), "X holds text; give numbers"),
-    "numbers-as-text": (lambda X: X.astype(str).astype(object), "X holds text; give numbers"),
+    "objects": (lambda X: np.full(X.shape, "one", dtype=object), "X contains text; give numbers"),
+    "numbers-as-text": (lambda X: X.astype(str).astype(object), "X contains text; give numbers"),
     "ragged-channels": (lambda X: RAGGED, "X is ragged: its signals differ in the number of channels"),
-    "ragged-text": (lambda X: [["a", "b"], ["a", "b", "c"]], "X holds text"),
+    "ragged-text": (lambda X: [["a", "b"], ["a", "b", "c"]], "X contains text"),
     "file-name": (lambda X: "signals.npy", "X='signals.npy' is a file name; give the signals in the file"),
     "None": (lambda X: None, "X"),
 }
@@ -154,7 +154,7 @@ def test_spectrograms_of_unsuitable_shape_are_refused(new_pretrainer, new_classi
     images, labels = np.random.default_rng(0).normal(size=(4, 4, 8, 50)), [0, 1, 0, 1]
     transformer, classifier = CWTTransformer(device="cpu"), new_classifier()
     pretrainer = new_pretrainer(**UNUSED_WITH_SPECTROGRAMS)
-    with refused(transformer, r"\(4, 4, 8, 50\), already a spectrogram"):
+    with refused(transformer, r"\(4, 4, 8, 50\), which is a spectrogram"):
         transformer.fit(images)
     with refused(pretrainer, "4 channels, which is not a multiple of the 3 views of diff_orders"):
         pretrainer.fit(images)
@@ -192,7 +192,7 @@ def test_invalid_labels_are_refused(fitted_classifier, X, y, refused, make, matc
 TOO_FEW_LABELS = {
     "no-labels": (np.full(41, -1), r"no row of y has both a label \(unlabeled=-1\) and a positive sample_weight"),
     "one-class": (np.where(np.arange(41) < 30, -1, 2), r"y has only one class, \[2\].*give at least two classes"),
-    "unlabeled-of-another-type": (np.full(41, "-1"), "unlabeled=-1 is not; give unlabeled='-1'"),
+    "unlabeled-of-another-type": (np.full(41, "-1"), "unlabeled=-1 is not text; give unlabeled='-1'"),
 }
 
 
@@ -207,7 +207,7 @@ def test_signals_are_refused_with_a_pretrainer_fitted_on_spectrograms(new_pretra
     spectrograms = CWTTransformer(cwt_scales=[1, 2, 4, 8, 16, 32, 64, 100]).fit_transform(X)
     pretrainer = new_pretrainer(patch_size=(2, 25), **UNUSED_WITH_SPECTROGRAMS).fit(spectrograms)
     classifier = new_classifier(pretrainer=FrozenEstimator(pretrainer))
-    with refused(classifier, "X holds signals, but pretrainer was fitted on spectrograms"):
+    with refused(classifier, "X contains signals, but pretrainer was fitted on spectrograms"):
         classifier.fit(X, y)
 
 
@@ -390,7 +390,7 @@ def test_setting_pretrainer_parameters_without_a_pretrainer_is_refused(new_class
 
 def test_unlabeled_of_another_type_than_the_labels_is_refused(new_classifier, X, refused):
     classifier = new_classifier(unlabeled="-1")
-    with refused(classifier, "y is numbers but unlabeled='-1' is text"):
+    with refused(classifier, "y contains numbers, but unlabeled='-1' is text"):
         classifier.fit(X, np.arange(41) % 3 - 1)
 
 

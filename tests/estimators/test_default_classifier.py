@@ -48,7 +48,7 @@ def test_shipped_encoder_is_small_and_its_pre_training_is_documented():
 
 
 def test_shipped_encoder_refuses_spectrograms(shipped):
-    with pytest.raises(ValueError, match="a spectrogram; MAEPretrainer resamples signals"):
+    with pytest.raises(ValueError, match="a spectrogram, but MAEPretrainer resamples signals"):
         shipped.transform(np.zeros((2, 3, 32, 512)))
 
 

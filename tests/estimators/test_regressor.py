@@ -76,13 +76,13 @@ def test_sample_weights_lower_the_error_of_heavy_samples(new_regressor):
 
 
 INVALID_Y = {
-    "text": (lambda y: np.where(y > 0.1, "fast", "slow"), "y has values that are not numbers"),
+    "text": (lambda y: np.where(y > 0.1, "fast", "slow"), "y contains values that are not numbers"),
     "nan": (lambda y: np.where(y > 0.19, np.nan, y), "y contains NaN"),
     "shorter": (lambda y: y[:-1], "inconsistent numbers of samples"),
     "None": (lambda y: None, "requires y to be passed"),
     "nan-among-objects": (lambda y: np.array([None, *y[1:]], dtype=object), "y contains NaN"),
     "infinite": (lambda y: np.where(y > 0.19, np.inf, y).tolist(), "y contains infinity"),
-    "too-large": (lambda y: np.sign(y - 0.1) * 1.7e308, "y holds values as large as 1.7e"),
+    "too-large": (lambda y: np.sign(y - 0.1) * 1.7e308, "y contains values as large as 1.7e"),
 }
 
 

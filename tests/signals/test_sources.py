@@ -97,7 +97,10 @@ class NotSized(IterableDataset):
 
 
 INVALID = {
-    "NaN alone": (lambda X: MapStyleDataset(np.where(np.arange(41)[:, None] == 7, np.nan, X)), "NaN alone in sample 7"),
+    "only NaN": (
+        lambda X: MapStyleDataset(np.where(np.arange(41)[:, None] == 7, np.nan, X)),
+        "X contains only NaN in sample 7",
+    ),
     "infinity": (lambda X: MapStyleDataset(np.where(X > 1, np.inf, X)), "X contains infinity, at or after sample 0"),
     "too large": (lambda X: MapStyleDataset(X.astype(np.float64) * 1e30), "too large for float32"),
     "ragged from one block to the next": (
@@ -108,7 +111,7 @@ INVALID = {
     "text": (lambda X: MapStyleDataset(X.astype(str)), "dtype <U"),
     "ragged": (lambda X: MapStyleDataset([row[: 200 - (place == 30)] for place, row in enumerate(X)]), "X is ragged"),
     "one signal": (lambda X: MapStyleDataset(X[:1]), r"1 sample\(s\)"),
-    "empty signals": (lambda X: MapStyleDataset(X[:, :0]), "every axis must have at least one entry"),
+    "empty signals": (lambda X: MapStyleDataset(X[:, :0]), "every axis must have at least one element"),
     "without a length": (lambda X: NotSized(), "X is a NotSized without a length"),
 }
 

@@ -164,7 +164,7 @@ def test_an_offset_is_saved_and_loaded(new_pretrainer, X, tmp_path):
 
 def test_large_differences_between_the_means_of_signals_cause_a_warning(X):
     shifted = X.astype(np.float64) + 1e9 * np.arange(len(X))[:, None]
-    with pytest.warns(UserWarning, match="means of the signals.*Subtract from each signal its own mean"):
+    with pytest.warns(UserWarning, match="means of the signals.*Subtract the mean of each signal"):
         CWTTransformer(output="statistics").fit(shifted)
 
 

@@ -70,7 +70,7 @@ def test_each_rank_validates_only_its_shard(X):
     bad = X.copy()
     bad[30] = np.nan
     check_signals(EstimatorStub(), RecordingDataset(bad), reset=True, world=World(0, 2))
-    with pytest.raises(ValueError, match="NaN alone in sample 30"):
+    with pytest.raises(ValueError, match="X contains only NaN in sample 30"):
         check_signals(EstimatorStub(), RecordingDataset(bad), reset=True, world=World(1, 2))
 
 

@@ -72,7 +72,7 @@ DIFFERENT = {
 @pytest.mark.parametrize(("params", "factor", "match"), DIFFERENT.values(), ids=DIFFERENT)
 def test_checkpoints_of_a_different_training_are_refused(new, X, y, tmp_path, params, factor, match):
     new(checkpoint_dir=tmp_path).fit(X, y)
-    with pytest.raises(ValueError, match=rf"checkpoint_dir=.* holds another training: .*{match}"):
+    with pytest.raises(ValueError, match=rf"checkpoint_dir=.* contains checkpoints of another training: .*{match}"):
         new(checkpoint_dir=tmp_path, **params).fit(factor * X, y)
 
 
