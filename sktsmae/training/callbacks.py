@@ -1,4 +1,4 @@
-"""skorch callbacks for the progress bar and for checkpoints, and the history that skorch records."""
+"""Callbacks of skorch for the progress bar and for checkpoints, and the history that skorch records."""
 
 from __future__ import annotations
 

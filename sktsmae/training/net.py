@@ -1,4 +1,4 @@
-"""skorch nets with mixed precision, parameter groups and a check for divergence, in one or several processes."""
+"""Nets of skorch with mixed precision, parameter groups and a check for divergence, in one or several processes."""
 
 from __future__ import annotations
 
