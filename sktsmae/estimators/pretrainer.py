@@ -112,10 +112,10 @@ class MAEPretrainer(  # numpydoc ignore=PR02
         uses the output of the encoder (the published design).
     pooling : {"mean", "max", "cls", "bands"}, default="bands"
         How the tokens of a channel are pooled to one embedding. "mean" and "max" use the mean or the maximum of the
-        patch tokens, and "cls" uses the class token (`embed_dim` features). "bands" uses several statistics of each
-        row of patches, a frequency band (20 * bands * `embed_dim` features): the mean, maximum, minimum and standard
-        deviation, the mean and maximum of each quarter, and the fractions of time above eight thresholds. The
-        thresholds are quantiles of the signals in `fit`.
+        patch tokens, and "cls" uses the class token (`embed_dim` features). "bands" treats each row of patches as a
+        frequency band and computes 20 statistics of each token feature in each band (20 * bands * `embed_dim`
+        features): the mean, maximum, minimum and standard deviation, the mean and maximum of each quarter, and the
+        fractions of time above eight thresholds. The thresholds are quantiles of the token features in `fit`.
     sampling_rate : float or None, default=None
         Sampling rate in Hz; figures then show Hz and seconds.
     warm_start : bool, default=False
@@ -383,8 +383,8 @@ class MAEPretrainer(  # numpydoc ignore=PR02
         Bunch
             ``image`` (n, M, V, S, T): the standardised images; ``mask`` (n, M, S, T), bool: True where the image was
             masked; ``image_pred`` (n, M, V, S, T): the predicted images, which are meaningful only in masked patches;
-            ``signal`` and ``signal_pred`` (n, M, T): the standardised signals and their predictions. Signals that are
-            shorter than T are resampled to T samples.
+            ``signal`` and ``signal_pred`` (n, M, T): the standardised signals and their predictions. A signal that is
+            padded with NaN is stretched to T samples.
 
         Raises
         ------

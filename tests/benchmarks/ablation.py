@@ -1,11 +1,12 @@
 """Ablation study of the frozen features: cross-validated accuracy with one component changed at a time.
 
 Run ``python tests/benchmarks/ablation.py DATA [--signals N]``. For each variant of the features, a ridge classifier is
-scored by 4-fold cross-validation on the training splits of the 16 data sets in `accuracy.DEVELOPMENT`. The table
-contains the mean accuracy over all of them and over the larger ones. There are three random seeds, which determine the
-folds and the training of encoders. All encoders except the one in the package are pre-trained here for one epoch on the
-same N synthetic signals, so that they can be compared. The script prints two Markdown tables; the last results are in
-``ablation.md``.
+scored by 4-fold cross-validation on the training splits of the 16 data sets in `accuracy.DEVELOPMENT`. Three random
+seeds determine the folds and the training of encoders.
+
+The script prints two Markdown tables. The first contains the mean accuracy over all of these data sets and over the
+larger ones; unless its row says otherwise, an encoder is pre-trained for one epoch on N synthetic signals, the same for
+all encoders of a seed. The second compares encoders for SPARwatch. The last results are in ``ablation.md``.
 """
 
 from __future__ import annotations

@@ -106,11 +106,10 @@ def training_flops(model: CWT_MAE_RoPE) -> int:
 
 
 def _count_flops(forward: Callable[[], Any]) -> int:
-    """Count matrix products and convolutions: two operations per multiplication and addition.
+    """Count the operations of matrix products and convolutions; one multiplication with addition counts as two.
 
     FlopCounterMode does not count the fused attention kernel of the CPU, so attention is computed by matrix products
-    here. The numbers are then equal to those of the formulas in `sktsmae.models.flops`, which earlier versions of the
-    package had and which gave the rates in ``speed.md``.
+    here. The counts are equal to those of earlier versions of this script, which measured the rates in ``speed.md``.
     """
     with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
         forward()

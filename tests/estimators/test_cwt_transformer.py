@@ -125,7 +125,7 @@ def test_only_images_that_are_not_standardised_depend_on_the_amplitude(X):
 
 
 @pytest.mark.parametrize("period", [12, 24, 40])
-def test_peak_response_is_at_a_scale_of_a_quarter_of_the_period(period):
+def test_scale_with_the_strongest_response_is_a_quarter_of_the_period(period):
     signal = np.sin(2 * np.pi * np.arange(400) / period)[None]
     scales = np.arange(1, 20)
     images = transformed(signal, cwt_scales=scales, diff_orders=(0,), standardize=False)
@@ -217,7 +217,7 @@ def test_sampling_rate_names_columns_by_frequency(X_channels, output):
     samples = CWTTransformer(output=output).fit(X_channels)
     hertz = CWTTransformer(output=output, sampling_rate=50).fit(X_channels)
     assert_allclose(hertz.frequencies_, 50 * samples.frequencies_)
-    # A wavelet of scale s has its peak response at sqrt(2) / (2 pi s) cycles per sample.
+    # At a fixed scale s, the response is strongest at a frequency of sqrt(2) / (2 pi s) cycles per sample.
     assert_allclose(samples.frequencies_ * samples.scales_, 2**0.5 / (2 * np.pi))
     names = hertz.get_feature_names_out()
     assert len(set(names)) == len(samples.get_feature_names_out())

@@ -30,7 +30,7 @@ OPTIONAL = ("accelerate", "dask[distributed]", "pandas", "zarr", "h5py")
 
 
 def floors() -> list[str]:
-    """Return a constraint on the oldest version of each dependency."""
+    """Return constraints that pin each dependency to its oldest allowed version."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     requirements = [*project["dependencies"], *chain(*project["optional-dependencies"].values())]
     oldest = dict(requirement.split(">=") for requirement in requirements if ">=" in requirement)
