@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import torch
-from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.base import TransformerMixin
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
@@ -51,21 +49,3 @@ class SignalEstimatorMixin(TransformerMixin):
         tags.input_tags.allow_nan = True
         tags.transformer_tags.preserves_dtype = ["float32"]
         return tags
-
-
-@contextmanager
-def rollback_on_error(estimator: BaseEstimator) -> Iterator[None]:
-    """Restore the attributes of an estimator if an error is raised inside the context.
-
-    Parameters
-    ----------
-    estimator : BaseEstimator
-        The estimator.
-    """
-    before = dict(vars(estimator))
-    try:
-        yield
-    except BaseException:
-        vars(estimator).clear()
-        vars(estimator).update(before)
-        raise

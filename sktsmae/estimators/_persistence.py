@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from ..models.settings import to_jsonable
+from ..models.to_jsonable import to_jsonable
 
 # Fitted attributes that are saved if the estimator has them.
 _KEPT = ("input_shape_", "n_features_in_", "n_iter_", "history_", "seed_", "offset_")

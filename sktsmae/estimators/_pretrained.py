@@ -12,7 +12,8 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from ..models import EncoderSettings, SignalEncoder
-from ..models.signal_encoder import check_spectrogram, copy_for_length
+from ..models.signal_encoder import copy_for_length
+from ..models.spectrograms import check_spectrogram
 from ..training.parameters import TrainingParameters
 from ..training.resume import checkpoint_folder
 from .pretrainer import MAEPretrainer

@@ -7,7 +7,7 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -23,67 +23,29 @@ from ..models.checkpoints import read_safetensors, write_safetensors
 from ..models.heads import build_head
 from ..models.probe import applicable_features, build_features
 from ..models.restore import restore
-from ..models.settings import to_jsonable
-from ..models.signal_encoder import freeze_below
-from ..signals.batches import SignalDataset, map_batches, sample_batches
+from ..models.to_jsonable import to_jsonable
+from ..signals.batches import sample_batches
 from ..signals.device import resolve_device
+from ..signals.map_batches import map_batches
 from ..signals.validation import check_signals
-from ..training.callbacks import history_rows, progress_bar
-from ..training.loop import hold_out, train
+from ..training.constraints import FRACTION, NON_NEGATIVE_INT, POSITIVE_FRACTION, POSITIVE_INT, SAMPLING_RATE
+from ..training.freezing import freeze_below
+from ..training.history import history_rows
+from ..training.holdout import hold_out
+from ..training.loop import train
 from ..training.net import Net
-from ..training.parameters import (
-    FRACTION,
-    NON_NEGATIVE_INT,
-    POSITIVE_FRACTION,
-    POSITIVE_INT,
-    SAMPLING_RATE,
-    TrainingParameters,
-)
-from ..training.ridge import choose_samples
+from ..training.parameters import TrainingParameters
+from ..training.progress import progress_bar
 from ..training.seeds import draw_seed, seeded
-from ._base import SignalEstimatorMixin, rollback_on_error
+from ..training.subset import choose_samples
+from ._base import SignalEstimatorMixin
 from ._docs import inherit_parameter_docs
+from ._labelled import LabelledSamples
 from ._persistence import damaged_metadata, dump_estimator, params_of, restore_fitted
 from ._pretrained import Pretrainer, fit_pretrainer, signal_encoder_for
+from ._rollback import rollback_on_error
 from ._unused import LOOP_PARAMETERS, STOPPING_PARAMETERS, warn_unused
 from .pretrainer import MAEPretrainer
-
-
-class LabelledSamples(NamedTuple):
-    """Samples, of which some or all have a target.
-
-    Attributes
-    ----------
-    X : ndarray of shape (n, ...)
-        All samples.
-    rows : ndarray of int of shape (m,)
-        The samples that have a target.
-    targets : ndarray of shape (m,)
-        Class indices, or standardised numbers.
-    weights : ndarray of shape (m,), float32
-        Sample weights with a mean of 1.
-    """
-
-    X: np.ndarray
-    rows: np.ndarray
-    targets: np.ndarray
-    weights: np.ndarray
-
-    def dataset(self, part: np.ndarray) -> SignalDataset:
-        """Return a data set of some of the samples that have a target.
-
-        Parameters
-        ----------
-        part : ndarray of int
-            Indices into `rows`.
-
-        Returns
-        -------
-        SignalDataset
-            The data set.
-        """
-        targets = (torch.from_numpy(self.targets[part]), torch.from_numpy(self.weights[part]))
-        return SignalDataset(self.X, self.rows[part], targets)
 
 
 @inherit_parameter_docs

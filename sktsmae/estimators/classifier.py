@@ -17,11 +17,12 @@ from torch import nn
 
 from ..models import LinearProbe, LinearProbeClassifier, relevance_map
 from ..models.onnx import CentredInput, write_onnx
+from ..training.constraints import FRACTION
 from ..training.criteria import WeightedCrossEntropy
-from ..training.parameters import FRACTION
-from ..training.ridge import fit_classifier_probe
+from ..training.probe import fit_classifier_probe
 from ._docs import inherit_parameter_docs
-from ._supervised import LabelledSamples, MAESupervised
+from ._labelled import LabelledSamples
+from ._supervised import MAESupervised
 from ._targets import labelled_rows
 
 

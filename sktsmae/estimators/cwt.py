@@ -18,11 +18,13 @@ from ..functional.scales import peak_frequency
 from ..functional.wavelets import BOUNDARIES
 from ..models import FEATURES, FeatureContext, Features, Scalogram, WaveletStatistics
 from ..models.auto import auto_scales
-from ..signals.batches import map_batches, sample_batches
+from ..signals.batches import sample_batches
 from ..signals.device import resolve_device
+from ..signals.map_batches import map_batches
 from ..signals.validation import check_signals
-from ..training.parameters import DEVICE, POSITIVE_INT, SAMPLING_RATE, SCALES
-from ._base import SignalEstimatorMixin, rollback_on_error
+from ..training.constraints import DEVICE, POSITIVE_INT, SAMPLING_RATE, SCALES
+from ._base import SignalEstimatorMixin
+from ._rollback import rollback_on_error
 from ._unused import warn_unused
 
 

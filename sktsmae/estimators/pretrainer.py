@@ -29,16 +29,14 @@ from ..models.checkpoints import read_safetensors, write_safetensors
 from ..models.features.embedding import THRESHOLD_SIGNALS
 from ..models.restore import load_matching, restore
 from ..models.settings import EncoderSettings, require_positive
-from ..models.signal_encoder import require_views
-from ..signals.batches import SignalDataset, load_batch, map_batches, sample_batches
+from ..models.spectrograms import require_views
+from ..signals.batches import load_batch, sample_batches
+from ..signals.dataset import SignalDataset
 from ..signals.device import resolve_device
-from ..signals.sharding import join_world, launched_world
+from ..signals.map_batches import map_batches
 from ..signals.validation import check_signals
-from ..training.callbacks import history_rows
-from ..training.criteria import MeanLoss
-from ..training.loop import hold_out, train, train_one_pass
-from ..training.net import DistributedNet, PretextNet
-from ..training.parameters import (
+from ..signals.world import join_world, launched_world
+from ..training.constraints import (
     NON_NEGATIVE_REAL,
     OPEN_FRACTION,
     POSITIVE_FRACTION,
@@ -46,13 +44,19 @@ from ..training.parameters import (
     POSITIVE_REAL,
     SAMPLING_RATE,
     SCALES,
-    TrainingParameters,
 )
+from ..training.criteria import MeanLoss
+from ..training.history import history_rows
+from ..training.holdout import hold_out
+from ..training.loop import train, train_one_pass
+from ..training.parameters import TrainingParameters
+from ..training.pretext_net import DistributedNet, PretextNet
 from ..training.resume import describe_training
 from ..training.seeds import draw_seed, seeded
-from ._base import SignalEstimatorMixin, rollback_on_error
+from ._base import SignalEstimatorMixin
 from ._docs import inherit_parameter_docs
 from ._persistence import damaged_metadata, dump_estimator, params_of, restore_fitted
+from ._rollback import rollback_on_error
 from ._unused import LOOP_PARAMETERS, STOPPING_PARAMETERS, warn_unused
 
 

@@ -12,9 +12,10 @@ from torch import nn
 
 from ..models import LinearProbe
 from ..training.criteria import WeightedSquaredError
-from ..training.ridge import fit_regressor_probe
+from ..training.probe import fit_regressor_probe
 from ._docs import inherit_parameter_docs
-from ._supervised import LabelledSamples, MAESupervised
+from ._labelled import LabelledSamples
+from ._supervised import MAESupervised
 from ._targets import labelled_rows
 
 

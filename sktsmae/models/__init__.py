@@ -5,20 +5,23 @@ axis: B batch, M channels, V views, S scales, T time, N tokens, K kept tokens, D
 of a patch. A docstring that uses a letter for another quantity defines it.
 """
 
-from .classifier import SignalClassifier, TF_MAE_Classifier, load_reference_classifier
 from .decoder import Decoder
 from .encoder import Encoder
 from .ensemble import Ensemble
 from .features import FEATURES, EncoderEmbedding, FeatureContext, Features, SummaryStatistics, WaveletStatistics
 from .heads import HEADS, Head, LatentReasoningHead, MultichannelHead, ResidualMLPHead
-from .mae import CWT_MAE_RoPE, Reconstruction, load_mae, load_reference_mae, save_mae
+from .mae import CWT_MAE_RoPE, Reconstruction
+from .mae_files import load_mae, save_mae
 from .pretext import PretextTask
 from .pretext_tasks import PRETEXT_TASKS
 from .probe import LinearProbe, LinearProbeClassifier
+from .reference_models import load_reference_classifier, load_reference_mae
 from .relevance import relevance_map
 from .scalogram import Scalogram
 from .settings import EncoderSettings, MAESettings
+from .signal_classifier import SignalClassifier
 from .signal_encoder import SignalEncoder
+from .tf_mae_classifier import TF_MAE_Classifier
 
 __all__ = [
     "FEATURES",

@@ -10,7 +10,8 @@ from torch.nn import functional as F
 
 from ..functional.patches import grid_size, take_tokens
 from ..layers.block import Block
-from .encoder import init_weights, rotary_grid
+from ..layers.init_weights import init_weights
+from .positions import rotary_grid
 from .settings import Rope, require_positive
 
 

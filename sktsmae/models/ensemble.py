@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 import torch
 from torch import Tensor, nn
 
-from .classifier import SignalClassifier
 from .features import EncoderEmbedding
 from .probe import LinearProbe
+from .signal_classifier import SignalClassifier
 
 
 class Ensemble(nn.Module):

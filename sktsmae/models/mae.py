@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -13,11 +12,8 @@ from ..functional.losses import masked_patch_loss, waveform_loss
 from ..functional.masking import mixed_noise, num_kept, random_masking
 from ..functional.patches import patch_validity, take_tokens
 from ..functional.standardization import unit_amplitude
-from .checkpoints import read_safetensors, write_safetensors
 from .decoder import Decoder
 from .pretext import PretextTask
-from .reference import read_reference
-from .restore import load_matching, restore
 from .settings import MAESettings
 
 
@@ -282,104 +278,3 @@ class CWT_MAE_RoPE(PretextTask):  # noqa: N801 - the name of the published desig
         if self.settings["masking"] == "mixed":
             return mixed_noise(count, self.encoder.grid_size, device)
         return torch.rand(count, self.encoder.num_patches, device=device)
-
-
-def save_mae(model: CWT_MAE_RoPE, path: str | os.PathLike[str]) -> None:
-    """Write the weights and settings of a model to one safetensors file.
-
-    Parameters
-    ----------
-    model : CWT_MAE_RoPE
-        The model.
-    path : str or path-like
-        The file. An existing file is replaced.
-
-    Examples
-    --------
-    >>> import tempfile, pathlib
-    >>> from sktsmae.models import CWT_MAE_RoPE, save_mae
-    >>> model = CWT_MAE_RoPE(signal_len=100, embed_dim=32, depth=1, num_heads=4,
-    ...                      decoder_embed_dim=16, decoder_depth=1, decoder_num_heads=2)
-    >>> save_mae(model, pathlib.Path(tempfile.mkdtemp()) / "mae.safetensors")
-    """
-    write_safetensors(path, model.state_dict(), {"kind": "mae", "settings": model.settings})
-
-
-def load_mae(path: str | os.PathLike[str]) -> CWT_MAE_RoPE:
-    """Load a model that `save_mae` wrote.
-
-    Parameters
-    ----------
-    path : str or path-like
-        The file.
-
-    Returns
-    -------
-    CWT_MAE_RoPE
-        The model, in evaluation mode, on the CPU.
-
-    Raises
-    ------
-    FileNotFoundError
-        If the file does not exist.
-    ValueError
-        If the file is truncated or does not contain a masked autoencoder.
-
-    Examples
-    --------
-    >>> import tempfile, pathlib
-    >>> from sktsmae.models import CWT_MAE_RoPE, load_mae, save_mae
-    >>> model = CWT_MAE_RoPE(signal_len=100, embed_dim=32, depth=1, num_heads=4,
-    ...                      decoder_embed_dim=32, decoder_depth=1, decoder_num_heads=4)
-    >>> path = pathlib.Path(tempfile.mkdtemp()) / "mae.safetensors"
-    >>> save_mae(model, path)
-    >>> load_mae(path).settings == model.settings
-    True
-    """
-    state, metadata = read_safetensors(path, kind="mae")
-    state.pop("thresholds", None)  # written by a pretrainer; the network does not use them
-    settings = metadata["settings"]
-    return restore(lambda: CWT_MAE_RoPE(**settings), settings, state, path)
-
-
-def load_reference_mae(path: str | os.PathLike[str], **settings: Any) -> CWT_MAE_RoPE:
-    """Load a model from a ``.pth`` file of the reference implementation.
-
-    Parameters
-    ----------
-    path : str or path-like
-        A file that contains a state dict, either directly or under the key ``"model"``.
-    **settings
-        Fields of `MAESettings`, because the file does not contain them. For files of the reference implementation,
-        ``rope`` is set to "raster".
-
-    Returns
-    -------
-    CWT_MAE_RoPE
-        The model, in evaluation mode, on the CPU.
-
-    Raises
-    ------
-    FileNotFoundError
-        If the file does not exist.
-    ValueError
-        If the file cannot be read without executing code, or if a tensor does not fit the settings. The message
-        names the tensor.
-
-    Examples
-    --------
-    >>> import tempfile, pathlib, torch
-    >>> from sktsmae.models import CWT_MAE_RoPE, load_reference_mae
-    >>> settings = {"signal_len": 100, "embed_dim": 32, "depth": 1, "num_heads": 4, "decoder_embed_dim": 16,
-    ...             "decoder_depth": 1, "decoder_num_heads": 2}
-    >>> path = pathlib.Path(tempfile.mkdtemp()) / "mae.pth"
-    >>> torch.save({"model": CWT_MAE_RoPE(**settings).state_dict()}, path)
-    >>> load_reference_mae(path, **settings).encoder.embed_dim
-    32
-    """
-    state, from_reference = read_reference(path)
-    if from_reference:
-        settings["rope"] = "raster"
-    model = CWT_MAE_RoPE(**settings)
-    load_matching(model, state, path)
-    return model.eval()

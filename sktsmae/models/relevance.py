@@ -7,7 +7,7 @@ from torch import Tensor
 
 from ..functional.gaps import unpadded_extent
 from ..functional.patches import unpatchify
-from .classifier import SignalClassifier
+from .signal_classifier import SignalClassifier
 
 
 def relevance_map(model: SignalClassifier, x: Tensor, classes: Tensor) -> Tensor:

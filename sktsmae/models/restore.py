@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
-from .settings import to_jsonable
+from .to_jsonable import to_jsonable
 
 Model = TypeVar("Model", bound=nn.Module)
 Built = TypeVar("Built")

@@ -8,6 +8,7 @@ from numbers import Integral
 from typing import Any, Literal, Self
 
 from ..functional.wavelets import DIFF_ORDERS
+from .to_jsonable import to_jsonable
 
 Rope = Literal["axial", "raster"]
 
@@ -156,21 +157,3 @@ def require_positive(**sizes: int) -> None:
     for name, size in sizes.items():
         if not isinstance(size, Integral) or size < 1:
             raise ValueError(f"{name}={size!r}: give a positive whole number.")
-
-
-def to_jsonable(value: Any) -> Any:
-    """Convert a value to the types that it would have after it is written to JSON and read again.
-
-    Parameters
-    ----------
-    value : object
-        For example a tuple, a NumPy array or a NumPy number.
-
-    Returns
-    -------
-    object
-        A list for a sequence or an array, and a Python number for a NumPy number. Other values are unchanged.
-    """
-    if hasattr(value, "tolist"):
-        return value.tolist()
-    return [to_jsonable(member) for member in value] if isinstance(value, (tuple, list, range)) else value

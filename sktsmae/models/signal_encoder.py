@@ -7,7 +7,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from .encoder import Encoder, resample_pos_embed
+from .encoder import Encoder
+from .positions import resample_pos_embed
 from .restore import load_matching
 from .scalogram import Scalogram
 from .settings import EncoderSettings
@@ -212,54 +213,6 @@ class SignalEncoder(nn.Module):
         load_matching(self.encoder, own, source)
 
 
-def check_spectrogram(signal_encoder: SignalEncoder, shape: tuple[int, ...]) -> None:
-    """Check that spectrograms have the scales and views that an encoder was built for.
-
-    Parameters
-    ----------
-    signal_encoder : SignalEncoder
-        The encoder.
-    shape : tuple of int
-        Shape of the spectrograms, (n, M * V, S, T).
-
-    Raises
-    ------
-    ValueError
-        If the number of channels is not a multiple of V, or if the number of scales differs.
-    """
-    require_views(shape, signal_encoder.scalogram.num_views)
-    _, num_scales, _ = signal_encoder.encoder.image_size
-    any_length = signal_encoder.scalogram.resample_to is not None
-    if shape[2] != num_scales or any_length:
-        raise ValueError(
-            f"X is a spectrogram of {shape[2]} scales, but pretrainer was fitted on "
-            f"{'signals of any length' if any_length else f'{num_scales} scales'}; give the kind of samples that it "
-            "was fitted on."
-        )
-
-
-def require_views(shape: tuple[int, ...], num_views: int) -> None:
-    """Check that the channels of spectrograms are complete sets of views.
-
-    Parameters
-    ----------
-    shape : tuple of int
-        Shape of the spectrograms, (n, M * V, S, T).
-    num_views : int
-        Number of views V.
-
-    Raises
-    ------
-    ValueError
-        If the number of channels is not a multiple of V.
-    """
-    if shape[1] % num_views:
-        raise ValueError(
-            f"X is a spectrogram with {shape[1]} channels, which is not a multiple of the {num_views} views of "
-            "diff_orders; give diff_orders as it was when the spectrogram was made."
-        )
-
-
 def copy_for_length(signal_encoder: SignalEncoder, settings: Mapping[str, Any], signal_len: int) -> SignalEncoder:
     """Return a signal encoder for signals of another length, with the same weights.
 
@@ -283,19 +236,3 @@ def copy_for_length(signal_encoder: SignalEncoder, settings: Mapping[str, Any], 
     state = {f"signal_encoder.{name}": tensor for name, tensor in signal_encoder.state_dict().items()}
     copied.load_encoder(state, "pretrainer")
     return copied
-
-
-def freeze_below(signal_encoder: SignalEncoder, count: int) -> None:
-    """Freeze an encoder except for its last blocks and its final layer norm.
-
-    Parameters
-    ----------
-    signal_encoder : SignalEncoder
-        The encoder, changed in place.
-    count : int
-        Number of blocks that stay trainable.
-    """
-    encoder = signal_encoder.encoder
-    encoder.requires_grad_(False)
-    for part in (*encoder.blocks[len(encoder.blocks) - count :], encoder.norm):
-        part.requires_grad_(True)

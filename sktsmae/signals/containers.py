@@ -13,7 +13,8 @@ from torch.utils.data import Dataset
 
 from ..functional.gaps import fill_gaps, unpadded_extent
 from ..functional.resampling import resample
-from .sources import CentredSignals, StoredSignals, to_numpy
+from .centring import CentredSignals
+from .sources import StoredSignals, to_numpy
 
 RAGGED = (
     "X is ragged: its signals differ in the number of channels, or differ in length in a container that is not padded. "

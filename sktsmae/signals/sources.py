@@ -57,49 +57,6 @@ class StoredSignals:
         return np.asarray(source.oindex[rows] if hasattr(source, "oindex") else source[rows])[inverse]
 
 
-class CentredSignals:
-    """An array-like view of signals minus an offset, in float64, so that the result can be converted to float32.
-
-    Parameters
-    ----------
-    X : ndarray of shape (n, T) or (n, M, T)
-        Signals.
-    offset : ndarray of shape () or (M,), float64, or None
-        Offset of each channel. None uses the mean of each channel of each signal.
-    """
-
-    def __init__(self, X: np.ndarray, offset: np.ndarray | None) -> None:
-        self.X = X
-        self.offset = offset
-        self.shape, self.ndim, self.dtype = X.shape, X.ndim, np.dtype(np.float64)
-
-    def __len__(self) -> int:
-        return len(self.X)
-
-    def __getitem__(self, index: Any) -> np.ndarray:
-        signals = np.asarray(self.X[index], dtype=np.float64)
-        offset = channel_means(signals) if self.offset is None else self.offset
-        centred: np.ndarray = signals - offset[..., None]
-        return centred
-
-
-def channel_means(signals: np.ndarray) -> np.ndarray:
-    """Return the mean of each channel of each signal, ignoring NaN.
-
-    Parameters
-    ----------
-    signals : ndarray of shape (b, ..., T), float64
-        Signals with NaN for missing values. Each channel has at least one value.
-
-    Returns
-    -------
-    ndarray of shape (b, ...)
-        The means.
-    """
-    means: np.ndarray = signals.mean(-1)
-    return np.nanmean(signals, -1) if np.isnan(means).any() else means
-
-
 def to_numpy(tensor: Tensor) -> np.ndarray:
     """Return the values of a tensor.
 

@@ -10,17 +10,14 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_array, validate_data
 
-from .batches import spread_rows
+from .centring import centre
 from .containers import RAGGED, as_array
-from .sharding import World
-from .sources import CentredSignals, StoredSignals, channel_means
+from .sources import StoredSignals
+from .world import World
 
 # Largest absolute value. With larger ones, the wavelet transform or a sum of squares over an image may overflow in
 # float32.
 LARGEST = 1e15
-# Largest ratio of a mean to a standard deviation. Above it, the wavelet transform in float32 has at most three
-# significant digits.
-MAX_MEAN_TO_STD = 1000
 _OTHER_LENGTHS = "Signals of other lengths can be given as a list of arrays, and shorter ones can be padded with NaN."
 
 
@@ -83,7 +80,7 @@ def check_signals(
         checked = _check_in_memory(estimator, X, reset, min_samples, any_length)
     _check_shape(estimator, checked, reset, any_length)
     if checked.ndim < 4:
-        return _centred(estimator, checked, reset)
+        return centre(estimator, checked, reset)
     if reset:
         estimator.offset_ = np.zeros(())
     return checked
@@ -178,38 +175,6 @@ def _check_values(X: np.ndarray, start: int = 0) -> None:
         highest, lowest = float(np.nanmax(X)), float(np.nanmin(X))
     if LARGEST < max(highest, -lowest) < np.inf:
         raise ValueError(f"X contains values beyond {LARGEST:g}, too large for float32; scale the signals down.")
-
-
-def _centred(estimator: BaseEstimator, X: np.ndarray, reset: bool) -> Any:
-    """Subtract an offset if float32 would otherwise lose the variation of X; set `offset_` in `fit`."""
-    if getattr(estimator, "_ignores_mean", False):
-        if reset:
-            estimator.offset_ = np.zeros(X.shape[1:-1])
-        return CentredSignals(X, None)
-    if reset:
-        estimator.offset_ = _large_means(X)
-    offset = getattr(estimator, "offset_", np.zeros(()))
-    return CentredSignals(X, offset) if offset.any() else X
-
-
-def _large_means(X: np.ndarray) -> np.ndarray:
-    """Return the mean of each channel if it is over 1,000 times the standard deviation of a signal, and 0 otherwise."""
-    some = np.asarray(X[spread_rows(len(X), max(1, min(256, 2**22 // math.prod(X.shape[1:]))))], dtype=np.float64)
-    gaps = np.isnan(some).any()
-    deviations = np.nanstd(some, -1) if gaps else some.std(-1)  # (n, ...)
-    spread = np.array([np.median(own[own > 0]) if own.any() else np.inf for own in np.atleast_2d(deviations.T)])
-    spread = spread.reshape(X.shape[1:-1])
-    means = channel_means(some)
-    mean = np.median(means, axis=0)
-    offset = np.where(np.abs(mean) > MAX_MEAN_TO_STD * spread, mean, 0.0)
-    if (np.median(np.abs(means - offset), axis=0) > MAX_MEAN_TO_STD * spread).any():
-        warnings.warn(
-            f"the means of the signals in X differ by more than {MAX_MEAN_TO_STD} standard deviations, so that float32 "
-            "loses most digits of the signals. Subtract the mean of each signal.",
-            UserWarning,
-            stacklevel=5,
-        )
-    return offset
 
 
 def _shape_message(name: str, fitted: tuple[int, ...], given: tuple[int, ...]) -> str:

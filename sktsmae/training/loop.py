@@ -7,21 +7,20 @@ import math
 from functools import partial
 from typing import Any
 
-import numpy as np
 import torch
-from sklearn.model_selection import train_test_split
 from skorch.callbacks import EarlyStopping, GradientNormClipping, LRScheduler
 from skorch.helper import predefined_split
 from torch import nn
 from torch.optim.lr_scheduler import LambdaLR
 
-from ..signals.batches import SignalDataset, keep_batch
+from ..signals.dataset import SignalDataset, keep_batch
 from ..signals.memory import reused_memory
-from ..signals.sharding import launched_world
-from .callbacks import Checkpoints, Progress
+from ..signals.world import launched_world
+from .checkpoints import Checkpoints
 from .net import Net
 from .optimizer import parameter_groups, warmup_cosine
 from .parameters import TrainingParameters
+from .progress import Progress
 from .resume import checkpoint_folder, describe_training
 
 
@@ -154,46 +153,6 @@ def train_one_pass(
     optimizer_state = {name: state[weights] for name, weights in module.named_parameters()}
     net.release()
     return net, optimizer_state
-
-
-def hold_out(
-    params: TrainingParameters, count: int, seed: int, labels: np.ndarray | None = None
-) -> tuple[np.ndarray, np.ndarray]:
-    """Split samples into a training and a validation set if early stopping is on.
-
-    Parameters
-    ----------
-    params : TrainingParameters
-        The estimator with `early_stopping` and `validation_fraction`.
-    count : int
-        Number of samples.
-    seed : int
-        Seed of the split.
-    labels : ndarray of shape (count,), default=None
-        Classes by which the split is stratified.
-
-    Returns
-    -------
-    train, validation : ndarray of int
-        Indices of the samples; `validation` is empty without early stopping.
-
-    Raises
-    ------
-    ValueError
-        If one of the sets would be empty, or if a class has too few samples.
-    """
-    index = np.arange(count)
-    if not params.early_stopping:
-        return index, index[:0]
-    fraction = params.validation_fraction
-    try:
-        train_rows, valid_rows = train_test_split(index, test_size=fraction, stratify=labels, random_state=seed)
-    except ValueError as error:
-        raise ValueError(
-            f"early_stopping=True cannot hold out validation_fraction={fraction} of {count} samples ({error}); choose "
-            "another fraction or early_stopping=False."
-        ) from error
-    return train_rows, valid_rows
 
 
 def _build_net(

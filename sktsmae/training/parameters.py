@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import torch
 from sklearn.base import BaseEstimator
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import StrOptions
 
-POSITIVE_INT = Interval(Integral, 1, None, closed="left")
-NON_NEGATIVE_INT = Interval(Integral, 0, None, closed="left")
-POSITIVE_REAL = Interval(Real, 0, None, closed="neither")
-NON_NEGATIVE_REAL = Interval(Real, 0, None, closed="left")
-OPEN_FRACTION = Interval(Real, 0, 1, closed="neither")
-FRACTION = Interval(Real, 0, 1, closed="left")
-POSITIVE_FRACTION = Interval(Real, 0, 1, closed="right")
-SCALES = [POSITIVE_INT, "array-like"]
-SAMPLING_RATE = [POSITIVE_REAL, None]
-DEVICE = [str, torch.device]
+from .constraints import (
+    DEVICE,
+    FRACTION,
+    NON_NEGATIVE_INT,
+    NON_NEGATIVE_REAL,
+    OPEN_FRACTION,
+    POSITIVE_INT,
+    POSITIVE_REAL,
+)
 
 
 @dataclass(kw_only=True, eq=False, repr=False)

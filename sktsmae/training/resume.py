@@ -17,8 +17,9 @@ from sklearn.base import BaseEstimator
 from torch import Tensor, nn
 
 from ..models.atomic import atomic_write
-from ..models.settings import to_jsonable
-from ..signals.batches import SignalDataset, load_batch, spread_rows
+from ..models.to_jsonable import to_jsonable
+from ..signals.batches import load_batch, spread_rows
+from ..signals.dataset import SignalDataset
 from .parameters import TrainingParameters
 
 # Number of checkpoints to keep. The second newest is used if the newest cannot be read.

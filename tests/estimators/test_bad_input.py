@@ -177,7 +177,7 @@ INVALID_WEIGHTS = {
     "shorter": (np.ones(40), r"sample_weight.*\(40,\).*\(41,\)"),
     "two-columns": (np.ones((41, 2)), "[Ss]ample.weights must be 1D"),
     "nan": (np.full(41, np.nan), "sample_weight contains NaN"),
-    "zeros": (np.zeros(41), "[Ss]ample.weight.*(non-zero|give some)"),
+    "zeros": (np.zeros(41), "[Ss]ample.weight.*(non-zero|give at least one)"),
     "one-class": (np.eye(41)[0], "y has only one class.*label and a positive sample_weight"),
 }
 

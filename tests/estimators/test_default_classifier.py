@@ -15,7 +15,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import log_loss
 
 from sktsmae import CWTTransformer, MAEClassifier, MAEPretrainer
-from sktsmae.training.ridge import MAX_SAMPLES, choose_samples
+from sktsmae.training.subset import MAX_SAMPLES, choose_samples
 
 
 @pytest.fixture(scope="module")

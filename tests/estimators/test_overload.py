@@ -12,7 +12,7 @@ from joblib import Parallel, delayed
 from numpy.testing import assert_allclose, assert_array_equal
 
 from sktsmae import CWTTransformer, MAEClassifier
-from sktsmae.signals.batches import map_batches
+from sktsmae.signals.map_batches import map_batches
 
 CPU = torch.device("cpu")
 

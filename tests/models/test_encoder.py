@@ -9,7 +9,7 @@ from torch.testing import assert_close
 from sktsmae.functional.masking import random_masking
 from sktsmae.layers.low_rank import LowRankLinear
 from sktsmae.models import Encoder
-from sktsmae.models.encoder import resample_pos_embed, rotary_grid
+from sktsmae.models.positions import resample_pos_embed, rotary_grid
 
 
 def make_encoder(rope: str = "axial", embed_dim: int = 16, num_heads: int = 2) -> Encoder:

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.testing import assert_close
 
 from sktsmae.models import TF_MAE_Classifier, load_reference_classifier, load_reference_mae
-from sktsmae.models.encoder import resample_pos_embed
+from sktsmae.models.positions import resample_pos_embed
 
 REFERENCE = Path(__file__).parent / "reference"
 CONFIG = json.loads((REFERENCE / "config.json").read_text(encoding="utf-8"))

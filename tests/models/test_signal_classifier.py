@@ -8,7 +8,7 @@ from torch.nn import functional as F
 from torch.testing import assert_close
 
 from sktsmae.models import CWT_MAE_RoPE, LatentReasoningHead, ResidualMLPHead, TF_MAE_Classifier, save_mae
-from sktsmae.models.encoder import resample_pos_embed
+from sktsmae.models.positions import resample_pos_embed
 
 ROPES_AND_HEADS = [(rope, use_cot) for rope in ("axial", "raster") for use_cot in (True, False)]
 

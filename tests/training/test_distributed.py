@@ -21,9 +21,9 @@ from torch.utils.data import Dataset
 from train_together import train
 
 from sktsmae.datasets import load_sparwatch
-from sktsmae.signals.batches import SignalDataset
-from sktsmae.signals.sharding import World
+from sktsmae.signals.dataset import SignalDataset
 from sktsmae.signals.validation import check_signals
+from sktsmae.signals.world import World
 
 SCRIPT = Path(__file__).parent / "train_together.py"
 

@@ -6,7 +6,7 @@ import sklearn
 from numpy.testing import assert_allclose
 
 from sktsmae import MAEClassifier, MAERegressor
-from sktsmae.training.ridge import likelihood_mixture_weights, squared_error_mixture_weights
+from sktsmae.training.mixture import likelihood_mixture_weights, squared_error_mixture_weights
 
 
 def likelihood(weight, probabilities):

@@ -1,4 +1,4 @@
-"""The network that is fine-tuned: a signal encoder with a head."""
+"""The classifier of the published design, built from a checkpoint of an autoencoder."""
 
 from __future__ import annotations
 
@@ -7,96 +7,16 @@ from dataclasses import fields
 from functools import partial
 from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from .checkpoints import is_safetensors, read_safetensors
-from .encoder import Encoder
 from .heads import build_head
 from .reference import read_reference
-from .restore import load_matching, plan
-from .scalogram import Scalogram
-from .settings import EncoderSettings, MAESettings, to_jsonable
+from .restore import plan
+from .settings import EncoderSettings, MAESettings
+from .signal_classifier import SignalClassifier
 from .signal_encoder import SignalEncoder
-
-
-class SignalClassifier(nn.Module):
-    """A signal encoder and a head on the patch tokens of all channels. It has no decoder and masks no patches.
-
-    Parameters
-    ----------
-    signal_encoder : SignalEncoder
-        Maps signals to tokens.
-    head : nn.Module
-        Maps tokens (B, N, D) to outputs (B, C).
-
-    Examples
-    --------
-    >>> import torch
-    >>> from sktsmae.models import ResidualMLPHead, SignalClassifier, SignalEncoder
-    >>> signal_encoder = SignalEncoder.from_settings(signal_len=100, cwt_scales=16, embed_dim=32, depth=1, num_heads=2)
-    >>> model = SignalClassifier(signal_encoder, ResidualMLPHead(32, num_classes=5))
-    >>> model(torch.randn(4, 100)).shape
-    torch.Size([4, 5])
-    """
-
-    def __init__(self, signal_encoder: SignalEncoder, head: nn.Module) -> None:
-        super().__init__()
-        self.signal_encoder = signal_encoder
-        self.head = head
-
-    @property
-    def encoder(self) -> Encoder:
-        """The encoder of the images.
-
-        Returns
-        -------
-        Encoder
-            A part of `signal_encoder`.
-        """
-        return self.signal_encoder.encoder
-
-    @property
-    def scalogram(self) -> Scalogram:
-        """The transform of signals to images.
-
-        Returns
-        -------
-        Scalogram
-            A part of `signal_encoder`.
-        """
-        return self.signal_encoder.scalogram
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Compute the outputs for signals.
-
-        Parameters
-        ----------
-        x : Tensor of shape (B, T), (B, M, T) or (B, M * V, S, T)
-            Signals of one channel or of M channels, or spectrograms.
-
-        Returns
-        -------
-        Tensor of shape (B, C)
-            Logits of the classes, or predicted numbers.
-        """
-        logits: Tensor = self.head(self.tokens(x))
-        return logits
-
-    def tokens(self, x: Tensor) -> Tensor:
-        """Encode signals for the head.
-
-        Parameters
-        ----------
-        x : Tensor of shape (B, T), (B, M, T) or (B, M * V, S, T)
-            Signals of one channel or of M channels, or spectrograms.
-
-        Returns
-        -------
-        Tensor of shape (B, M * N, D)
-            The patch tokens of all channels, channel after channel.
-        """
-        tokens: Tensor = self.signal_encoder(x)
-        return tokens[:, :, 1:].flatten(1, 2)
+from .to_jsonable import to_jsonable
 
 
 class TF_MAE_Classifier(SignalClassifier):  # noqa: N801 - the name of the published design
@@ -164,48 +84,6 @@ class TF_MAE_Classifier(SignalClassifier):  # noqa: N801 - the name of the publi
         name = "reasoning" if use_cot else "mlp"
         head = build_head(name, encoder.embed_dim, num_classes, encoder.num_heads, 1, head_settings)
         super().__init__(signal_encoder, head)
-
-
-def load_reference_classifier(path: str | os.PathLike[str], **settings: Any) -> TF_MAE_Classifier:
-    """Load a classifier with its head from a ``.pth`` file of the reference implementation.
-
-    Parameters
-    ----------
-    path : str or path-like
-        A file that contains a state dict, either directly or under the key ``"model"``.
-    **settings
-        Arguments of `TF_MAE_Classifier`, because the file does not contain them. For files of the reference
-        implementation, ``rope`` is set to "raster".
-
-    Returns
-    -------
-    TF_MAE_Classifier
-        The model, in evaluation mode, on the CPU.
-
-    Raises
-    ------
-    FileNotFoundError
-        If the file does not exist.
-    ValueError
-        If the file cannot be read without executing code, or if a tensor does not fit the settings. The message
-        names the tensor.
-
-    Examples
-    --------
-    >>> import tempfile, pathlib, torch
-    >>> from sktsmae.models import TF_MAE_Classifier, load_reference_classifier
-    >>> settings = {"num_classes": 3, "signal_len": 100, "embed_dim": 32, "depth": 1, "num_heads": 4}
-    >>> path = pathlib.Path(tempfile.mkdtemp()) / "classifier.pth"
-    >>> torch.save(TF_MAE_Classifier(None, **settings).state_dict(), path)
-    >>> load_reference_classifier(path, **settings)(torch.randn(5, 100)).shape
-    torch.Size([5, 3])
-    """
-    state, from_reference = read_reference(path)
-    if from_reference:
-        settings["rope"] = "raster"
-    model = TF_MAE_Classifier(None, **settings)
-    load_matching(model, state, path)
-    return model.eval()
 
 
 def _read_encoder(path: str | os.PathLike[str], settings: dict[str, Any]) -> tuple[dict[str, Tensor], dict[str, Any]]:

@@ -1,0 +1,89 @@
+"""The network that is fine-tuned: a signal encoder with a head."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from .encoder import Encoder
+from .scalogram import Scalogram
+from .signal_encoder import SignalEncoder
+
+
+class SignalClassifier(nn.Module):
+    """A signal encoder and a head on the patch tokens of all channels. It has no decoder and masks no patches.
+
+    Parameters
+    ----------
+    signal_encoder : SignalEncoder
+        Maps signals to tokens.
+    head : nn.Module
+        Maps tokens (B, N, D) to outputs (B, C).
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sktsmae.models import ResidualMLPHead, SignalClassifier, SignalEncoder
+    >>> signal_encoder = SignalEncoder.from_settings(signal_len=100, cwt_scales=16, embed_dim=32, depth=1, num_heads=2)
+    >>> model = SignalClassifier(signal_encoder, ResidualMLPHead(32, num_classes=5))
+    >>> model(torch.randn(4, 100)).shape
+    torch.Size([4, 5])
+    """
+
+    def __init__(self, signal_encoder: SignalEncoder, head: nn.Module) -> None:
+        super().__init__()
+        self.signal_encoder = signal_encoder
+        self.head = head
+
+    @property
+    def encoder(self) -> Encoder:
+        """The encoder of the images.
+
+        Returns
+        -------
+        Encoder
+            A part of `signal_encoder`.
+        """
+        return self.signal_encoder.encoder
+
+    @property
+    def scalogram(self) -> Scalogram:
+        """The transform of signals to images.
+
+        Returns
+        -------
+        Scalogram
+            A part of `signal_encoder`.
+        """
+        return self.signal_encoder.scalogram
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Compute the outputs for signals.
+
+        Parameters
+        ----------
+        x : Tensor of shape (B, T), (B, M, T) or (B, M * V, S, T)
+            Signals of one channel or of M channels, or spectrograms.
+
+        Returns
+        -------
+        Tensor of shape (B, C)
+            Logits of the classes, or predicted numbers.
+        """
+        logits: Tensor = self.head(self.tokens(x))
+        return logits
+
+    def tokens(self, x: Tensor) -> Tensor:
+        """Encode signals for the head.
+
+        Parameters
+        ----------
+        x : Tensor of shape (B, T), (B, M, T) or (B, M * V, S, T)
+            Signals of one channel or of M channels, or spectrograms.
+
+        Returns
+        -------
+        Tensor of shape (B, M * N, D)
+            The patch tokens of all channels, channel after channel.
+        """
+        tokens: Tensor = self.signal_encoder(x)
+        return tokens[:, :, 1:].flatten(1, 2)

@@ -1,0 +1,23 @@
+"""Conversion of values to those that JSON can represent."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def to_jsonable(value: Any) -> Any:
+    """Convert a value to the types that it would have after it is written to JSON and read again.
+
+    Parameters
+    ----------
+    value : object
+        For example a tuple, a NumPy array or a NumPy number.
+
+    Returns
+    -------
+    object
+        A list for a sequence or an array, and a Python number for a NumPy number. Other values are unchanged.
+    """
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    return [to_jsonable(member) for member in value] if isinstance(value, (tuple, list, range)) else value

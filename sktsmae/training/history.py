@@ -1,0 +1,23 @@
+"""The history that skorch records during training."""
+
+from __future__ import annotations
+
+from .net import Net
+
+
+def history_rows(net: Net) -> list[dict[str, float]]:
+    """Return the history of a training, one row per epoch.
+
+    Parameters
+    ----------
+    net : Net
+        A trained net.
+
+    Returns
+    -------
+    list of dict
+        One dict per epoch with ``epoch``, ``dur`` in seconds, ``train_loss`` and, with a validation set,
+        ``valid_loss``. `pandas.DataFrame` accepts this list.
+    """
+    kinds = {"epoch": int, "train_loss": float, "valid_loss": float, "dur": float}  # losses are numpy scalars
+    return [{key: kind(row[key]) for key, kind in kinds.items() if key in row} for row in net.history]

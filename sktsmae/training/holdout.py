@@ -1,0 +1,48 @@
+"""The validation set of early stopping."""
+
+from __future__ import annotations
+
+import numpy as np
+from sklearn.model_selection import train_test_split
+
+from .parameters import TrainingParameters
+
+
+def hold_out(
+    params: TrainingParameters, count: int, seed: int, labels: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Split samples into a training and a validation set if early stopping is on.
+
+    Parameters
+    ----------
+    params : TrainingParameters
+        The estimator with `early_stopping` and `validation_fraction`.
+    count : int
+        Number of samples.
+    seed : int
+        Seed of the split.
+    labels : ndarray of shape (count,), default=None
+        Classes by which the split is stratified.
+
+    Returns
+    -------
+    train, validation : ndarray of int
+        Indices of the samples; `validation` is empty without early stopping.
+
+    Raises
+    ------
+    ValueError
+        If one of the sets would be empty, or if a class has too few samples.
+    """
+    index = np.arange(count)
+    if not params.early_stopping:
+        return index, index[:0]
+    fraction = params.validation_fraction
+    try:
+        train_rows, valid_rows = train_test_split(index, test_size=fraction, stratify=labels, random_state=seed)
+    except ValueError as error:
+        raise ValueError(
+            f"early_stopping=True cannot hold out validation_fraction={fraction} of {count} samples ({error}); choose "
+            "another fraction or early_stopping=False."
+        ) from error
+    return train_rows, valid_rows

@@ -1,0 +1,85 @@
+"""Fits of linear probes, whose mixture weights and temperature are based on leave-one-out (LOO) predictions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from scipy.special import softmax
+
+from ..models import LinearProbe, LinearProbeClassifier
+from .calibration import fit_inverse_temperature
+from .mixture import likelihood_mixture_weights, squared_error_mixture_weights
+from .ridge import fit_ridge
+
+
+def fit_classifier_probe(
+    probe: LinearProbeClassifier, features: np.ndarray, codes: np.ndarray, weights: np.ndarray
+) -> None:
+    """Fit the linear classifiers of a probe, their mixture weights and the temperature of the mixture.
+
+    Parameters
+    ----------
+    probe : LinearProbeClassifier
+        The probe, fitted in place.
+    features : ndarray of shape (n, F), float32
+        Features of each sample, of all kinds, concatenated.
+    codes : ndarray of int of shape (n,)
+        Class indices.
+    weights : ndarray of shape (n,)
+        Sample weights.
+    """
+    # If there are more features than samples, class weights hardly change a ridge regression, so they scale the
+    # probabilities instead.
+    num_classes = len(probe.class_offset)
+    counts, totals = np.bincount(codes, minlength=num_classes), np.bincount(codes, weights, minlength=num_classes)
+    class_weights = np.maximum(totals / np.maximum(counts, 1), 1e-12)
+    probe.class_offset.copy_(torch.from_numpy(np.log(class_weights)))
+    kept = weights > 0
+    features, codes, weights = features[kept], codes[kept], (weights / class_weights[codes])[kept]
+    each = zip(probe.linear, probe.widths, strict=True)
+    logits = [_fit_classes(linear, features[:, :width], codes, weights) for linear, width in each]
+    loo = softmax(logits, axis=2) + 1e-30  # (K, n, C)
+    mixture_weights = likelihood_mixture_weights(loo[:, np.arange(len(codes)), codes], weights)
+    probe.mixture_weights.copy_(torch.from_numpy(mixture_weights))
+    mixture = np.log(np.tensordot(mixture_weights, loo, 1))
+    probe.inverse_temperature.fill_(fit_inverse_temperature(mixture, codes, weights))
+
+
+def fit_regressor_probe(probe: LinearProbe, features: np.ndarray, targets: np.ndarray, weights: np.ndarray) -> None:
+    """Fit the linear models of a probe and their mixture weights.
+
+    Parameters
+    ----------
+    probe : LinearProbe
+        The probe, fitted in place.
+    features : ndarray of shape (n, F), float32
+        Features of each sample, of all kinds, concatenated.
+    targets : ndarray of shape (n,)
+        Target values.
+    weights : ndarray of shape (n,)
+        Sample weights.
+    """
+    loo = []
+    for linear, width in zip(probe.linear, probe.widths, strict=True):
+        weight, bias, predicted = fit_ridge(features[:, :width], targets, weights)
+        _set_linear(linear, weight, bias)
+        loo.append(predicted)
+    mixture_weights = squared_error_mixture_weights(np.stack(loo), targets, weights)
+    probe.mixture_weights.copy_(torch.from_numpy(mixture_weights))
+
+
+def _fit_classes(linear: Any, features: np.ndarray, codes: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Fit a linear layer by ridge regression on one-vs-rest targets; return its leave-one-out logits."""
+    targets = np.where(codes[:, None] == np.arange(len(linear.bias)), 1.0, -1.0)
+    weight, bias, loo = fit_ridge(features, targets, weights)
+    inverse_temperature = fit_inverse_temperature(loo, codes, weights)
+    _set_linear(linear, inverse_temperature * weight, inverse_temperature * bias)
+    return inverse_temperature * loo
+
+
+def _set_linear(linear: Any, weight: np.ndarray, bias: Any) -> None:
+    with torch.no_grad():
+        linear.weight.copy_(torch.from_numpy(np.atleast_2d(weight)))
+        linear.bias.copy_(torch.from_numpy(np.atleast_1d(bias)))
