@@ -1,9 +1,9 @@
-"""Stress test of checkpoints: trainings that are killed at random times and resumed.
+"""Stress test of checkpoints: training runs are killed at random times and resumed.
 
 Run ``python tests/attacks/killed_trainings.py [--kills N] [--seed S]``. A pretrainer and a classifier are trained in
 processes that are killed (SIGKILL) N times in total, every third time while a checkpoint is being written. After each
-kill, a new process resumes the training. The script prints a Markdown table. It fails if a weight or a loss is not
-bitwise equal to that of an uninterrupted training.
+kill, a new process resumes the training run. The script prints a Markdown table. Its exit status is 1 if a weight or a
+loss is not bitwise equal to that of an uninterrupted training run.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ SMALL = {"cwt_scales": 16, "patch_size": (4, 25), "embed_dim": 64, "depth": 2, "
 
 
 def train(kind: str, folder: Path | None) -> str:
-    """Train an estimator, and return a digest of its weights and of the losses of all epochs."""
+    """Train an estimator, and return a hash of its weights and of the losses of all epochs."""
     torch.set_num_threads(1)
     bunch = load_sparwatch()
     X, y = bunch.data[::8, 0], bunch.target[::8]
@@ -53,18 +53,22 @@ def train(kind: str, folder: Path | None) -> str:
 
 
 def start(kind: str, folder: Path) -> subprocess.Popen[str]:
-    """Start or resume a training in a new process."""
+    """Start or resume a training run in a new process."""
     return subprocess.Popen([sys.executable, __file__, "--train", kind, str(folder)], stdout=subprocess.PIPE, text=True)
 
 
 def kill(process: subprocess.Popen[str], folder: Path, while_writing: bool, rng: np.random.Generator) -> bool:
-    """Kill a training after its next checkpoint and a random delay; return whether it was writing a checkpoint."""
+    """Kill a training run at a random time after its next checkpoint.
+
+    If `while_writing` is True, wait until the run starts to write another checkpoint. Return whether a checkpoint was
+    being written.
+    """
     earlier = checkpoints(folder)
-    # Waiting for a new checkpoint ensures that the training makes progress between two kills.
+    # Without a new checkpoint between two kills, the training run would make no progress.
     while process.poll() is None and checkpoints(folder) <= earlier:
         time.sleep(0.001)
-    until = time.monotonic() + rng.uniform(0, 0.3)
-    while process.poll() is None and time.monotonic() < until:
+    deadline = time.monotonic() + rng.uniform(0, 0.3)
+    while process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.001)
     while while_writing and process.poll() is None and not is_writing(folder):
         time.sleep(0.0002)
@@ -75,7 +79,7 @@ def kill(process: subprocess.Popen[str], folder: Path, while_writing: bool, rng:
 
 def checkpoints(folder: Path) -> set[str]:
     """Return the paths of all complete checkpoints."""
-    # Path.rglob would raise if the training deletes a directory at the same time.
+    # Path.rglob raises an error if the training run deletes a directory at the same time; os.walk does not.
     return {
         os.path.join(parent, name)
         for parent, _, names in os.walk(folder)
@@ -93,7 +97,7 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=25, help="total number of kills")
-    parser.add_argument("--seed", type=int, default=0, help="seed of the times of the kills")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the random delays before the kills")
     parser.add_argument("--train", nargs=2, metavar=("KIND", "FOLDER"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.train:
@@ -102,24 +106,25 @@ def main() -> None:
     rng = np.random.default_rng(options.seed)
     failed = False
     print(
-        "|training|kills|kills while writing a checkpoint|equal to an uninterrupted training|time (s)|\n"
+        "|estimator|kills|kills while writing a checkpoint|equal to an uninterrupted training run|time (s)|\n"
         "|---|---:|---:|---|---:|"
     )
     for kind, kills in (("pretrainer", options.kills // 2), ("classifier", options.kills - options.kills // 2)):
         begin = time.monotonic()
         expected = train(kind, None)
-        killed, writing, equal = 0, 0, True
+        killed, killed_while_writing, equal = 0, 0, True
         while killed < kills:
             with tempfile.TemporaryDirectory() as folder:
                 process = start(kind, Path(folder))
                 while killed < kills:
-                    while_writing = kill(process, Path(folder), killed % 3 == 2, rng)
+                    was_writing = kill(process, Path(folder), killed % 3 == 2, rng)
                     if process.returncode != -signal.SIGKILL:
-                        break  # the training was complete before the kill
-                    killed, writing = killed + 1, writing + while_writing
+                        break  # the process ended before the kill
+                    killed, killed_while_writing = killed + 1, killed_while_writing + was_writing
                     process = start(kind, Path(folder))
                 equal &= process.communicate()[0].strip() == expected
-        print(f"|{kind}|{killed}|{writing}|{'yes' if equal else 'NO'}|{time.monotonic() - begin:.0f}|", flush=True)
+        cells = [kind, killed, killed_while_writing, "yes" if equal else "NO", f"{time.monotonic() - begin:.0f}"]
+        print("|".join(["", *map(str, cells), ""]), flush=True)
         failed |= not equal
     sys.exit(failed)
 

@@ -1,9 +1,10 @@
 """Fuzz test of file readers: a corrupted file must either load or raise ValueError.
 
 Run ``python tests/attacks/mutated_files.py [KIND ...] [--files N] [--seed S]``. For each kind of file that the package
-reads, N randomly mutated copies of a valid file are read: with bytes overwritten, deleted or repeated, with the end cut
-off, or with values in a header replaced. Each read may take at most ten seconds and 2 GB of additional memory. The
-script prints a Markdown table. It fails if any read has another outcome.
+reads, N randomly mutated copies of a valid file are read. A mutation overwrites, deletes or repeats bytes, truncates
+the file, or replaces a value in the header. A read may take at most ten seconds, and the process may allocate at most
+2 GB of additional memory. The script prints a Markdown table. Its exit status is 1 if a read takes longer or raises
+another exception, such as MemoryError.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from sktsmae.models import CWT_MAE_RoPE, TF_MAE_Classifier, load_reference_mae
 from sktsmae.training.resume import read_checkpoint
 
 MAX_SECONDS, MAX_MEMORY = 10, 2 * 2**30
+# Parameters of a small `CWT_MAE_RoPE`, and below of a small `MAEPretrainer`.
 SETTINGS = {
     "signal_len": 60,
     "cwt_scales": 4,
@@ -46,6 +48,7 @@ SETTINGS = {
     "decoder_num_heads": 1,
 }
 SMALL = {"cwt_scales": 4, "patch_size": (2, 20), "embed_dim": 8, "depth": 1, "num_heads": 1, "decoder_embed_dim": 8}
+# Values that replace a value in a header: numbers that may be out of range, and values of another type.
 REPLACEMENTS = [
     b"0",
     b"-1",
@@ -60,16 +63,16 @@ REPLACEMENTS = [
 
 
 class TooSlow(BaseException):
-    """A read took too long. It is not an Exception, so that no reader catches it."""
+    """Error of a read that takes too long. It is not an `Exception`, so that ``except Exception`` does not catch it."""
 
 
-def mae(path: Path) -> None:
+def write_pretrainer(path: Path) -> None:
     """Write a pretrainer by `MAEPretrainer.save`."""
     X = np.random.default_rng(0).normal(size=(4, 60))
     MAEPretrainer(**SMALL, max_epochs=0, random_state=0).fit(X).save(path)
 
 
-def classifier(path: Path) -> None:
+def write_classifier(path: Path) -> None:
     """Write a classifier with a linear probe and a fine-tuned network by `MAEClassifier.save`."""
     X = np.random.default_rng(0).normal(size=(8, 60))
     pretrainer = MAEPretrainer(**SMALL, max_epochs=0)
@@ -77,13 +80,13 @@ def classifier(path: Path) -> None:
     fitted.save(path)
 
 
-def weights(path: Path) -> None:
-    """Write a state dict to a .pth file."""
+def write_state_dict(path: Path) -> None:
+    """Write the state dict of an autoencoder to a .pth file."""
     torch.save(CWT_MAE_RoPE(**SETTINGS).state_dict(), path)
 
 
-def checkpoint(path: Path) -> None:
-    """Write a checkpoint of a pre-training, and an unchanged copy."""
+def write_checkpoint(path: Path) -> None:
+    """Write a checkpoint of a pre-training run, and a copy that is not mutated."""
     X = np.random.default_rng(0).normal(size=(4, 60))
     pretrainer = MAEPretrainer(**SMALL, max_epochs=1, random_state=0, checkpoint_dir=path.parent / "run")
     pretrainer.fit(X)
@@ -91,26 +94,26 @@ def checkpoint(path: Path) -> None:
     (path.parent / "original.pt").write_bytes(path.read_bytes())
 
 
-def npy(path: Path) -> None:
+def write_npy(path: Path) -> None:
     """Write an array to a .npy file."""
     np.save(path, np.random.default_rng(0).normal(size=(4, 60)))
 
 
-def npz(path: Path) -> None:
+def write_npz(path: Path) -> None:
     """Write signals and labels to a compressed .npz file."""
     np.savez_compressed(path, X=np.random.default_rng(0).normal(size=(4, 60)), y=["a", "b", "a", "b"])
 
 
-def csv(path: Path) -> None:
+def write_csv(path: Path) -> None:
     """Write a .csv file with column names, labels and a missing value."""
     rows = np.random.default_rng(0).normal(size=(4, 60)).round(4).astype(str)
     rows[1, 3] = ""
-    names = ["label", *(f"t{time}" for time in range(60))]
-    lines = [names, *([label, *row] for label, row in zip("abab", rows, strict=True))]
+    column_names = ["label", *(f"t{time}" for time in range(60))]
+    lines = [column_names, *([label, *row] for label, row in zip("abab", rows, strict=True))]
     path.write_text("".join(f"{','.join(line)}\n" for line in lines))
 
 
-def ts(path: Path) -> None:
+def write_ts(path: Path) -> None:
     """Write a .ts file with signals of two channels and unequal lengths, labels and a missing value."""
     rng = np.random.default_rng(0)
     lines = ["# a comment", "@problemName Two", "@timeStamps false", "@missing true", "@univariate false"]
@@ -121,8 +124,8 @@ def ts(path: Path) -> None:
     path.write_text("\n".join(lines) + "\n")
 
 
-def resume(path: Path) -> None:
-    """Read a checkpoint as a resumed training does, and check that its content is unchanged."""
+def read_and_compare_checkpoint(path: Path) -> None:
+    """Read a checkpoint as a resumed training run does, and check that its content equals that of the original."""
     folder = path.parent / "checkpoints"
     folder.mkdir(exist_ok=True)
     (folder / "epoch-000001.pt").write_bytes(path.read_bytes())
@@ -138,28 +141,32 @@ def resume(path: Path) -> None:
 
 # For each kind of file: its name, the function that writes a valid file, and the function that reads it.
 KINDS: dict[str, tuple[str, Callable[[Path], None], Callable[[Path], Any]]] = {
-    "pretrainer": ("a.safetensors", mae, MAEPretrainer.load),
-    "classifier": ("a.safetensors", classifier, MAEClassifier.load),
-    "encoder for a classifier": ("a.safetensors", mae, partial(TF_MAE_Classifier, num_classes=2)),
-    "weights": ("a.pth", weights, partial(load_reference_mae, **SETTINGS)),
-    "checkpoint": ("a.pt", checkpoint, resume),
-    "npy": ("a.npy", npy, read_signals),
-    "npz": ("a.npz", npz, read_signals),
-    "csv": ("a.csv", csv, partial(read_signals, label="label")),
-    "ts": ("a.ts", ts, read_signals),
+    "pretrainer": ("a.safetensors", write_pretrainer, MAEPretrainer.load),
+    "classifier": ("a.safetensors", write_classifier, MAEClassifier.load),
+    "pretrainer, read by TF_MAE_Classifier": (
+        "a.safetensors",
+        write_pretrainer,
+        partial(TF_MAE_Classifier, num_classes=2),
+    ),
+    "reference state dict": ("a.pth", write_state_dict, partial(load_reference_mae, **SETTINGS)),
+    "checkpoint": ("a.pt", write_checkpoint, read_and_compare_checkpoint),
+    "npy": ("a.npy", write_npy, read_signals),
+    "npz": ("a.npz", write_npz, read_signals),
+    "csv": ("a.csv", write_csv, partial(read_signals, label="label")),
+    "ts": ("a.ts", write_ts, read_signals),
 }
 
 
 def mutate(content: bytes, rng: np.random.Generator) -> bytes:
     """Return the content of a file with one random mutation."""
     data = bytearray(content)
-    # Half of the mutations are in the first 4 KB, which contain the headers.
-    reach = min(len(data), 4096) if rng.random() < 0.5 else len(data)
-    position, length = int(rng.integers(reach)), int(rng.integers(1, 64))
+    # Half of the mutations are in the first 4 KB, because headers are at the start of a file.
+    region = min(len(data), 4096) if rng.random() < 0.5 else len(data)
+    position, length = int(rng.integers(region)), int(rng.integers(1, 64))
     kind = rng.integers(6)
     if kind == 0:
         for _ in range(int(rng.integers(1, 9))):
-            data[int(rng.integers(reach))] = int(rng.integers(256))
+            data[int(rng.integers(region))] = int(rng.integers(256))
     elif kind == 1:
         del data[position:]
     elif kind == 2:
@@ -179,10 +186,11 @@ def mutate_header(content: bytes, rng: np.random.Generator) -> bytes:
     size = struct.unpack("<Q", content[:8])[0] if is_json else min(len(content), 4096)
     start = 8 if is_json else 0
     header = content[start : start + size]
-    if is_json and rng.random() < 0.8:  # the metadata of the package are a JSON string in the JSON header
-        outer = json.loads(header)
-        outer["__metadata__"]["sktsmae"] = replace_value(outer["__metadata__"]["sktsmae"].encode(), rng).decode()
-        header = json.dumps(outer).encode()
+    if is_json and rng.random() < 0.8:
+        # The package stores its metadata as a JSON string inside the JSON header.
+        fields = json.loads(header)
+        fields["__metadata__"]["sktsmae"] = replace_value(fields["__metadata__"]["sktsmae"].encode(), rng).decode()
+        header = json.dumps(fields).encode()
     else:
         header = replace_value(header, rng)
     header_size = struct.pack("<Q", len(header)) if is_json else b""
@@ -190,7 +198,7 @@ def mutate_header(content: bytes, rng: np.random.Generator) -> bytes:
 
 
 def replace_value(text: bytes, rng: np.random.Generator) -> bytes:
-    """Replace a random number, true, false or null by another value."""
+    """Replace one randomly chosen JSON value (a number, true, false or null) by one of `REPLACEMENTS`."""
     matches = list(re.finditer(rb"-?\b\d+(\.\d+)?\b|true|false|null", text))
     if not matches:
         return text
@@ -199,7 +207,7 @@ def replace_value(text: bytes, rng: np.random.Generator) -> bytes:
 
 
 def attack(kind: str, count: int, seed: int) -> Counter[str]:
-    """Read mutated files of one kind and count the outcomes."""
+    """Read `count` mutated files of one kind, and count the outcomes: "loaded", "rejected" or "failed"."""
     name, write, read = KINDS[kind]
     outcomes: Counter[str] = Counter()
     rng = np.random.default_rng(seed)
@@ -229,7 +237,7 @@ def attack(kind: str, count: int, seed: int) -> Counter[str]:
 
 
 def limit_memory() -> None:
-    """Limit the memory that this process can allocate from now on."""
+    """Limit the address space of this process to `MAX_MEMORY` bytes more than it uses now."""
     used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (used + MAX_MEMORY, resource.RLIM_INFINITY))
 
@@ -238,14 +246,14 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("kinds", nargs="*", metavar="KIND", help=", ".join(KINDS))
-    parser.add_argument("--files", type=int, default=10_000, help="mutated files per kind")
+    parser.add_argument("--files", type=int, default=10_000, help="number of mutated files per kind")
     parser.add_argument("--seed", type=int, default=0, help="seed of the mutations")
     options = parser.parse_args()
 
-    def stop(*_: Any) -> None:
+    def raise_too_slow(*_: Any) -> None:
         raise TooSlow
 
-    signal.signal(signal.SIGALRM, stop)
+    signal.signal(signal.SIGALRM, raise_too_slow)
     torch.set_num_threads(1)
     limit_memory()
     print("|kind|files|loaded|rejected|failed|time (s)|\n|---|---:|---:|---:|---:|---:|")

@@ -1,7 +1,9 @@
 """Benchmark of the default parameters: cross-validated accuracy and fit time with one parameter changed at a time.
 
-Run ``python tests/benchmarks/defaults.py DATA [--only NAME ...]``. Only training splits are used. The script prints a
-Markdown table; the last results are in ``defaults.md``.
+Run ``python tests/benchmarks/defaults.py DATA [--only NAME ...]``, with DATA as for ``accuracy.py`` and NAME from
+`VARIANTS`. The classifier is a network fine-tuned with ``finetune="full"``, without the linear probe. It is evaluated
+by stratified 2-fold cross-validation on training splits; test splits are not used. The script prints a Markdown table;
+the last results are in ``defaults.md``.
 """
 
 from __future__ import annotations
@@ -20,8 +22,8 @@ from sktsmae import MAEClassifier, MAEPretrainer
 SETS = ["GunPoint", "Plane", "ToeSegmentation1", "Trace", "UMD"]
 SMALL = {"embed_dim": 32, "depth": 2}
 LARGE = {"embed_dim": 128, "depth": 6}
-# For each name: parameters of the classifier, and parameters of its pretrainer or "scratch". A float for max_epochs
-# is a factor by which the default is multiplied.
+# For each variant: changed parameters of the classifier, and changed parameters of its pretrainer or "scratch". Here,
+# max_epochs is a factor by which the default value is multiplied.
 VARIANTS: dict[str, tuple[dict[str, Any], dict[str, Any] | str]] = {
     "none": ({}, {}),
     "pretrainer='scratch', layer_decay=1": ({"layer_decay": 1.0}, "scratch"),
@@ -32,8 +34,8 @@ VARIANTS: dict[str, tuple[dict[str, Any], dict[str, Any] | str]] = {
     "layer_decay=1": ({"layer_decay": 1.0}, {}),
     "max_epochs doubled": ({"max_epochs": 2.0}, {}),
     "pretrainer__max_epochs doubled": ({}, {"max_epochs": 2.0}),
-    "pretrainer larger (128 x 6)": ({}, LARGE),
-    "pretrainer smaller (32 x 2)": ({}, SMALL),
+    "larger encoder (embed_dim=128, depth=6)": ({}, LARGE),
+    "smaller encoder (embed_dim=32, depth=2)": ({}, SMALL),
     "label_smoothing=0": ({"label_smoothing": 0.0}, {}),
     "dropout=0": ({"dropout": 0.0}, {}),
     "pretrainer__mask_ratio=0.5": ({}, {"mask_ratio": 0.5}),
@@ -44,12 +46,15 @@ VARIANTS: dict[str, tuple[dict[str, Any], dict[str, Any] | str]] = {
 }
 
 
-def build(classifier: dict[str, Any], pretrainer: dict[str, Any] | str) -> MAEClassifier:
-    """Return a classifier with some parameters changed."""
-    source: MAEPretrainer | str = pretrainer
-    if not isinstance(pretrainer, str):
-        source = _change_params(MAEPretrainer(), pretrainer)
-    return _change_params(MAEClassifier(pretrainer=source, probe=False, finetune="full", random_state=0), classifier)
+def build(classifier_changes: dict[str, Any], pretrainer_changes: dict[str, Any] | str) -> MAEClassifier:
+    """Return the unfitted classifier of a variant."""
+    pretrainer: MAEPretrainer | str
+    if isinstance(pretrainer_changes, str):
+        pretrainer = pretrainer_changes
+    else:
+        pretrainer = _change_params(MAEPretrainer(), pretrainer_changes)
+    classifier = MAEClassifier(pretrainer=pretrainer, probe=False, finetune="full", random_state=0)
+    return _change_params(classifier, classifier_changes)
 
 
 def _change_params(estimator: Any, changes: dict[str, Any]) -> Any:
@@ -59,18 +64,18 @@ def _change_params(estimator: Any, changes: dict[str, Any]) -> Any:
     return estimator.set_params(**changes)
 
 
-def measure(name: str, folder: Path) -> tuple[list[float], float]:
-    """Return the accuracy on each data set and the mean fit time in seconds."""
+def measure(variant: str, folder: Path) -> tuple[list[float], float]:
+    """Return the accuracy of a variant on each data set, and its mean fit time in seconds."""
     accuracies, seconds = [], []
     for data_set in SETS:
         X, y, _, _ = load(folder, data_set)
-        hits = np.zeros(len(y))
+        correct = np.zeros(len(y))
         for train, test in StratifiedKFold(2, shuffle=True, random_state=0).split(X, y):
             start = time.perf_counter()
-            classifier = build(*VARIANTS[name]).fit(X[train], y[train])
+            classifier = build(*VARIANTS[variant]).fit(X[train], y[train])
             seconds.append(time.perf_counter() - start)
-            hits[test] = classifier.predict(X[test]) == y[test]
-        accuracies.append(hits.mean())
+            correct[test] = classifier.predict(X[test]) == y[test]
+        accuracies.append(correct.mean())
     return accuracies, float(np.mean(seconds))
 
 
@@ -78,7 +83,9 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", metavar="DATA", type=Path, help="folder with the data sets, as for accuracy.py")
-    parser.add_argument("--only", nargs="+", metavar="NAME", default=list(VARIANTS), help=", ".join(VARIANTS))
+    parser.add_argument(
+        "--only", nargs="+", metavar="NAME", default=list(VARIANTS), help=f"variants: {', '.join(VARIANTS)}"
+    )
     options = parser.parse_args()
     print("|".join(["", "changed parameter", "mean accuracy", "fit time (s)", *SETS, ""]))
     print("|".join(["", "---", *["---:"] * (2 + len(SETS)), ""]))

@@ -1,8 +1,8 @@
-"""Benchmark of exported ONNX files and PyTorch: file size, latency, difference of the probabilities, and accuracy.
+"""Comparison of exported ONNX files with PyTorch: file size, latency, difference of the probabilities, and accuracy.
 
-Run ``python tests/benchmarks/deployment.py [--repeats N] [--epochs N]``. The default classifier and a fine-tuned
-network are fitted on one channel of SPARwatch. All computations use one thread. The int8 files are made by the dynamic
-quantisation of onnxruntime, applied to the weight matrices of encoder and head (see `to_int8`). The script prints a
+Run ``python tests/benchmarks/deployment.py [--repeats N] [--epochs N]``. Two classifiers are fitted on one channel of
+SPARwatch: the default classifier, and a network fine-tuned without the linear probe. All computations use one thread.
+The int8 files are made by the dynamic quantisation of onnxruntime (see `quantise_to_int8`). The script prints a
 Markdown table; the last results are in ``deployment.md``.
 """
 
@@ -34,20 +34,20 @@ def load_onnx(path: Path) -> Predict:
     return lambda X: session.run(["probabilities"], {"X": X})[0]
 
 
-def to_int8(path: Path, quantised: Path) -> None:
-    """Quantise the weight matrices of an ONNX file to int8.
+def quantise_to_int8(path: Path, quantised: Path) -> None:
+    """Quantise the weight matrices of the encoder and of the head in an ONNX file to int8.
 
-    The last layers (Gemm) are not quantised, because their inputs are features of very different magnitudes. If they
-    are quantised, probabilities change by more than 0.5; if not, by at most 0.05. Convolutions, including that of the
-    wavelet transform, are not quantised either.
+    The last linear layers (Gemm nodes) are not quantised, because their inputs are features of very different
+    magnitudes: if they were, probabilities would change by more than 0.5 instead of at most 0.05. Convolutions,
+    including that of the wavelet transform, are not quantised either.
     """
-    # onnxruntime replaces each Gemm by a MatMul with this name before it applies nodes_to_exclude.
-    last = [f"{node.name}_MatMul" for node in onnx.load(path).graph.node if node.op_type == "Gemm"]
+    # onnxruntime replaces each Gemm node by a MatMul node with this name before it applies nodes_to_exclude.
+    excluded = [f"{node.name}_MatMul" for node in onnx.load(path).graph.node if node.op_type == "Gemm"]
     quantize_dynamic(
         path,
         quantised,
         op_types_to_quantize=["MatMul"],
-        nodes_to_exclude=last,
+        nodes_to_exclude=excluded,
         per_channel=True,
         weight_type=QuantType.QInt8,
     )
@@ -67,25 +67,27 @@ def latency(predict: Predict, X: np.ndarray, repeats: int) -> float:
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--repeats", type=int, default=50, help="timed calls per latency")
-    parser.add_argument("--epochs", type=int, default=10, help="epochs of fine-tuning")
+    parser.add_argument("--repeats", type=int, default=50, help="number of timed calls per latency")
+    parser.add_argument("--epochs", type=int, default=10, help="number of epochs of fine-tuning")
     options = parser.parse_args()
     torch.set_num_threads(1)
     train, test = (load_sparwatch(subset=subset) for subset in ("train", "test"))
     X, labels = test.data[:, 0].astype(np.float32), test.target
-    tuned = {"probe": False, "finetune": "full", "max_epochs": options.epochs}
+    network = {"probe": False, "finetune": "full", "max_epochs": options.epochs}
     print(
-        "|classifier|runtime|file size (MB)|latency, 1 signal (ms)|latency, 64 signals (ms)|maximum difference"
-        "|99 % quantile of the difference|accuracy|"
+        "|classifier|runtime|file size (MB)|latency, 1 signal (ms)|latency, 64 signals (ms)"
+        "|maximum probability difference|99 % quantile of the probability difference|accuracy|"
     )
     print("|---|---|---:|---:|---:|---:|---:|---:|")
-    for name, params in {"default": {}, "fine-tuned": tuned}.items():
+    for name, params in {"default": {}, "fine-tuned": network}.items():
         classifier = MAEClassifier(random_state=0, device="cpu", **params).fit(train.data[:, 0], train.target)
         with tempfile.TemporaryDirectory() as folder:
-            saved, float32, int8 = (Path(folder) / name for name in ("c.safetensors", "float32.onnx", "int8.onnx"))
+            saved, float32, int8 = (
+                Path(folder) / file for file in ("classifier.safetensors", "float32.onnx", "int8.onnx")
+            )
             classifier.save(saved)
             classifier.export_onnx(float32)
-            to_int8(float32, int8)
+            quantise_to_int8(float32, int8)
             runtimes: dict[str, tuple[Path, Predict]] = {
                 "PyTorch": (saved, classifier.predict_proba),
                 "ONNX float32": (float32, load_onnx(float32)),

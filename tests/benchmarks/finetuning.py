@@ -1,9 +1,9 @@
 """Benchmark of the fine-tuning modes of `MAEClassifier`: accuracy, fit time and number of trained parameters.
 
 Run ``python tests/benchmarks/finetuning.py DATA [--epochs N]``, with DATA as for ``accuracy.py``. The pre-trained
-encoder is the one in the package. Fine-tuned networks predict without the linear probe. The accuracy is measured by
-stratified 2-fold cross-validation on the training split; test splits are not used. The script prints a Markdown table;
-the last results are in ``finetuning.md``.
+encoder is the one shipped with the package. Fine-tuned networks are evaluated without the linear probe. The accuracy is
+measured by stratified 2-fold cross-validation on training splits; test splits are not used. The script prints a
+Markdown table; the last results are in ``finetuning.md``.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from skorch.callbacks import Callback
 from sktsmae import MAEClassifier
 
 SETS = ["GunPoint", "Trace", "UMD"]
-# The batches are small because with the default of 32 the 18 to 50 signals of a fold would make 20 to 40 steps in 20
-# epochs.
+# With the default batch size of 32, the 18 to 50 training signals per fold would give only 20 to 40 optimizer steps in
+# 20 epochs.
 NETWORK = {"probe": False, "batch_size": 8}
 MODES: dict[str, dict[str, Any]] = {
     '`finetune="none"` (linear probe only)': {},
@@ -36,30 +36,31 @@ MODES: dict[str, dict[str, Any]] = {
 
 
 class CountTrained(Callback):
-    """Count the parameters that the optimizer trains."""
+    """Record the number of parameters that the optimizer updates."""
 
-    counts: ClassVar[list[int]] = []  # an attribute of the class, since fit copies the callback
+    # A class attribute, because `fit` copies the callback.
+    counts: ClassVar[list[int]] = []
 
     def on_train_begin(self, net: Any, **kwargs: Any) -> None:
-        """Append the number of trained parameters."""
+        """Append the number of parameters to `counts`."""
         self.counts.append(sum(weights.numel() for group in net.optimizer_.param_groups for weights in group["params"]))
 
 
 def measure(params: dict[str, Any], epochs: int, folder: Path) -> tuple[list[float], list[float], list[int]]:
-    """Return the accuracy on each data set, and the time in seconds and number of trained parameters of each fit."""
+    """Return the accuracy on each data set, the time of each fit in seconds, and its number of trained parameters."""
     accuracies, seconds = [], []
     training = {"max_epochs": epochs, "callbacks": [CountTrained()]} if "finetune" in params else {}
     CountTrained.counts.clear()
     for data_set in SETS:
         X, y, _, _ = load(folder, data_set)
-        hits = np.zeros(len(y))
+        correct = np.zeros(len(y))
         for train, test in StratifiedKFold(2, shuffle=True, random_state=0).split(X, y):
             classifier = MAEClassifier(random_state=0, **training, **params)
             start = time.perf_counter()
             classifier.fit(X[train], y[train])
             seconds.append(time.perf_counter() - start)
-            hits[test] = classifier.predict(X[test]) == y[test]
-        accuracies.append(hits.mean())
+            correct[test] = classifier.predict(X[test]) == y[test]
+        accuracies.append(correct.mean())
     return accuracies, seconds, CountTrained.counts or [0]
 
 
@@ -67,7 +68,7 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", metavar="DATA", type=Path, help="folder with the data sets, as for accuracy.py")
-    parser.add_argument("--epochs", type=int, default=20, help="epochs of fine-tuning")
+    parser.add_argument("--epochs", type=int, default=20, help="number of epochs of fine-tuning")
     options = parser.parse_args()
     torch.set_num_threads(1)
     print("|".join(["", "mode", "mean accuracy", "fit time (s)", "trained parameters", *SETS, ""]))

@@ -1,11 +1,14 @@
 """Benchmark of pre-training with few labels: test accuracy as a function of the number of labels per class.
 
-Run ``python tests/benchmarks/labels.py DATA [SET ...] [--seeds 3] [--figure PATH]``. Each method is fitted on k
-labelled training signals per class, or on all signals of a class that has fewer. The signals are drawn once per random
-seed; with all labels there is one run. The test accuracy is measured on the same random sample of at most 200 test
-signals for all methods. The "shipped encoder" is the one in the package. The "own encoder" is pre-trained for 20 epochs
-on all training signals of the data set without labels. aeon is required (extra ``bench``). The script prints a Markdown
-table of all data sets and one of their means; the last results are in ``labels.md``. The figure shows the means.
+Run ``python tests/benchmarks/labels.py DATA [SET ...] [--seeds 3] [--figure PATH]``, with DATA as for ``accuracy.py``.
+aeon is required (extra ``bench``). Each method is fitted on k labelled training signals per class; a class with fewer
+than k signals contributes all of them. The labelled signals are drawn at random, once per seed. With all labels, there
+is one run. All methods are tested on the same random sample of at most 200 test signals.
+
+"shipped encoder", "own encoder" and "untrained encoder" are ridge classifiers on frozen embeddings: of the encoder
+shipped with the package, of an encoder pre-trained for 20 epochs on all training signals of the data set without
+labels, and of an untrained encoder. The script prints a Markdown table of all data sets and one of their means; the
+last results are in ``labels.md``. The figure shows the means.
 """
 
 from __future__ import annotations
@@ -32,7 +35,9 @@ SETS = [
     "Computers", "ECG200", "GunPoint", "Ham", "ItalyPowerDemand", "MiddlePhalanxOutlineCorrect", "Plane", "PowerCons",
     "SmoothSubspace", "Strawberry", "SyntheticControl", "Trace",
 ]  # fmt: skip
+# Numbers of labelled signals per class; None uses all training signals.
 LABELS = [1, 2, 5, 10, 20, None]
+# The methods, and the colours of their lines in the figure.
 COLOURS = {
     "MAEClassifier()": "#d55e00",
     "shipped encoder": "#e69f00",
@@ -46,8 +51,8 @@ MAX_TEST_SIGNALS = 200
 def measure(folder: Path, name: str, seeds: int) -> Iterator[list[float]]:
     """Yield the mean accuracy of each method, in the order of `COLOURS`, for each number of labels in `LABELS`."""
     X_train, y_train, X_test, y_test = load(folder, name)
-    kept = np.random.default_rng(0).permutation(len(X_test))[:MAX_TEST_SIGNALS]
-    X_test, y_test = X_test[kept], y_test[kept]
+    sampled = np.random.default_rng(0).permutation(len(X_test))[:MAX_TEST_SIGNALS]
+    X_test, y_test = X_test[sampled], y_test[sampled]
     encoders = [
         MAEPretrainer.from_pretrained(),
         MAEPretrainer(max_epochs=20, random_state=0).fit(X_train),
@@ -57,7 +62,7 @@ def measure(folder: Path, name: str, seeds: int) -> Iterator[list[float]]:
     for k in LABELS:
         scores = []
         for seed in range(1 if k is None else seeds):
-            rows = draw(y_train, k, seed)
+            labelled = draw(y_train, k, seed)
             ridge = make_pipeline(StandardScaler(), RidgeClassifierCV(alphas=np.logspace(-1, 5, 13)))
             runs = [
                 (MAEClassifier(random_state=seed), X_train, X_test),
@@ -65,27 +70,30 @@ def measure(folder: Path, name: str, seeds: int) -> Iterator[list[float]]:
                 (MiniRocketClassifier(random_state=seed), X_train, X_test),
             ]
             scores.append([
-                model.fit(train[rows], y_train[rows]).score(test, y_test)
+                model.fit(train[labelled], y_train[labelled]).score(test, y_test)
                 for model, train, test in runs
             ])  # fmt: skip
         yield np.mean(scores, axis=0).tolist()
 
 
 def draw(y: np.ndarray, k: int | None, seed: int) -> np.ndarray:
-    """Return the rows of k random signals per class. With the same seed they include those of a smaller k."""
+    """Return the indices of k random signals per class, or of all signals if k is None.
+
+    With the same seed, the signals for a larger k include those for a smaller k.
+    """
     rng = np.random.default_rng(seed)
     return np.concatenate([rng.permutation(np.flatnonzero(y == label))[:k] for label in np.unique(y)])
 
 
-def plot(means: np.ndarray, sets: int, path: Path) -> None:
-    """Plot mean accuracies of shape (numbers of labels, methods)."""
+def plot(means: np.ndarray, num_sets: int, path: Path) -> None:
+    """Plot mean accuracies of shape (len(LABELS), methods) over a number of data sets."""
     figure, axes = plt.subplots(figsize=(9, 6), dpi=100, layout="constrained")
     for (method, colour), accuracies in zip(COLOURS.items(), means.T, strict=True):
         width = 3 if method == "MAEClassifier()" else 1.8
         axes.plot(accuracies, color=colour, marker="o", linewidth=width, label=method)
     axes.set_xticks(range(len(LABELS)), [str(k or "all") for k in LABELS])
     axes.set_xlabel("labels per class")
-    axes.set_ylabel(f"test accuracy, mean of {sets} data sets")
+    axes.set_ylabel(f"test accuracy, mean of {num_sets} data sets")
     axes.grid(color="#e5e5e5")
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(loc="lower right", frameon=False)

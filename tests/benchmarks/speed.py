@@ -1,9 +1,9 @@
-"""Benchmark of speed and memory, compared with other packages and with the FLOP rate of a matrix product.
+"""Benchmark of speed and memory, in comparison with other packages and with a matrix product.
 
 Run ``python -m pip install ".[bench]" && python tests/benchmarks/speed.py [SECTION ...]`` on an otherwise idle machine.
 The script prints a Markdown table of all sections, or of the named ones; the last results are in ``speed.md``. Each
 section runs in its own process. Functions that are compared run alternately in the same process. Times are medians
-without the first round.
+after a warm-up run. A FLOP rate is a number of floating-point operations divided by a time.
 """
 
 from __future__ import annotations
@@ -32,8 +32,11 @@ from sktsmae.functional.wavelets import cwt_of_views, differences, kernel_length
 from sktsmae.models import CWT_MAE_RoPE, Scalogram
 from sktsmae.signals.memory import reused_memory
 
+# Quantity, measured value and goal.
 Row = tuple[str, str, str]
 
+# Sizes of the autoencoder: description, goal for the FLOP rate relative to a matrix product, batch size, and parameters
+# of `CWT_MAE_RoPE`. "768 x 12" means 12 blocks with embeddings of size 768.
 TRAINING: list[tuple[str, float, int, dict[str, Any]]] = [
     ("published size (768 x 12, decoder 512 x 8, 3000 samples), batch 4", 0.65, 4, {}),
     (
@@ -83,7 +86,7 @@ def time_alternately(functions: dict[str, Callable[[], Any]], rounds: int) -> di
 
 
 def signals(*shape: int) -> np.ndarray:
-    """Return random walks of a given shape."""
+    """Return random walks as signals, as an array of the given shape."""
     return np.random.default_rng(0).standard_normal(shape, dtype=np.float32).cumsum(-1)
 
 
@@ -100,16 +103,19 @@ def encoding_flops(model: CWT_MAE_RoPE) -> int:
 
 
 def training_flops(model: CWT_MAE_RoPE) -> int:
-    """Count the floating-point operations of a training step per image: three times those of the forward pass."""
+    """Count the floating-point operations of a training step per image.
+
+    The backward pass needs twice as many operations as the forward pass.
+    """
     image = model.scalogram(torch.zeros(1, model.settings["signal_len"]))
     return 3 * _count_flops(lambda: model.reconstruct(image))
 
 
 def _count_flops(forward: Callable[[], Any]) -> int:
-    """Count the operations of matrix products and convolutions; one multiplication with addition counts as two.
+    """Count the floating-point operations of matrix products and convolutions.
 
-    FlopCounterMode does not count the fused attention kernel of the CPU, so attention is computed by matrix products
-    here. The counts are equal to those of earlier versions of this script, which measured the rates in ``speed.md``.
+    One multiply-add counts as two operations. FlopCounterMode does not count the operations of the fused attention
+    kernel on a CPU. The MATH backend is therefore selected, which computes attention by matrix products.
     """
     with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
         forward()
@@ -117,18 +123,19 @@ def _count_flops(forward: Callable[[], Any]) -> int:
 
 
 def cwt() -> Iterator[Row]:
-    """Compare the wavelet transform with three packages and with one direct convolution.
+    """Compare the wavelet transform with those of three other packages and with a direct convolution.
 
-    sktsmae caches the Fourier transforms of its wavelets between calls, so the time of a first call is listed as well.
-    ssqueezepy does not have the Ricker wavelet, but the complex wavelet whose real part it is; it also caches its
-    wavelets and pads with zeros.
+    sktsmae and ssqueezepy cache their wavelets between calls. "sktsmae first call" is the time without that cache.
+    ssqueezepy has no Ricker wavelet. Its complex Mexican hat wavelet ("cmhat") is used instead, whose real part is the
+    Ricker wavelet.
     """
     import ptwt
     import pywt
     import ssqueezepy
 
-    scales, cmhat = scale_grid(64), ssqueezepy.Wavelet("cmhat")
-    for count, length, peer_goal, direct_goal in ((32, 3000, 8, 12), (256, 512, 4, None), (2, 60_000, 4, None)):
+    scales, mexican_hat = scale_grid(64), ssqueezepy.Wavelet("cmhat")
+    # Number and length of signals, goal relative to the fastest package, goal relative to a direct convolution.
+    for count, length, package_goal, direct_goal in ((32, 3000, 8, 12), (256, 512, 4, None), (2, 60_000, 4, None)):
         x = torch.from_numpy(signals(count, length))
         views = differences(x).flatten(0, 1)
         kernels = ricker(scales, kernel_length(scales, length)).float()[:, None]
@@ -144,56 +151,58 @@ def cwt() -> Iterator[Row]:
             "sktsmae first call": first_call,
             "PyWavelets": partial(pywt.cwt, views.numpy(), scales.numpy(), "mexh", method="fft", axis=-1),
             "ptwt": partial(ptwt.cwt, views, scales.numpy(), "mexh"),
-            "ssqueezepy": partial(ssqueezepy.cwt, views.numpy(), cmhat, scales=scales.float().numpy(), padtype="zero"),
+            "ssqueezepy": partial(
+                ssqueezepy.cwt, views.numpy(), mexican_hat, scales=scales.float().numpy(), padtype="zero"
+            ),
             "direct convolution": partial(F.conv1d, views[:, None], kernels, padding="same"),
         }
         seconds = time_alternately(functions, 9)
-        what = f"CWT, {count} signals x {length} samples, 3 views, 64 scales"
-        peer = min(("PyWavelets", "ptwt", "ssqueezepy"), key=seconds.__getitem__)
-        listed = ", ".join(f"{name} {1000 * value:.0f}" for name, value in seconds.items())
-        ratio = seconds[peer] / seconds["sktsmae"]
-        yield f"{what}: speed relative to {peer}", f"{ratio:.1f} x (ms: {listed})", f"{peer_goal} x"
+        task = f"CWT, {count} signals x {length} samples, 3 views, 64 scales"
+        fastest = min(("PyWavelets", "ptwt", "ssqueezepy"), key=seconds.__getitem__)
+        times = ", ".join(f"{name} {1000 * value:.0f}" for name, value in seconds.items())
+        ratio = seconds[fastest] / seconds["sktsmae"]
+        yield f"{task}: speed relative to {fastest}", f"{ratio:.1f} x (ms: {times})", f"{package_goal} x"
         if direct_goal:
             ratio = seconds["direct convolution"] / seconds["sktsmae"]
-            yield f"{what}: speed relative to a direct convolution", f"{ratio:.1f} x", f"{direct_goal} x"
+            yield f"{task}: speed relative to a direct convolution", f"{ratio:.1f} x", f"{direct_goal} x"
 
 
 def cwt_memory() -> Iterator[Row]:
     """Measure the memory that the wavelet transform needs in addition to its output."""
     for name, standardize in (("CWT", False), ("standardised CWT", True)):
         scalogram = Scalogram(64, standardize=standardize)
-        scalogram(torch.randn(1, 3000))
+        scalogram(torch.randn(1, 3000))  # fills the cache of wavelets
         x = torch.from_numpy(signals(32, 3000))
-        Path("/proc/self/clear_refs").write_text("5")  # resets the peak
+        Path("/proc/self/clear_refs").write_text("5")  # resets the peak memory (VmHWM)
         before = _resident(peak=False)
         out = scalogram(x)
-        beyond = _resident(peak=True) - before - out.nbytes / 2**20
-        what = f"{name}, 32 signals x 3000 samples: additional memory relative to the output"
-        yield what, f"{beyond * 2**20 / out.nbytes:.2f} x", "0.25 x"
+        additional = _resident(peak=True) - before - out.nbytes / 2**20
+        quantity = f"{name}, 32 signals x 3000 samples: additional memory relative to the output"
+        yield quantity, f"{additional * 2**20 / out.nbytes:.2f} x", "0.25 x"
 
 
 def training() -> Iterator[Row]:
-    """Compare the FLOP rate of a training step with that of a matrix product, with memory reused as in `fit`."""
+    """Compare the FLOP rate of a training step with that of a matrix product, and the speed for three `decode_ratio`.
+
+    Freed memory is reused, as in `MAEPretrainer.fit`.
+    """
     product, product_flops = matrix_product()
     with reused_memory(torch.device("cpu")):
-        for what, goal, batch, settings in TRAINING:
+        for size, goal, batch, settings in TRAINING:
             model, step = _training_step(batch, {**settings, "decode_ratio": 1.0})
             seconds = time_alternately({"step": step, "product": product}, 5 if batch < 16 else 15)
-            rate, limit = batch * training_flops(model) / seconds["step"], product_flops / seconds["product"]
-            figure = f"{rate / limit:.2f} ({rate / 1e9:.0f} of {limit / 1e9:.0f} GFLOP/s, {seconds['step']:.2f} s)"
-            yield f"pre-training step, {what}: FLOP rate relative to a matrix product", figure, f"{goal:.2f}"
-        what, _, batch, settings = TRAINING[1]
+            rate, product_rate = batch * training_flops(model) / seconds["step"], product_flops / seconds["product"]
+            rates = f"{rate / 1e9:.0f} of {product_rate / 1e9:.0f} GFLOP/s"
+            measured = f"{rate / product_rate:.2f} ({rates}, {seconds['step']:.2f} s)"
+            yield f"pre-training step, {size}: FLOP rate relative to a matrix product", measured, f"{goal:.2f}"
+        size, _, batch, settings = TRAINING[1]
         steps = {
             str(ratio): _training_step(batch, {**settings, "decode_ratio": ratio})[1] for ratio in (1.0, 0.5, 0.25)
         }
         seconds = time_alternately(steps, 9)
         for ratio in ("0.5", "0.25"):
-            figure = f"{seconds['1.0'] / seconds[ratio]:.2f} x"
-            yield (
-                f"pre-training step with decode_ratio={ratio}, {what}: speed relative to decode_ratio=1",
-                figure,
-                "1.5 x",
-            )
+            quantity = f"pre-training step with decode_ratio={ratio}, {size}: speed relative to decode_ratio=1"
+            yield quantity, f"{seconds['1.0'] / seconds[ratio]:.2f} x", "1.5 x"
 
 
 def _training_step(batch: int, settings: dict[str, Any]) -> tuple[CWT_MAE_RoPE, Callable[[], None]]:
@@ -216,29 +225,32 @@ def inference() -> Iterator[Row]:
     pretrainer = MAEPretrainer(max_epochs=0, random_state=0).fit(X[:10])
     seconds = time_alternately({"transform": partial(pretrainer.transform, X), "product": product}, 7)
     rate = len(X) * encoding_flops(pretrainer.model_) / seconds["transform"]
-    limit = product_flops / seconds["product"]
-    figure = f"{rate / limit:.2f} ({rate / 1e9:.0f} of {limit / 1e9:.0f} GFLOP/s, {seconds['transform']:.2f} s)"
+    product_rate = product_flops / seconds["product"]
+    rates = f"{rate / 1e9:.0f} of {product_rate / 1e9:.0f} GFLOP/s"
     yield (
         "`MAEPretrainer().transform`, 2000 signals x 512 samples: FLOP rate relative to a matrix product (FLOPs of the "
         "encoder, time of CWT and encoder)",
-        figure,
+        f"{rate / product_rate:.2f} ({rates}, {seconds['transform']:.2f} s)",
         "0.35",
     )
     network = MAEClassifier(pretrainer="scratch", probe=False, finetune="full", max_epochs=1, random_state=0)
-    classifiers = {"default classifier": MAEClassifier(random_state=0), "network of the default size": network}
+    classifiers = {
+        "default classifier": MAEClassifier(random_state=0),
+        "network only (no ridge probe), default size": network,
+    }
     labels = np.arange(20) % 2
     for classifier in classifiers.values():
         classifier.fit(X[:20], labels)
     calls = {name: partial(classifier.predict_proba, X[:1]) for name, classifier in classifiers.items()}
-    for name, each in time_alternately(calls, 200).items():
-        what = f"`MAEClassifier.predict_proba`, {name}, 1 signal x 512 samples (median of 200 calls)"
-        yield what, f"{1000 * each:.1f} ms", "15 ms"
+    for name, median in time_alternately(calls, 200).items():
+        quantity = f"`MAEClassifier.predict_proba`, {name}, 1 signal x 512 samples (median of 200 calls)"
+        yield quantity, f"{1000 * median:.1f} ms", "15 ms"
 
 
 def defaults() -> Iterator[Row]:
-    """Time everything that needs no training of networks."""
+    """Time calls with default parameters that do not train a network."""
     X = signals(1000, 512)
-    few, many = X[:100, :150], X[:, :500]
+    small, large = X[:100, :150], X[:, :500]
     labels = np.arange(1000) % 4
     calls = {
         '`CWTTransformer(output="statistics").fit_transform`, 1000 signals x 512 samples': (
@@ -249,8 +261,8 @@ def defaults() -> Iterator[Row]:
             lambda: MAEPretrainer.from_pretrained().transform(X),
             "10 s",
         ),
-        "`MAEClassifier().fit`, 100 signals x 150 samples": (lambda: MAEClassifier().fit(few, labels[:100]), "20 s"),
-        "`MAEClassifier().fit`, 1000 signals x 500 samples": (lambda: MAEClassifier().fit(many, labels), "240 s"),
+        "`MAEClassifier().fit`, 100 signals x 150 samples": (lambda: MAEClassifier().fit(small, labels[:100]), "20 s"),
+        "`MAEClassifier().fit`, 1000 signals x 500 samples": (lambda: MAEClassifier().fit(large, labels), "240 s"),
     }
     seconds = time_alternately({name: function for name, (function, _) in calls.items()}, 3)
     for name, (_, goal) in calls.items():
@@ -258,27 +270,32 @@ def defaults() -> Iterator[Row]:
 
 
 def overhead() -> Iterator[Row]:
-    """Measure the fraction of the fit time on a small data set that is outside network and wavelet transform."""
+    """Measure the fraction of the fit time on a small data set that is not spent on the network and the CWT."""
     X, epochs = signals(100, 150), 20
     pretrainer = MAEPretrainer(max_epochs=epochs, random_state=0)
     model = pretrainer.fit(X).model_.train()
     optimizer = torch.optim.AdamW(model.parameters(), fused=True)
 
-    def steps(optimize: bool) -> None:
+    def train(with_optimizer: bool) -> None:
         with reused_memory(torch.device("cpu")):
             for _ in range(epochs):
-                for part in (slice(0, 64), slice(64, 100)):
+                for part in (slice(0, 64), slice(64, 100)):  # two mini-batches of at most 64 signals, as in `fit`
                     optimizer.zero_grad()
                     model(torch.from_numpy(X[part]))[0].backward()
-                    if optimize:
+                    if with_optimizer:
                         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
                         optimizer.step()
 
-    functions = {"fit": partial(pretrainer.fit, X), "network": partial(steps, False), "steps": partial(steps, True)}
+    functions = {
+        "fit": partial(pretrainer.fit, X),
+        "network": partial(train, with_optimizer=False),
+        "network and optimizer": partial(train, with_optimizer=True),
+    }
     seconds = time_alternately(functions, 9)
-    outside, loop = (1 - seconds[name] / seconds["fit"] for name in ("network", "steps"))
-    figure = f"{outside:.0%} ({outside - loop:.0%} in the optimizer)"
-    yield "`MAEPretrainer.fit`, 100 signals x 150 samples: fraction of time outside network and CWT", figure, "15 %"
+    outside_network = 1 - seconds["network"] / seconds["fit"]
+    in_optimizer = (seconds["network and optimizer"] - seconds["network"]) / seconds["fit"]
+    measured = f"{outside_network:.0%} ({in_optimizer:.0%} in the optimizer)"
+    yield "`MAEPretrainer.fit`, 100 signals x 150 samples: fraction of time outside network and CWT", measured, "15 %"
 
 
 def fit_memory() -> Iterator[Row]:
@@ -295,9 +312,11 @@ def fit_memory() -> Iterator[Row]:
         start = time.perf_counter()
         MAEPretrainer(max_epochs=1, random_state=0).fit(np.load(path, mmap_mode="r"))
         seconds = time.perf_counter() - start
-        beyond = (_resident(peak=True) - before) / 1024
-    what = "`MAEPretrainer(max_epochs=1).fit`, memory-mapped file of 20,000 signals x 3000 samples: additional memory"
-    yield what, f"{beyond:.2f} GB ({seconds:.0f} s)", "1 GB"
+        additional = (_resident(peak=True) - before) / 1024
+    quantity = (
+        "`MAEPretrainer(max_epochs=1).fit`, memory-mapped file of 20,000 signals x 3000 samples: additional memory"
+    )
+    yield quantity, f"{additional:.2f} GB ({seconds:.0f} s)", "1 GB"
 
 
 def importing() -> Iterator[Row]:
@@ -308,12 +327,12 @@ def importing() -> Iterator[Row]:
 
     package, dependencies = "import sktsmae", "import torch, sklearn, skorch"
     seconds = time_alternately({package: partial(run, package), dependencies: partial(run, dependencies)}, 9)
-    figure = f"{seconds[package] / seconds[dependencies]:.2f} x ({seconds[package]:.2f} s)"
-    yield f"`{package}`: time relative to `{dependencies}`", figure, "1.1 x"
+    measured = f"{seconds[package] / seconds[dependencies]:.2f} x ({seconds[package]:.2f} s)"
+    yield f"`{package}`: time relative to `{dependencies}`", measured, "1.1 x"
 
 
 def growth() -> Iterator[Row]:
-    """Measure how the time grows with the number of signals, channels and samples."""
+    """Measure how the time grows with the number of signals, the number of channels and the length."""
 
     def transform(*shape: int) -> Callable[[], Any]:
         X = signals(*shape)
@@ -330,11 +349,11 @@ def growth() -> Iterator[Row]:
         ],
     }
     for name, prepare in (("MAEPretrainer.transform", transform), ("MAEPretrainer(max_epochs=1).fit", fit)):
-        for what, shapes in cases.items():
+        for sizes, shapes in cases.items():
             seconds = time_alternately({str(shape): prepare(*shape) for shape in shapes}, 5)
-            unit = [value / np.prod(shape) for shape, value in zip(shapes, seconds.values(), strict=True)]
-            figure = ", ".join(f"{value / unit[0]:.2f}" for value in unit)
-            yield f"`{name}`, {what}: time per sample relative to the first size", figure, "linear"
+            per_sample = [value / np.prod(shape) for shape, value in zip(shapes, seconds.values(), strict=True)]
+            measured = ", ".join(f"{value / per_sample[0]:.2f}" for value in per_sample)
+            yield f"`{name}`, {sizes}: time per sample relative to the first size", measured, "linear"
 
 
 def _resident(peak: bool) -> float:

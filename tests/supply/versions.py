@@ -1,10 +1,15 @@
-"""Commands that list the versions and licences of the dependencies.
+"""Command-line script that lists the versions and licences of the dependencies.
 
-``versions.py floors`` prints pip constraints with the oldest versions that ``pyproject.toml`` allows. ``versions.py
-pin`` writes to ``pinned.txt`` the versions and hashes that pip would install today for the package with its extra
-``test``, with the CPU build of PyTorch. ``versions.py licences`` writes the licences of these packages to
-``licences.md``; they must be installed. Both files are for Python 3.11 on Linux, x86-64. ``.ci/run`` tests the package
-with the oldest versions and with the pinned ones.
+``versions.py floors`` prints pip constraints with the oldest versions that ``pyproject.toml`` allows.
+
+``versions.py pin`` writes ``pinned.txt``. It contains the version and hash of each package that pip would install today
+for this package with its extra ``test``.
+
+``versions.py licences`` writes ``licences.md``. It contains the licence of each package in ``pinned.txt``; these
+packages must be installed.
+
+Both files are for Python 3.11 on Linux, x86-64. ``.ci/run`` tests the package with the oldest versions and with the
+pinned versions.
 """
 
 from __future__ import annotations
@@ -22,15 +27,15 @@ from pathlib import Path
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 TORCH = "torch==2.13.0"
-PINNED = (
-    "# Written by versions.py pin. The CPU build of PyTorch comes from the package index that pytorch.org recommends."
+PINNED_HEADER = (
+    "# Written by `versions.py pin`. The CPU build of PyTorch comes from the package index that pytorch.org recommends."
 )
-# Packages of the extras that users of the package install; the others are only needed by the tests.
+# Optional dependencies that are tested in their oldest version, too. Other optional dependencies are not constrained.
 OPTIONAL = ("accelerate", "dask[distributed]", "pandas", "zarr", "h5py")
 
 
 def floors() -> list[str]:
-    """Return constraints that pin each dependency to its oldest allowed version."""
+    """Return pip constraints that pin the dependencies and `OPTIONAL` to their oldest allowed versions."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     requirements = [*project["dependencies"], *chain(*project["optional-dependencies"].values())]
     oldest = dict(requirement.split(">=") for requirement in requirements if ">=" in requirement)
@@ -39,7 +44,7 @@ def floors() -> list[str]:
 
 
 def pin() -> list[str]:
-    """Return a requirement with a hash for each package that pip would install."""
+    """Return a requirement with version and hash for each package that pip would install, in alphabetical order."""
     with tempfile.NamedTemporaryFile() as file:
         command = ["install", "--dry-run", "--ignore-installed", "--quiet", "--report", file.name]
         subprocess.run([sys.executable, "-m", "pip", *command, f"{ROOT}[test]", TORCH], check=True)
@@ -62,22 +67,26 @@ def licences() -> list[str]:
 
 
 def licence(name: str) -> str:
-    """Return the licence of an installed package from its metadata: the expression, the classifiers or the text."""
+    """Return the licence of an installed package from its metadata.
+
+    It is the licence expression if there is one, otherwise the licence classifiers, otherwise the first line of the
+    licence text.
+    """
     fields = metadata.metadata(name)
     if fields["License-Expression"]:
         return str(fields["License-Expression"])
-    classifiers = [each.split(" :: ")[-1] for each in fields.get_all("Classifier", []) if each.startswith("License ::")]
-    named = [each for each in classifiers if each != "OSI Approved"]
-    return ", ".join(named) or (fields["License"] or "unknown").splitlines()[0]
+    classifiers = [line.split(" :: ")[-1] for line in fields.get_all("Classifier", []) if line.startswith("License ::")]
+    names = [name for name in classifiers if name != "OSI Approved"]
+    return ", ".join(names) or (fields["License"] or "unknown").splitlines()[0]
 
 
 def main() -> None:
-    """Run the command."""
+    """Run the command that is named on the command line."""
     match sys.argv[1:]:
         case ["floors"]:
             print("\n".join(floors()))
         case ["pin"]:
-            (HERE / "pinned.txt").write_text("\n".join([PINNED, *pin(), ""]))
+            (HERE / "pinned.txt").write_text("\n".join([PINNED_HEADER, *pin(), ""]))
         case ["licences"]:
             (HERE / "licences.md").write_text("\n".join([*licences(), ""]))
         case _:

@@ -1,7 +1,7 @@
-"""Script that writes the saved estimators of a release, which all later versions must be able to load.
+"""Script that writes the estimator files of a release. All later versions must be able to load them.
 
-Run ``python tests/estimators/releases/make.py`` once, before a release is tagged. The script writes a folder named
-after the version. It fails if the folder exists, because the files of a release must never change.
+Run ``python tests/estimators/releases/make.py`` once, before a release is tagged. The script creates a folder named
+after the version next to itself. It fails if the folder exists, because the files of a release must never change.
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ import sktsmae
 from sktsmae import MAEClassifier, MAEPretrainer
 from sktsmae.datasets import load_sparwatch
 
+# Parameters of a small autoencoder.
 SMALL = {"cwt_scales": 8, "embed_dim": 16, "depth": 1, "num_heads": 1, "decoder_embed_dim": 16, "max_epochs": 1}
 
 
 def main() -> None:
-    """Write the saved estimators, some signals, and the expected embeddings and probabilities."""
+    """Write a pretrainer and a classifier, some signals, and the expected embeddings and probabilities."""
     torch.set_num_threads(1)
     bunch = load_sparwatch()
     X, y = bunch.data[::32, :2, ::4], bunch.target[::32]
