@@ -192,7 +192,7 @@ class MAESupervised(  # numpydoc ignore=PR02
         Parameters
         ----------
         X : array-like of shape (n, T), (n, M, T) or (n, M * V, S, T)
-            Samples of the shape seen in `fit`.
+            Signals of the same shape as in `fit`, or spectrograms if `fit` was called with spectrograms.
 
         Returns
         -------
@@ -352,7 +352,7 @@ class MAESupervised(  # numpydoc ignore=PR02
             _require_blocks(self.finetune, self.pretrainer.depth)
 
     def _unused_parameters(self, is_spectrogram: bool) -> dict[str, Sequence[str]]:
-        """Return the parameters that have no effect, as `warn_unused` needs them."""
+        """Return the names of the unused parameters, keyed by "reason: remedy" for `warn_unused`."""
         head_settings = {name for head in HEADS.values() for name in head.setting_names}
         if self.finetune == "none":
             # If the encoder is pre-trained in `fit`, pre-training uses these parameters.

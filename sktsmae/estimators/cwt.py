@@ -89,8 +89,8 @@ class CWTTransformer(SignalEstimatorMixin, BaseEstimator):  # numpydoc ignore=PR
     input_shape_ : tuple of int
         Shape of one sample in `fit`.
     offset_ : ndarray of shape () or (M,), float64
-        Offset that is subtracted from each channel before the conversion to float32: the mean of the channel in `fit`
-        if it is over 1,000 times the standard deviation of a signal, and 0 otherwise.
+        Offset that is subtracted from each channel before the conversion to float32: the channel's mean in `fit`, if it
+        exceeds 1,000 times the typical standard deviation of a signal; otherwise 0.
 
     See Also
     --------

@@ -73,16 +73,16 @@ class MAEPretrainer(  # numpydoc ignore=PR02
         The pretext task, a key of `models.PRETEXT_TASKS`. "reconstruction" is the masked autoencoder.
     cwt_scales : "auto", int or array-like of float, default="auto"
         Scales of the wavelets in samples. "auto" uses 32 logarithmically spaced scales from 0.7 to a fifth of the
-        signal length. An int n uses the published grid 0.1, 1.1, ..., n - 0.9. An array contains the scales in
-        increasing order. If X is a spectrogram, this parameter has no effect.
+        signal length. An int n uses the grid of CWT-MAE-RoPE [1]_: 0.1, 1.1, ..., n - 0.9. An array contains the scales
+        in increasing order. If X is a spectrogram, this parameter has no effect.
     diff_orders : tuple of {0, 1, 2}, default=(0, 1, 2)
         The views of a signal: the signal itself, its first and its second difference.
     standardize : bool or "per_scale", default=True
-        Whether to standardise each view of an image over scales and time (the published design); "per_scale"
-        standardises each scale over time, so that no scale dominates, but the relative strength of the scales is lost.
+        Whether to standardise each view of an image over scales and time, as in [1]_. "per_scale" standardises
+        each scale over time: then no scale dominates, but the relative strength of the scales is lost.
     boundary : {"zeros", "reflect"}, default="reflect"
-        Extension of a signal beyond its boundaries: zero padding (the published design) or reflection. With reflection,
-        the mean of the signal has no effect.
+        Extension of a signal beyond its boundaries: zero padding as in [1]_, or reflection. With reflection, the mean
+        of the signal has no effect.
     signal_len : int or None, default=None
         Length to which signals are resampled, so that signals of any length can be transformed; None keeps their
         length.
@@ -90,11 +90,12 @@ class MAEPretrainer(  # numpydoc ignore=PR02
         Numbers of scales and samples in a patch; "auto" chooses a grid of about 4 x 16 patches, or of more patches for
         long signals.
     embed_dim, depth, num_heads : int, default=64, 4 and 2
-        Size of the encoder. The published size is
+        Size of the encoder. The model in [1]_ has the size
         ``MAEPretrainer(cwt_scales=64, boundary="zeros", masking="patches", pooling="mean", patch_size=(4, 50),
         embed_dim=768, depth=12, num_heads=12, decoder_embed_dim=512, decoder_depth=8)``.
     mlp_rank_ratio : float, default=0.5
-        Ratio of the rank of the encoder's MLP matrices to their smaller side.
+        The encoder's MLPs use low-rank weight matrices. This is the rank, divided by the smaller dimension of the
+        matrix.
     decoder_embed_dim, decoder_depth : int, default=64 and 1
         Size of the decoder, which has one attention head per 32 features.
     rope : {"axial", "raster"}, default="axial"
@@ -103,17 +104,17 @@ class MAEPretrainer(  # numpydoc ignore=PR02
     mask_ratio : float, default=0.75
         Fraction of patches that are masked, in (0, 1).
     masking : {"patches", "mixed"}, default="mixed"
-        "patches" masks single patches (the published design); "mixed" also masks whole time intervals or whole
+        "patches" masks single patches, as in [1]_; "mixed" also masks whole time intervals or whole
         frequency bands in some of the images.
     time_loss_weight : float, default=1
-        Weight of the waveform loss, relative to the spectrogram loss.
+        Weight of the loss of the waveform, relative to the loss of the image.
     decode_ratio : float, default=1
-        Fraction of the time columns that the decoder reconstructs in each training step; 1 is the published design.
-        Outside of training all columns are decoded. If the fraction is below 1, the training loss is therefore not
-        comparable with the validation loss or `score`.
+        Fraction of the time columns that the decoder reconstructs in each training step; 1 as in [1]_. Validation and
+        `score` always use all columns. If the fraction is below 1, their losses are therefore not comparable with the
+        training loss.
     readout_layers : tuple of int or None, default=None
         Layers whose tokens `transform` pools: 0 is the patch embedding, and k is the output of the k-th block. None
-        uses the output of the encoder (the published design).
+        uses the output of the encoder.
     pooling : {"mean", "max", "cls", "bands"}, default="bands"
         How the tokens of a channel are pooled to one embedding. "mean" and "max" use the mean or the maximum of the
         patch tokens, and "cls" uses the class token (`embed_dim` features). "bands" treats each row of patches as a
@@ -125,7 +126,8 @@ class MAEPretrainer(  # numpydoc ignore=PR02
     warm_start : bool, default=False
         Whether `fit` continues from the current weights.
     batch_size : int, default=64
-        Number of signals per step, with all channels; a step needs about 20 * M * V * S * T bytes of memory per signal.
+        Number of signals per step, with all channels; a step needs about 20 * M * V * S * T bytes of memory per signal,
+        for M channels, V views, S scales and T samples.
     max_epochs : int, default=120
         Number of passes over the data; 0 leaves the encoder untrained.
 
@@ -138,7 +140,8 @@ class MAEPretrainer(  # numpydoc ignore=PR02
     net_ : skorch.NeuralNet
         The skorch net that trained `model_`. A loaded estimator does not have it.
     thresholds_ : Tensor of shape (2 + depth, bands * embed_dim, 8), float32
-        Thresholds of all layers for ``pooling="bands"``; None with another pooling.
+        Thresholds of the patch embedding, the output of each block, and the output of the encoder, for
+        ``pooling="bands"``; None with another pooling.
     history_ : list of dict
         For each epoch: ``epoch``, ``train_loss``, ``valid_loss`` with early stopping, and ``dur`` in seconds.
     n_iter_ : int
@@ -150,8 +153,8 @@ class MAEPretrainer(  # numpydoc ignore=PR02
     input_shape_ : tuple of int
         Shape of one sample in `fit`.
     offset_ : ndarray of shape () or (M,), float64
-        Offset that is subtracted from each channel before the conversion to float32: the mean of the channel in `fit`
-        if it is over 1,000 times the standard deviation of a signal, and 0 otherwise. With ``boundary="reflect"`` the
+        Offset that is subtracted from each channel before the conversion to float32: the channel's mean in `fit`, if it
+        exceeds 1,000 times the typical standard deviation of a signal; otherwise 0. With ``boundary="reflect"`` the
         mean of each signal is subtracted instead, and `offset_` is 0.
 
     See Also
@@ -160,6 +163,8 @@ class MAEPretrainer(  # numpydoc ignore=PR02
 
     References
     ----------
+    .. [1] CWT-MAE-RoPE: github.com/Dryilv/Wearable-Foundation-Model
+
     K. He et al., "Masked autoencoders are scalable vision learners", CVPR 2022.
 
     L. Wang et al., "VideoMAE V2: scaling video masked autoencoders with dual masking", CVPR 2023 (`decode_ratio`).
@@ -232,9 +237,9 @@ class MAEPretrainer(  # numpydoc ignore=PR02
         ----------
         X : array-like of shape (n, T), (n, M, T) or (n, M * V, S, T)
             Signals of one channel or of M channels, or spectrograms from `CWTTransformer`. NaN inside a signal is
-            interpolated. Leading and trailing NaN is padding and is ignored. Shorter signals in a list are padded. The
-            longest signal determines the scales. Longer signals in later lists are resampled to the length of that
-            signal, with a warning.
+            interpolated. Leading and trailing NaN is padding and is ignored. X may also be a
+            list of signals of different lengths: all are padded to the length of the longest, and that length
+            determines the scales. After `fit`, longer signals are resampled to that length, with a warning.
         y : None
             Ignored.
 
@@ -258,7 +263,8 @@ class MAEPretrainer(  # numpydoc ignore=PR02
 
         Notes
         -----
-        Several processes started by ``torchrun`` or ``accelerate launch`` train together (extra ``distributed``). Each
+        Several processes started by ``torchrun`` or ``accelerate launch`` train together (they need
+        ``pip install sktsmae[distributed]``). Each
         rank reads and computes its shard of every batch, rank 0 reads and writes checkpoints, and all ranks end with
         the same weights. X must be the same in all processes. If X is memory-mapped, each rank reads only its shard and
         a few hundred signals, from which offsets and thresholds are learned.
@@ -296,9 +302,9 @@ class MAEPretrainer(  # numpydoc ignore=PR02
     def partial_fit(self, X: Any, y: Any = None) -> MAEPretrainer:
         """Train for one pass over new signals, starting from the current weights.
 
-        The learning rate rises linearly to `lr` in the first pass, and in the first pass after `fit` or `load`. After
-        that it is constant. `max_epochs`, `early_stopping` and `checkpoint_dir` are not used. The thresholds for
-        ``pooling="bands"`` are a moving average over the passes.
+        The learning rate warms up linearly to `lr` during the first pass (also during the first pass after `fit` or
+        `load`), then stays constant. `max_epochs`, `early_stopping` and `checkpoint_dir` are not used. The thresholds
+        for ``pooling="bands"`` are a moving average over the passes.
 
         Parameters
         ----------
@@ -363,7 +369,7 @@ class MAEPretrainer(  # numpydoc ignore=PR02
         Parameters
         ----------
         X : array-like of shape (n, T), (n, M, T) or (n, M * V, S, T)
-            Samples of the shape seen in `fit`.
+            Signals of the same shape as in `fit`, or spectrograms if `fit` was called with spectrograms.
 
         Returns
         -------
@@ -380,7 +386,8 @@ class MAEPretrainer(  # numpydoc ignore=PR02
         Parameters
         ----------
         X : array-like of shape (n, T), (n, M, T) or (n, M * V, S, T)
-            Samples of the shape seen in `fit`. The result has three images per sample, so give only a few samples.
+            Signals of the same shape as in `fit`, or spectrograms if `fit` was called with spectrograms. The result has
+            three images per signal, so pass only a few signals.
 
         Returns
         -------
@@ -427,12 +434,12 @@ class MAEPretrainer(  # numpydoc ignore=PR02
         return Bunch(**{name: value.unflatten(0, lead).cpu().numpy() for name, value in results.items()})
 
     def score(self, X: Any, y: Any = None) -> float:
-        """Return the negative mean loss, with masks that depend only on `seed_`.
+        """Return the negative mean loss. The masks depend only on `seed_`.
 
         Parameters
         ----------
         X : array-like of shape (n, T), (n, M, T) or (n, M * V, S, T)
-            Samples of the shape seen in `fit`.
+            Signals of the same shape as in `fit`, or spectrograms if `fit` was called with spectrograms.
         y : None
             Ignored.
 
@@ -447,20 +454,20 @@ class MAEPretrainer(  # numpydoc ignore=PR02
         return -float(losses.mean(dtype=np.float64))
 
     def score_samples(self, X: Any, n_draws: int = 8) -> np.ndarray:
-        """Return the negative loss of each signal as an anomaly score: anomalies have low scores.
+        """Return the negative loss of each signal. As in scikit-learn, low scores mean anomalies.
 
         Parameters
         ----------
         X : array-like of shape (n, T), (n, M, T) or (n, M * V, S, T)
-            Samples of the shape seen in `fit`.
+            Signals of the same shape as in `fit`, or spectrograms if `fit` was called with spectrograms.
         n_draws : int, default=8
-            Number of masks over which the loss of each signal is averaged. All signals get the same masks, which
-            `seed_` determines, so that the score of a signal does not depend on the other signals in X.
+            Number of masks over which the loss of each signal is averaged. All signals share the same masks,
+            derived from `seed_`, so the score of a signal is independent of the rest of X.
 
         Returns
         -------
         ndarray of shape (n,), float32
-            The scores. Signals that differ from those in `fit` have low scores.
+            The scores.
 
         Raises
         ------
@@ -580,7 +587,7 @@ class MAEPretrainer(  # numpydoc ignore=PR02
         -------
         MAEPretrainer
             The estimator, ready to transform signals of any length and number of channels. It resamples signals to 512
-            samples, so that longer signals lose their highest frequencies. `get_feature_names_out` returns the names
+            samples; longer signals therefore lose their highest frequencies. `get_feature_names_out` returns the names
             for one channel.
 
         Examples
@@ -615,7 +622,7 @@ class MAEPretrainer(  # numpydoc ignore=PR02
         return self._embedding(self.model_).out_features
 
     def __getstate__(self) -> dict[str, Any]:
-        # The state of the optimizer may be on a GPU, and a loaded estimator starts with a new optimizer.
+        # Drop the optimizer state: it may be on a GPU, and a loaded estimator starts a new optimizer anyway.
         return {**super().__getstate__(), "_optimizer_state": None}
 
     def _networks(self) -> list[nn.Module]:
@@ -678,10 +685,10 @@ class MAEPretrainer(  # numpydoc ignore=PR02
             return embedding.fit_all_layers(batches).cpu()
 
     def _unused_parameters(self, is_spectrogram: bool) -> dict[str, Sequence[str]]:
-        """Return the parameters that have no effect, as `warn_unused` needs them."""
+        """Return the names of the unused parameters, keyed by "reason: remedy" for `warn_unused`."""
         unused: dict[str, Sequence[str]] = {}
         if self.max_epochs == 0:
-            unused["max_epochs=0: raise max_epochs"] = [*LOOP_PARAMETERS, *STOPPING_PARAMETERS, "decode_ratio"]
+            unused["max_epochs=0: increase max_epochs"] = [*LOOP_PARAMETERS, *STOPPING_PARAMETERS, "decode_ratio"]
         elif not self.early_stopping:
             unused["early_stopping=False: set early_stopping=True"] = STOPPING_PARAMETERS
         if is_spectrogram:
@@ -696,7 +703,7 @@ def _pretext_task(name: str) -> type[PretextTask]:
 
 
 def _mean_losses(model: PretextTask, draws: list[dict[str, Tensor]], batch: Tensor) -> Tensor:
-    """Return the losses (B,) of signals, averaged over random draws that are the same for all signals."""
+    """Return the losses (B,) of signals, averaged over several random masks, which all signals share."""
     repeated = ({name: value.repeat(len(batch), 1) for name, value in drawn.items()} for drawn in draws)
     return torch.stack([model.signal_losses(batch, drawn) for drawn in repeated]).mean(0)
 

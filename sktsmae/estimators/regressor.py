@@ -54,8 +54,8 @@ class MAERegressor(RegressorMixin, MAESupervised):  # numpydoc ignore=PR02
     input_shape_ : tuple of int
         Shape of one sample in `fit`.
     offset_ : ndarray of shape () or (M,), float64
-        Offset that is subtracted from each channel before the conversion to float32: the mean of the channel in `fit`
-        if it is over 1,000 times the standard deviation of a signal, and 0 otherwise.
+        Offset that is subtracted from each channel before the conversion to float32: the channel's mean in `fit`, if it
+        exceeds 1,000 times the typical standard deviation of a signal; otherwise 0.
 
     See Also
     --------
@@ -88,9 +88,9 @@ class MAERegressor(RegressorMixin, MAESupervised):  # numpydoc ignore=PR02
         ----------
         X : array-like of shape (n, T), (n, M, T) or (n, M * V, S, T)
             Signals of one channel or of M channels, or spectrograms from `CWTTransformer`. NaN inside a signal is
-            interpolated. Leading and trailing NaN is padding and is ignored. Shorter signals in a list are padded. The
-            longest signal determines the scales. Longer signals in later lists are resampled to the length of that
-            signal, with a warning.
+            interpolated. Leading and trailing NaN is padding and is ignored. X may also be a
+            list of signals of different lengths: all are padded to the length of the longest, and that length
+            determines the scales. After `fit`, longer signals are resampled to that length, with a warning.
         y : array-like of shape (n,)
             Target values; `unlabeled` marks rows without a target.
         sample_weight : array-like of shape (n,), default=None
@@ -122,7 +122,7 @@ class MAERegressor(RegressorMixin, MAESupervised):  # numpydoc ignore=PR02
         Parameters
         ----------
         X : array-like of shape (n, T), (n, M, T) or (n, M * V, S, T)
-            Samples of the shape seen in `fit`.
+            Signals of the same shape as in `fit`, or spectrograms if `fit` was called with spectrograms.
 
         Returns
         -------
