@@ -5,8 +5,9 @@ from __future__ import annotations
 import copy
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -21,7 +22,7 @@ from ..layers.lora import inject_lora, merge_lora
 from ..models import HEADS, Encoder, Ensemble, FeatureContext, LinearProbe, SignalClassifier, SignalEncoder
 from ..models.checkpoints import read_safetensors, write_safetensors
 from ..models.heads import build_head
-from ..models.probe import applicable_features, build_features
+from ..models.probe import applicable_features, build_features, separate_inputs
 from ..models.restore import restore
 from ..models.to_jsonable import to_jsonable
 from ..signals.batches import sample_batches
@@ -149,7 +150,9 @@ class MAESupervised(  # numpydoc ignore=PR02
         """Return the loss module, whose inputs are the outputs and (targets, weights)."""
 
     @abstractmethod
-    def _fit_probe(self, probe: LinearProbe, features: np.ndarray, targets: np.ndarray, weights: np.ndarray) -> None:
+    def _fit_probe(
+        self, probe: LinearProbe, features: Mapping[str, np.ndarray], targets: np.ndarray, weights: np.ndarray
+    ) -> None:
         """Fit the linear models of a probe."""
 
     @abstractmethod
@@ -245,11 +248,11 @@ class MAESupervised(  # numpydoc ignore=PR02
             estimator._validate_params()
             estimator._restore_targets(metadata)
             estimator._settings, estimator._readout = metadata["settings"], dict(metadata["readout"])
-            head, kinds = metadata["head"], metadata["probe"]
+            head, inputs = metadata["head"], metadata["probe"]
             estimator._head = None if head is None else dict(head)
             repeated = {"num_res_blocks": head["num_res_blocks"]} if head and head["head"] == "mlp" else {}
         estimator.ensemble_ = restore(
-            lambda: estimator._build_ensemble(kinds), {**estimator._settings, **repeated}, state, path
+            lambda: estimator._build_ensemble(inputs), {**estimator._settings, **repeated}, state, path
         )
         return estimator
 
@@ -419,22 +422,22 @@ class MAESupervised(  # numpydoc ignore=PR02
         """Fit features on all samples and linear models on the labelled ones; return None if probe is False."""
         if not self.probe:
             return None
-        kinds = applicable_features(spectrograms=samples.X.ndim == 4)
-        probe = self._build_probe(signal_encoder, kinds, self.pretrainer_.thresholds_).to(device)
+        inputs = separate_inputs(applicable_features(spectrograms=samples.X.ndim == 4))
+        probe = self._build_probe(signal_encoder, inputs, self.pretrainer_.thresholds_).to(device)
         classes = self._classes_of(samples.targets)
         strata = np.zeros(len(samples.targets), dtype=int) if classes is None else classes
         chosen = choose_samples(strata, probe.num_features, seed)
-        n_timepoints, parts = samples.X.shape[-1], []
+        n_timepoints, features = samples.X.shape[-1], {}
         steps = 1 + len(probe.features)
         with progress_bar(f"{type(self).__name__}, linear models", steps, "step", self.verbose) as bar:
-            for kind in probe.kinds():
+            for name, kind in zip(probe.features, probe.kinds(), strict=True):
                 batch_size = kind.batch_size(self.batch_size, n_timepoints)
                 if kind.max_fit_signals:
                     with torch.inference_mode():
                         kind.fit(*sample_batches(samples.X, kind.max_fit_signals, batch_size, device))
-                parts.append(map_batches(kind, samples.X, batch_size, device, samples.rows[chosen]))
+                features[name] = map_batches(kind, samples.X, batch_size, device, samples.rows[chosen])
                 bar.update()
-            self._fit_probe(probe, np.concatenate(parts, axis=1), samples.targets[chosen], samples.weights[chosen])
+            self._fit_probe(probe, features, samples.targets[chosen], samples.weights[chosen])
             bar.update()
         return probe
 
@@ -448,10 +451,10 @@ class MAESupervised(  # numpydoc ignore=PR02
         with torch.inference_mode():
             self.ensemble_.fit_thresholds(batches)
 
-    def _build_ensemble(self, kinds: Sequence[str] | None) -> Ensemble:
-        """Build the ensemble of a file with random weights. If `kinds` is None, the ensemble has no probe."""
+    def _build_ensemble(self, inputs: Sequence[Sequence[str]] | None) -> Ensemble:
+        """Build the ensemble of a file with random weights. If `inputs` is None, the ensemble has no probe."""
         frozen, tuned = (SignalEncoder.from_settings(**self._settings) for _ in range(2))
-        probe = None if kinds is None else self._build_probe(frozen, kinds)
+        probe = None if inputs is None else self._build_probe(frozen, inputs)
         network = None if self._head is None else SignalClassifier(tuned, self._build_head(tuned))
         return self._ensemble(frozen, probe, network)
 
@@ -462,7 +465,7 @@ class MAESupervised(  # numpydoc ignore=PR02
         return Ensemble(probe, network, self._output, **self._readout, n_channels=channels)
 
     def _build_probe(
-        self, signal_encoder: SignalEncoder, kinds: Sequence[str], thresholds: Tensor | None = None
+        self, signal_encoder: SignalEncoder, inputs: Sequence[Sequence[str]], thresholds: Tensor | None = None
     ) -> LinearProbe:
         context = FeatureContext(
             n_channels=signal_encoder.num_channels(self.input_shape_),
@@ -471,7 +474,8 @@ class MAESupervised(  # numpydoc ignore=PR02
             thresholds=thresholds,
             **self._readout,
         )
-        return self._probe_class(build_features(context, kinds), self._num_outputs)
+        features = build_features(context, dict.fromkeys(chain.from_iterable(inputs)))
+        return self._probe_class(features, self._num_outputs, inputs)
 
     def _build_head(self, signal_encoder: SignalEncoder) -> nn.Module:
         assert self._head is not None
@@ -486,7 +490,7 @@ class MAESupervised(  # numpydoc ignore=PR02
             "kind": self._kind,
             "settings": self._settings,
             "head": self._head,
-            "probe": None if self.ensemble_.probe is None else list(self.ensemble_.probe.features),
+            "probe": None if self.ensemble_.probe is None else self.ensemble_.probe.inputs,
             "readout": self._readout,
             **self._dump_targets(),
             "estimator": dump_estimator(self),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -304,7 +305,9 @@ class MAEClassifier(ClassifierMixin, MAESupervised):  # numpydoc ignore=PR02
     def _criterion(self) -> nn.Module:
         return WeightedCrossEntropy(self.label_smoothing)
 
-    def _fit_probe(self, probe: LinearProbe, features: np.ndarray, targets: np.ndarray, weights: np.ndarray) -> None:
+    def _fit_probe(
+        self, probe: LinearProbe, features: Mapping[str, np.ndarray], targets: np.ndarray, weights: np.ndarray
+    ) -> None:
         assert isinstance(probe, LinearProbeClassifier)
         fit_classifier_probe(probe, features, targets, weights)
 

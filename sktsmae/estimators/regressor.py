@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -169,7 +170,9 @@ class MAERegressor(RegressorMixin, MAESupervised):  # numpydoc ignore=PR02
     def _criterion(self) -> nn.Module:
         return WeightedSquaredError()
 
-    def _fit_probe(self, probe: LinearProbe, features: np.ndarray, targets: np.ndarray, weights: np.ndarray) -> None:
+    def _fit_probe(
+        self, probe: LinearProbe, features: Mapping[str, np.ndarray], targets: np.ndarray, weights: np.ndarray
+    ) -> None:
         fit_regressor_probe(probe, features, targets, weights)
 
     def _dump_targets(self) -> dict[str, Any]:

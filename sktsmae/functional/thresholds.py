@@ -72,15 +72,15 @@ def threshold_statistics(series: Tensor, thresholds: Tensor) -> Tensor:
     Parameters
     ----------
     series : Tensor of shape (B, C, T)
-        C series of at least four samples per signal.
+        C series per signal.
     thresholds : Tensor of shape (C, K)
         K thresholds of each series.
 
     Returns
     -------
-    Tensor of shape (B, C, K, 7), float32
-        Seven statistics: the fraction of time above the threshold; the longest run above it and the longest run not
-        above it, as fractions of the length; and the fraction of time above it in each quarter of the series.
+    Tensor of shape (B, C, K, 3), float32
+        The fraction of time above the threshold, the longest run above it, and the longest run not above it. Runs are
+        fractions of the length.
 
     Notes
     -----
@@ -98,42 +98,63 @@ def threshold_statistics(series: Tensor, thresholds: Tensor) -> Tensor:
     >>> from sktsmae.functional.thresholds import threshold_statistics
     >>> series = torch.tensor([0.0, 1, 1, 1, 0, 0, 1, 0])[None, None]
     >>> threshold_statistics(series, torch.tensor([[0.5]])).flatten().tolist()
-    [0.5, 0.375, 0.25, 0.5, 1.0, 0.0, 0.5]
+    [0.5, 0.375, 0.25]
     """
-    n_timepoints = series.shape[-1]
-    quarters = quarter_bounds(n_timepoints)
     compute = _compute_as_scan if torch.onnx.is_in_onnx_export() else _compute
-    limits = thresholds.T[..., None]  # (K, C, 1)
-    fractions, longest = compute(series.permute(2, 1, 0).contiguous(), limits, quarters)
-    widths = torch.tensor([stop - start for start, stop in quarters], device=series.device) / n_timepoints
-    fraction = (torch.stack(fractions, dim=-1) * widths).sum(-1)
-    statistics = torch.stack((fraction, *(longest / n_timepoints).unbind(0), *fractions), dim=-1)  # (K, C, B, 7)
-    return statistics.permute(2, 1, 0, 3)  # (B, C, K, 7)
+    count, longest = compute(series.permute(2, 1, 0).contiguous(), thresholds.T[..., None])
+    statistics = torch.stack((count, *longest.unbind(0)), dim=-1) / series.shape[-1]  # (K, C, B, 3)
+    return statistics.permute(2, 1, 0, 3)  # (B, C, K, 3)
 
 
-def _compute(series: Tensor, limits: Tensor, quarters: list[tuple[int, int]]) -> tuple[list[Tensor], Tensor]:
+def quarter_fractions(series: Tensor, thresholds: Tensor) -> Tensor:
+    """Compute the fraction of time that each series is above each threshold in each quarter of the signal.
+
+    Parameters
+    ----------
+    series : Tensor of shape (B, C, T)
+        C series per signal.
+    thresholds : Tensor of shape (C, K)
+        K thresholds of each series.
+
+    Returns
+    -------
+    Tensor of shape (B, C, K, 4), float32
+        The fraction of each quarter.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sktsmae.functional.thresholds import quarter_fractions
+    >>> series = torch.tensor([0.0, 1, 1, 1, 0, 0, 1, 0])[None, None]
+    >>> quarter_fractions(series, torch.tensor([[0.5]])).flatten().tolist()
+    [0.5, 1.0, 0.0, 0.5]
+    """
+    limits = thresholds[..., None]  # (C, K, 1)
+    quarters = quarter_bounds(series.shape[-1])
+    fractions = [(series[:, :, None, start:stop] > limits).float().mean(-1) for start, stop in quarters]
+    return torch.stack(fractions, dim=-1)
+
+
+def _compute(series: Tensor, limits: Tensor) -> tuple[Tensor, Tensor]:
     """Compute the statistics of series (T, C, B) for thresholds `limits` (K, C, 1).
 
-    Returns the fraction above the limits in each quarter (K, C, B), and the longest runs above and not above them
+    Returns the number of time steps above the limits (K, C, B), and the longest runs above and not above them
     (2, K, C, B).
     """
     shape = (2, limits.shape[0], *series.shape[1:])
     whole = torch.int16 if len(series) < 2**15 else torch.int32
     run, longest = torch.zeros(2, *shape, dtype=whole, device=series.device)
-    fractions = []
-    for start, stop in quarters:
-        count = torch.zeros(shape[1:], device=series.device)
-        for samples in series[start:stop].split(_STEPS):
-            above = samples[:, None] > limits  # (steps, K, C, B)
-            count += above.sum(0)
-            for flags in torch.stack((above, ~above), dim=1):
-                run.add_(1).mul_(flags)  # a run restarts at 0 when it is interrupted
-                torch.maximum(longest, run, out=longest)
-        fractions.append(count / (stop - start))
-    return fractions, longest
+    count = torch.zeros(shape[1:], device=series.device)
+    for samples in series.split(_STEPS):
+        above = samples[:, None] > limits  # (steps, K, C, B)
+        count += above.sum(0)
+        for flags in torch.stack((above, ~above), dim=1):
+            run.add_(1).mul_(flags)  # a run restarts at 0 when it is interrupted
+            torch.maximum(longest, run, out=longest)
+    return count, longest
 
 
-def _compute_as_scan(series: Tensor, limits: Tensor, quarters: list[tuple[int, int]]) -> tuple[list[Tensor], Tensor]:
+def _compute_as_scan(series: Tensor, limits: Tensor) -> tuple[Tensor, Tensor]:
     """Compute the same with a Scan operator, because `_compute` would become ten thousand nodes in an ONNX graph."""
     from torch._higher_order_ops.scan import scan  # PyTorch has no public API for it yet
 
@@ -146,10 +167,6 @@ def _compute_as_scan(series: Tensor, limits: Tensor, quarters: list[tuple[int, i
         return [count + flags, run, torch.maximum(longest, run)], []
 
     zeros = torch.zeros_like(series[0].expand(2, limits.shape[0], -1, -1))
-    run = longest = zeros
-    fractions = []
-    for start, stop in quarters:
-        # The tensors are cloned because a scan does not accept the same tensor twice.
-        (count, run, longest), _ = scan(step, [zeros, run.clone(), longest.clone()], series[start:stop])
-        fractions.append(count[0] / (stop - start))
-    return fractions, longest
+    # The tensors are cloned because a scan does not accept the same tensor twice.
+    (count, _, longest), _ = scan(step, [zeros, zeros.clone(), zeros.clone()], series)
+    return count[0], longest

@@ -8,7 +8,17 @@ of a patch. A docstring that uses a letter for another quantity defines it.
 from .decoder import Decoder
 from .encoder import Encoder
 from .ensemble import Ensemble
-from .features import FEATURES, EncoderEmbedding, FeatureContext, Features, SummaryStatistics, WaveletStatistics
+from .features import (
+    FEATURES,
+    CompetingKernels,
+    EncoderEmbedding,
+    FeatureContext,
+    Features,
+    QuarterStatistics,
+    Spectrum,
+    SummaryStatistics,
+    WaveletStatistics,
+)
 from .heads import HEADS, Head, LatentReasoningHead, MultichannelHead, ResidualMLPHead
 from .mae import CWT_MAE_RoPE, Reconstruction
 from .mae_files import load_mae, save_mae
@@ -28,6 +38,7 @@ __all__ = [
     "HEADS",
     "PRETEXT_TASKS",
     "CWT_MAE_RoPE",
+    "CompetingKernels",
     "Decoder",
     "Encoder",
     "EncoderEmbedding",
@@ -42,11 +53,13 @@ __all__ = [
     "MAESettings",
     "MultichannelHead",
     "PretextTask",
+    "QuarterStatistics",
     "Reconstruction",
     "ResidualMLPHead",
     "Scalogram",
     "SignalClassifier",
     "SignalEncoder",
+    "Spectrum",
     "SummaryStatistics",
     "TF_MAE_Classifier",
     "WaveletStatistics",

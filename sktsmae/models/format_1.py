@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+import torch
 from torch import Tensor
 
 # Names of tensors in format version 1, and their current names. The first pattern that matches is used.
@@ -18,6 +19,8 @@ _RENAMED = [
 ]
 # Setting and tensors of the instance loss (InfoNCE), which was removed from the package.
 _REMOVED_SETTING, _REMOVED_TENSORS = "instance_loss_weight", "projector."
+# Kinds of features that were one kind in format version 1.
+_STATISTICS = ("statistics", "quarters")
 
 
 def rename_tensors(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -65,14 +68,34 @@ def upgrade_format_1(state: Mapping[str, Tensor], metadata: dict[str, Any]) -> t
     if isinstance(estimator, dict) and isinstance(estimator.get("params"), dict):
         upgraded["estimator"] = {**estimator, "params": _rename_settings(estimator["params"])}
     if metadata["kind"] != "mae":
-        kinds = ["embedding"] if "probe.linear.1.weight" not in tensors else ["summary", "statistics", "embedding"]
-        upgraded["probe"] = None if metadata.get("readout") is None else kinds
+        inputs = [["embedding"]]
+        if "probe.linear.1.weight" in tensors:
+            inputs = [["summary"], ["summary", *_STATISTICS], ["summary", *_STATISTICS, "embedding"]]
+            _separate_quarters(tensors)
+        upgraded["probe"] = None if metadata.get("readout") is None else inputs
         upgraded["readout"] = metadata.get("readout") or {"pooling": "mean", "layers": None}
         frozen = tensors.get("probe.features.embedding.thresholds")
         if metadata.get("head") is not None and frozen is not None and upgraded["readout"].get("pooling") == "bands":
             # Format 1 has no thresholds of the fine-tuned encoder. Those of the frozen encoder are the best substitute.
             tensors["thresholds"] = frozen.clone()
     return tensors, upgraded
+
+
+def _separate_quarters(tensors: dict[str, Tensor]) -> None:
+    """Sort the columns of linear models: those of whole signals, then those of quarters. Both kinds have all buffers.
+
+    In format 1, a kind of features has seven statistics per threshold: three of the whole signal, four of its quarters.
+    """
+    whole, quarters = (f"probe.features.{name}." for name in _STATISTICS)
+    for name in [name for name in tensors if name.startswith(whole)]:
+        tensors[name.replace(whole, quarters)] = tensors[name].clone()
+    start = tensors["probe.linear.0.weight"].shape[1]
+    stop = start + 7 * tensors[f"{whole}thresholds"].numel()
+    for name in ("probe.linear.1.weight", "probe.linear.2.weight"):
+        weight = tensors[name]
+        columns = weight[:, start:stop].unflatten(1, (-1, 7))  # (C, thresholds, 7)
+        parts = [weight[:, :start], columns[..., :3].flatten(1), columns[..., 3:].flatten(1), weight[:, stop:]]
+        tensors[name] = torch.cat(parts, dim=1)
 
 
 def _rename_settings(settings: Mapping[str, Any]) -> dict[str, Any]:

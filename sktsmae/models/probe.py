@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from itertools import accumulate
+from collections.abc import Iterable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -14,14 +13,14 @@ from .features import FEATURES, FeatureContext, Features
 class LinearProbe(nn.Module):
     """Linear models on frozen features, whose outputs are averaged with mixture weights.
 
-    The first model uses the first kind of features, the second model uses the first two kinds, and so on.
-
     Parameters
     ----------
     features : mapping of str to Features
         One or more kinds of features, by name.
     num_outputs : int
         Number of outputs C.
+    inputs : sequence of sequence of str, default=None
+        The kinds of features that each linear model uses. None uses `separate_inputs`.
 
     References
     ----------
@@ -36,16 +35,18 @@ class LinearProbe(nn.Module):
     torch.Size([5, 1])
     """
 
-    widths: list[int]
     mixture_weights: Tensor
 
-    def __init__(self, features: Mapping[str, Features], num_outputs: int) -> None:
+    def __init__(
+        self, features: Mapping[str, Features], num_outputs: int, inputs: Sequence[Sequence[str]] | None = None
+    ) -> None:
         super().__init__()
         self.features = nn.ModuleDict(features)
-        self.widths = list(accumulate(kind.out_features for kind in features.values()))
-        self.linear = nn.ModuleList(nn.Linear(width, num_outputs) for width in self.widths)
+        self.inputs = separate_inputs(features) if inputs is None else inputs
+        widths = [sum(features[name].out_features for name in names) for names in self.inputs]
+        self.linear = nn.ModuleList(nn.Linear(width, num_outputs) for width in widths)
         # Weights of the models, which sum to 1.
-        self.register_buffer("mixture_weights", torch.full((len(self.widths),), 1 / len(self.widths)))
+        self.register_buffer("mixture_weights", torch.full((len(widths),), 1 / len(widths)))
 
     @property
     def num_features(self) -> int:
@@ -54,9 +55,33 @@ class LinearProbe(nn.Module):
         Returns
         -------
         int
-            Number of inputs of the last model.
+            The number.
         """
-        return self.widths[-1]
+        return sum(kind.out_features for kind in self.kinds())
+
+    @property
+    def model_names(self) -> list[str]:
+        """Name of each linear model.
+
+        Returns
+        -------
+        list of str
+            The last kind of features that the model uses.
+        """
+        return [names[-1] for names in self.inputs]
+
+    @property
+    def prior_weights(self) -> list[float]:
+        """Prior of the mixture weights.
+
+        Returns
+        -------
+        list of float
+            The prior weight of each linear model; they sum to 1.
+        """
+        kinds: list[Features] = [self.features[name] for name in self.model_names]  # type: ignore[misc]
+        total = sum(kind.prior_weight for kind in kinds)
+        return [kind.prior_weight / total for kind in kinds]
 
     def kinds(self) -> list[Features]:
         """Return the kinds of features.
@@ -64,7 +89,7 @@ class LinearProbe(nn.Module):
         Returns
         -------
         list of Features
-            The kinds, in the order of the models.
+            The kinds.
         """
         return list(self.features.values())  # type: ignore[arg-type]
 
@@ -113,9 +138,9 @@ class LinearProbe(nn.Module):
         Tensor of shape (K, B, C)
             The outputs of the K models.
         """
-        features = torch.cat([kind(x) for kind in self.features.values()], dim=1)
-        each = zip(self.linear, self.widths, strict=True)
-        return torch.stack([linear(features[:, :width]) for linear, width in each])
+        features = {name: kind(x) for name, kind in self.features.items()}
+        each = zip(self.linear, self.inputs, strict=True)
+        return torch.stack([linear(torch.cat([features[name] for name in names], dim=1)) for linear, names in each])
 
 
 class LinearProbeClassifier(LinearProbe):
@@ -127,6 +152,8 @@ class LinearProbeClassifier(LinearProbe):
         One or more kinds of features, by name.
     num_outputs : int
         Number of classes C.
+    inputs : sequence of sequence of str, default=None
+        The kinds of features that each linear model uses. None uses `separate_inputs`.
 
     Examples
     --------
@@ -140,8 +167,10 @@ class LinearProbeClassifier(LinearProbe):
     inverse_temperature: Tensor
     class_offset: Tensor
 
-    def __init__(self, features: Mapping[str, Features], num_outputs: int) -> None:
-        super().__init__(features, num_outputs)
+    def __init__(
+        self, features: Mapping[str, Features], num_outputs: int, inputs: Sequence[Sequence[str]] | None = None
+    ) -> None:
+        super().__init__(features, num_outputs, inputs)
         # The log-probabilities of the mixture are multiplied by this factor and normalised again (temperature scaling).
         self.register_buffer("inverse_temperature", torch.ones(()))
         # Logarithms of the class weights. The linear models are fitted without class weights, so the class weights are
@@ -165,8 +194,26 @@ class LinearProbeClassifier(LinearProbe):
         return (self.inverse_temperature * log_mixture + self.class_offset).log_softmax(-1)
 
 
+def separate_inputs(features: Iterable[str]) -> list[list[str]]:
+    """Return the kinds of features of linear models that have one kind each, in addition to the shared kinds.
+
+    Parameters
+    ----------
+    features : iterable of str
+        Keys of `features.FEATURES`.
+
+    Returns
+    -------
+    list of list of str
+        The shared kinds and one other kind for each linear model; if all kinds are shared, one model uses them all.
+    """
+    names = list(features)
+    shared = [name for name in names if FEATURES[name].shared]
+    return [[*shared, name] for name in names if name not in shared] or [shared]
+
+
 def applicable_features(spectrograms: bool) -> list[str]:
-    """Return the names of the kinds of features that apply to the input.
+    """Return the names of the kinds of features that a probe uses.
 
     Parameters
     ----------
@@ -179,7 +226,9 @@ def applicable_features(spectrograms: bool) -> list[str]:
     list of str
         Keys of `features.FEATURES`, in their order.
     """
-    return [name for name, kind in FEATURES.items() if kind.takes_spectrograms or not spectrograms]
+    return [
+        name for name, kind in FEATURES.items() if kind.prior_weight and (kind.takes_spectrograms or not spectrograms)
+    ]
 
 
 def build_features(context: FeatureContext, names: Iterable[str]) -> dict[str, Features]:

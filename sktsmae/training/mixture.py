@@ -1,16 +1,25 @@
-"""Mixture weights of models, from their leave-one-out predictions."""
+"""Mixture weights of models, from their leave-one-out (LOO) predictions."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
-from scipy.optimize import minimize_scalar
+from scipy.optimize import nnls
+
+# Number of pseudo-samples that favour the prior weights. With few samples, leave-one-out predictions are too noisy to
+# choose a model.
+PSEUDO_SAMPLES = 10
+_MAX_ITERATIONS, _TOLERANCE = 1000, 1e-6
 
 
-def likelihood_mixture_weights(probabilities: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Return the mixture weights that maximise the likelihood of leave-one-out predictions.
+def likelihood_mixture_weights(
+    probabilities: np.ndarray, weights: np.ndarray, prior_weights: Sequence[float]
+) -> np.ndarray:
+    """Return the mixture weights with the largest posterior probability, given leave-one-out predictions.
 
-    One pseudo-sample, which favours the other models, is added, so that the first model has weight only if it improves
-    the predictions.
+    The prior is a Dirichlet distribution with `PSEUDO_SAMPLES` pseudo-samples. The weights are computed by
+    expectation-maximisation.
 
     Parameters
     ----------
@@ -18,22 +27,39 @@ def likelihood_mixture_weights(probabilities: np.ndarray, weights: np.ndarray) -
         Leave-one-out probability of the true class of each sample by each model.
     weights : ndarray of shape (n,)
         Sample weights.
+    prior_weights : sequence of float of length K
+        Mean of the prior, which sums to 1.
 
     Returns
     -------
     ndarray of shape (K,)
         Mixture weights, which sum to 1.
+
+    References
+    ----------
+    A. P. Dempster, N. M. Laird and D. B. Rubin, "Maximum likelihood from incomplete data via the EM algorithm", Journal
+    of the Royal Statistical Society B 39, 1977.
     """
-    if len(probabilities) == 1:
-        return np.ones(1)
-    first, others = probabilities[0], probabilities[1:].mean(0)
+    prior = np.array(prior_weights)
     weights = weights / weights.mean()
-    best = minimize_scalar(_negative_log_likelihood, bounds=(0, 1), args=(first, others, weights), method="bounded").x
-    return _first_against_others(best, len(probabilities))
+    mixture = prior
+    for _ in range(_MAX_ITERATIONS):
+        responsibilities = mixture[:, None] * probabilities
+        responsibilities /= responsibilities.sum(0)
+        previous, mixture = mixture, responsibilities @ weights + PSEUDO_SAMPLES * prior
+        mixture /= mixture.sum()
+        if np.abs(mixture - previous).max() < _TOLERANCE:
+            break
+    return mixture
 
 
-def squared_error_mixture_weights(predicted: np.ndarray, targets: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Return the mixture weights that minimise the squared error of leave-one-out predictions.
+def squared_error_mixture_weights(
+    predicted: np.ndarray, targets: np.ndarray, weights: np.ndarray, prior_weights: Sequence[float]
+) -> np.ndarray:
+    """Return the mixture weights with the smallest squared error of leave-one-out predictions.
+
+    A penalty favours the prior: it equals the error of `PSEUDO_SAMPLES` samples on which each model errs independently
+    with its mean squared error.
 
     Parameters
     ----------
@@ -43,28 +69,20 @@ def squared_error_mixture_weights(predicted: np.ndarray, targets: np.ndarray, we
         Target values.
     weights : ndarray of shape (n,)
         Sample weights.
+    prior_weights : sequence of float of length K
+        Mean of the prior, which sums to 1.
 
     Returns
     -------
     ndarray of shape (K,)
         Mixture weights, which sum to 1.
     """
-    if len(predicted) == 1:
-        return np.ones(1)
-    first, others = predicted[0], predicted[1:].mean(0)
-    step = first - others
-    weight = weights @ (step * (targets - others)) / max(weights @ step**2, 1e-30)
-    return _first_against_others(float(np.clip(weight, 0, 1)), len(predicted))
-
-
-def _negative_log_likelihood(weight: float, first: np.ndarray, others: np.ndarray, weights: np.ndarray) -> float:
-    """Return the negative log-likelihood of the samples and of one pseudo-sample that favours the other models."""
-    return -float(weights @ np.log(weight * first + (1 - weight) * others) + np.log(1 - weight))
-
-
-def _first_against_others(weight: float, count: int) -> np.ndarray:
-    """Return mixture weights from the weight of the first model, with equal weights for the other models.
-
-    The other models share features, and their leave-one-out losses differ by less than the noise.
-    """
-    return np.array([weight, *[(1 - weight) / (count - 1)] * (count - 1)])
+    prior, root = np.array(prior_weights), np.sqrt(weights / weights.mean())
+    # The weights sum to 1, so the error of the mixture is the mixture of the errors.
+    errors = root * (predicted - targets)
+    scale = np.sqrt((errors**2).mean(1)).clip(1e-300)
+    penalty = np.sqrt(PSEUDO_SAMPLES) * scale.min()
+    rows = np.vstack([errors.T, penalty * np.eye(len(prior)), 1e6 * scale.max() * np.ones(len(prior))])
+    wanted = np.concatenate([np.zeros(predicted.shape[1]), penalty * prior, [1e6 * scale.max()]])
+    mixture, _ = nnls(rows / scale.max(), wanted / scale.max())
+    return mixture / mixture.sum()

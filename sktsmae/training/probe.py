@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from .ridge import fit_ridge
 
 
 def fit_classifier_probe(
-    probe: LinearProbeClassifier, features: np.ndarray, codes: np.ndarray, weights: np.ndarray
+    probe: LinearProbeClassifier, features: Mapping[str, np.ndarray], codes: np.ndarray, weights: np.ndarray
 ) -> None:
     """Fit the linear classifiers of a probe, their mixture weights and the temperature of the mixture.
 
@@ -23,8 +24,8 @@ def fit_classifier_probe(
     ----------
     probe : LinearProbeClassifier
         The probe, fitted in place.
-    features : ndarray of shape (n, F), float32
-        Features of each sample, of all kinds, concatenated.
+    features : mapping of str to ndarray of shape (n, F), float32
+        Features of each sample, by kind.
     codes : ndarray of int of shape (n,)
         Class indices.
     weights : ndarray of shape (n,)
@@ -37,36 +38,39 @@ def fit_classifier_probe(
     class_weights = np.maximum(totals / np.maximum(counts, 1), 1e-12)
     probe.class_offset.copy_(torch.from_numpy(np.log(class_weights)))
     kept = weights > 0
-    features, codes, weights = features[kept], codes[kept], (weights / class_weights[codes])[kept]
-    each = zip(probe.linear, probe.widths, strict=True)
-    logits = [_fit_classes(linear, features[:, :width], codes, weights) for linear, width in each]
+    features = {name: values[kept] for name, values in features.items()}
+    codes, weights = codes[kept], (weights / class_weights[codes])[kept]
+    each = zip(probe.linear, probe.inputs, strict=True)
+    logits = [_fit_classes(linear, _joined(features, names), codes, weights) for linear, names in each]
     loo = softmax(logits, axis=2) + 1e-30  # (K, n, C)
-    mixture_weights = likelihood_mixture_weights(loo[:, np.arange(len(codes)), codes], weights)
+    mixture_weights = likelihood_mixture_weights(loo[:, np.arange(len(codes)), codes], weights, probe.prior_weights)
     probe.mixture_weights.copy_(torch.from_numpy(mixture_weights))
     mixture = np.log(np.tensordot(mixture_weights, loo, 1))
     probe.inverse_temperature.fill_(fit_inverse_temperature(mixture, codes, weights))
 
 
-def fit_regressor_probe(probe: LinearProbe, features: np.ndarray, targets: np.ndarray, weights: np.ndarray) -> None:
+def fit_regressor_probe(
+    probe: LinearProbe, features: Mapping[str, np.ndarray], targets: np.ndarray, weights: np.ndarray
+) -> None:
     """Fit the linear models of a probe and their mixture weights.
 
     Parameters
     ----------
     probe : LinearProbe
         The probe, fitted in place.
-    features : ndarray of shape (n, F), float32
-        Features of each sample, of all kinds, concatenated.
+    features : mapping of str to ndarray of shape (n, F), float32
+        Features of each sample, by kind.
     targets : ndarray of shape (n,)
         Target values.
     weights : ndarray of shape (n,)
         Sample weights.
     """
     loo = []
-    for linear, width in zip(probe.linear, probe.widths, strict=True):
-        weight, bias, predicted = fit_ridge(features[:, :width], targets, weights)
+    for linear, names in zip(probe.linear, probe.inputs, strict=True):
+        weight, bias, predicted = fit_ridge(_joined(features, names), targets, weights)
         _set_linear(linear, weight, bias)
         loo.append(predicted)
-    mixture_weights = squared_error_mixture_weights(np.stack(loo), targets, weights)
+    mixture_weights = squared_error_mixture_weights(np.stack(loo), targets, weights, probe.prior_weights)
     probe.mixture_weights.copy_(torch.from_numpy(mixture_weights))
 
 
@@ -77,6 +81,10 @@ def _fit_classes(linear: Any, features: np.ndarray, codes: np.ndarray, weights: 
     inverse_temperature = fit_inverse_temperature(loo, codes, weights)
     _set_linear(linear, inverse_temperature * weight, inverse_temperature * bias)
     return inverse_temperature * loo
+
+
+def _joined(features: Mapping[str, np.ndarray], names: Sequence[str]) -> np.ndarray:
+    return np.concatenate([features[name] for name in names], axis=1)
 
 
 def _set_linear(linear: Any, weight: np.ndarray, bias: Any) -> None:

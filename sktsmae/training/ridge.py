@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from sklearn import config_context
-from sklearn.linear_model import RidgeCV
-from sklearn.preprocessing import StandardScaler
+from scipy.linalg import eigh
 
 ALPHAS = np.logspace(-1, 5, 13)
 
@@ -22,7 +20,7 @@ def fit_ridge(
     targets : ndarray of shape (n,) or (n, C)
         Target values.
     weights : ndarray of shape (n,)
-        Sample weights.
+        Sample weights, which are positive.
 
     Returns
     -------
@@ -32,11 +30,38 @@ def fit_ridge(
         Intercepts.
     loo : ndarray of shape (n,) or (n, C)
         Leave-one-out predictions.
+
+    References
+    ----------
+    G. H. Golub, M. Heath and G. Wahba, "Generalized cross-validation as a method for choosing a good ridge parameter",
+    Technometrics 21, 1979 (leave-one-out predictions from one decomposition).
     """
-    scaler = StandardScaler().fit(features, sample_weight=weights)
-    ridge = RidgeCV(ALPHAS, scoring="neg_mean_squared_error", store_cv_results=True)
-    with config_context(enable_metadata_routing=False):  # it needs a request for sample weights
-        ridge.fit(scaler.transform(features), targets, sample_weight=weights)
-    weight = ridge.coef_ / scaler.scale_
-    loo = ridge.cv_results_[..., list(ALPHAS).index(ridge.alpha_)]
-    return weight, ridge.intercept_ - weight @ scaler.mean_, loo
+    outputs = targets.reshape(len(targets), -1).astype(np.float64)  # (n, C)
+    total, root = weights.sum(), np.sqrt(weights)[:, None]
+    mean, target_mean = weights @ features / total, weights @ outputs / total
+    scale = np.sqrt(weights @ (features - mean) ** 2 / total)
+    scale[scale < 1e-6 * np.abs(mean) + 1e-30] = 1  # rounding noise of constant features
+    x, y = root * (features - mean) / scale, root * (outputs - target_mean)
+    # With x = U S V', everything follows from U' y and S, which a decomposition of the smaller Gram matrix gives.
+    if x.shape[0] <= x.shape[1]:
+        values, left = eigh(x @ x.T, overwrite_a=True, check_finite=False)
+    else:
+        values, right = eigh(x.T @ x, overwrite_a=True, check_finite=False)
+        left = x @ right / np.sqrt(values.clip(1e-12 * values[-1]))
+    values = values.clip(0)
+    projected, leverage = left.T @ y, left**2  # (R, C), (n, R)
+    best_error = np.inf
+    for alpha in ALPHAS:
+        shrinkage = values / (values + alpha)
+        residual = y - left @ (shrinkage[:, None] * projected)
+        # The intercept is not penalised, so it adds its own leverage.
+        loo_residual = residual / (1 - leverage @ shrinkage - weights / total).clip(1e-10)[:, None]
+        error = (loo_residual**2).sum()
+        if error < best_error:
+            best_error, best_alpha, best_residual = error, alpha, loo_residual
+    solution = projected / (values + best_alpha)[:, None]  # (R, C)
+    coefficients = x.T @ (left @ solution)  # V S U' y / (S^2 + alpha)
+    weight = (coefficients / scale[:, None]).T  # (C, F)
+    loo = outputs - best_residual / root
+    shape = targets.shape[1:]
+    return weight.reshape(*shape, -1), (target_mean - weight @ mean).reshape(shape), loo.reshape(targets.shape)

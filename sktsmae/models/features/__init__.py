@@ -4,16 +4,31 @@ These modules may import the scalogram and the signal encoder from `models`, and
 """
 
 from .base import FeatureContext, Features
+from .competition import CompetingKernels
 from .embedding import EncoderEmbedding
+from .quarters import QuarterStatistics
+from .spectrum import Spectrum
 from .statistics import WaveletStatistics
 from .summary import SummaryStatistics
 
-# The available kinds of features. The first linear model of a probe uses the first kind, the second model uses the
-# first two kinds, and so on.
+# The available kinds of features. A probe has one linear model per kind, except for the shared kind.
 FEATURES: dict[str, type[Features]] = {
     "summary": SummaryStatistics,
     "statistics": WaveletStatistics,
+    "quarters": QuarterStatistics,
+    "competition": CompetingKernels,
+    "spectrum": Spectrum,
     "embedding": EncoderEmbedding,
 }
 
-__all__ = ["FEATURES", "EncoderEmbedding", "FeatureContext", "Features", "SummaryStatistics", "WaveletStatistics"]
+__all__ = [
+    "FEATURES",
+    "CompetingKernels",
+    "EncoderEmbedding",
+    "FeatureContext",
+    "Features",
+    "QuarterStatistics",
+    "Spectrum",
+    "SummaryStatistics",
+    "WaveletStatistics",
+]

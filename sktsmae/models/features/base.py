@@ -59,12 +59,19 @@ class Features(nn.Module, ABC):
         Whether the kind accepts spectrograms (B, M * V, S, T) as well as signals.
     needs_encoder : bool
         Whether the kind needs a `SignalEncoder`.
+    shared : bool
+        Whether all linear models of a probe use the kind, in addition to their own kind.
+    prior_weight : float
+        Prior weight of the linear model on this kind in the mixture of a probe, relative to that of other kinds. If it
+        is 0, probes do not use the kind.
     max_fit_signals : int
         Maximum number of signals to pass to `fit`. 0 means that the kind does not need `fit`.
     """
 
     takes_spectrograms: ClassVar[bool] = False
     needs_encoder: ClassVar[bool] = False
+    shared: ClassVar[bool] = False
+    prior_weight: ClassVar[float] = 1.0
     max_fit_signals: ClassVar[int] = 0
 
     @classmethod

@@ -14,13 +14,12 @@ from torch import Tensor
 from ...functional.gaps import map_unpadded
 from ...functional.resampling import resample
 from ...functional.scales import log_scale_grid, scale_grid
-from ...functional.thresholds import NUM_QUARTERS, QUANTILES, quantile_thresholds, threshold_statistics
+from ...functional.thresholds import QUANTILES, quantile_thresholds, threshold_statistics
 from ...functional.wavelets import DIFF_ORDERS
 from ..scalogram import Scalogram
 from .base import FeatureContext, Features
 
-# Shorter signals are resampled to this length, because a quarter of them has too few samples for an accurate fraction
-# of time.
+# Shorter signals are resampled to this length, because they have too few samples for an accurate fraction of time.
 MIN_LENGTH = 256
 # Number of values of each series from which its thresholds are learned.
 SAMPLE_SIZE = 20_000
@@ -77,10 +76,16 @@ class WaveletStatistics(Features):
     >>> statistics = WaveletStatistics(2, 100, [1.0, 3.0, 9.0])
     >>> statistics.fit([x], 50)
     >>> statistics(x).shape
-    torch.Size([50, 1512])
+    torch.Size([50, 648])
     """
 
     max_fit_signals: ClassVar[int] = SAMPLE_SIZE
+    # Formats of the names of the statistics of one threshold, in which q18 stands for the 18 % quantile.
+    statistic_names: ClassVar[tuple[str, ...]] = (
+        "fraction_above_{quantile}",
+        "longest_run_above_{quantile}",
+        "longest_run_below_{quantile}",
+    )
 
     scalogram: Scalogram
     scales: Tensor
@@ -141,9 +146,9 @@ class WaveletStatistics(Features):
         Returns
         -------
         int
-            28 per series.
+            One per statistic, threshold and series.
         """
-        return self.thresholds.numel() * (3 + NUM_QUARTERS)
+        return self.thresholds.numel() * len(self.statistic_names)
 
     def batch_size(self, most: int, n_timepoints: int) -> int:
         """Return the number of signals to process per batch.
@@ -205,11 +210,15 @@ class WaveletStatistics(Features):
 
         Returns
         -------
-        Tensor of shape (B, M * (1 + V * S + K) * 28), float32
-            For each channel and each of its series (the signal, each view and scale, and each sum), and for each of
-            four thresholds, the seven statistics of `functional.thresholds.threshold_statistics`.
+        Tensor of shape (B, F), float32
+            For each channel and each of its 1 + V * S + K series (the signal, each view and scale, and each sum), and
+            for each of four thresholds, the statistics that `statistic_names` lists.
         """
-        return map_unpadded(lambda whole: threshold_statistics(self.series(whole), self.thresholds).flatten(1), x)
+        return map_unpadded(lambda whole: self._statistics(self.series(whole)).flatten(1), x)
+
+    def _statistics(self, series: Tensor) -> Tensor:
+        """Compute the statistics of series (B, M * (1 + V * S + K), T')."""
+        return threshold_statistics(series, self.thresholds)
 
     def series(self, x: Tensor) -> Tensor:
         """Return the series from which the statistics are computed.
@@ -229,7 +238,7 @@ class WaveletStatistics(Features):
     def _image_series(self, x: Tensor) -> Tensor:
         """Return the signal and the wavelet coefficients of each channel, (B, M, 1 + V * S, T')."""
         x = (x[:, None] if x.ndim == 2 else x).float()
-        x = resample(x, max(NUM_QUARTERS, round(self._factor * x.shape[-1])))
+        x = resample(x, max(1, round(self._factor * x.shape[-1])))
         return torch.cat((x[:, :, None], self.scalogram(x).flatten(2, 3)), dim=2)
 
     def _with_sums(self, series: Tensor, amplitudes: Tensor) -> Tensor:
@@ -250,8 +259,8 @@ class WaveletStatistics(Features):
         Returns
         -------
         list of str
-            For example ``ch0_signal_fraction_above_q18``, ``ch0_d0_s2.5_longest_run_below_q97``,
-            ``ch0_d1_s10_fraction_above_q3_quarter2`` or ``ch0_d0_s1.1-d2_s7.1+d1_s3.1_fraction_above_q38``.
+            For example ``ch0_signal_fraction_above_q18``, ``ch0_d0_s2.5_longest_run_below_q97`` or
+            ``ch0_d0_s1.1-d2_s7.1+d1_s3.1_fraction_above_q38``.
         """
         scale_names = scale_names or [f"s{scale:g}" for scale in self.scales.tolist()]
         image = [f"d{order}_{scale}" for order in self.diff_orders for scale in scale_names]
@@ -260,15 +269,12 @@ class WaveletStatistics(Features):
             "".join(f"{'+' if sign > 0 else '-'}{image[row]}" for row, sign in zip(*each, strict=True))[1:]
             for each in signed
         ]
-        quarters = [f"_quarter{quarter + 1}" for quarter in range(NUM_QUARTERS)]
-        whole = ["fraction_above", "longest_run_above", "longest_run_below"]
-        kinds = [(kind, "") for kind in whole] + [("fraction_above", quarter) for quarter in quarters]
         return [
-            f"ch{channel}_{series}_{kind}_q{100 * quantile:.0f}{quarter}"
+            f"ch{channel}_{series}_{name.format(quantile=f'q{100 * quantile:.0f}')}"
             for channel in range(self.n_channels)
             for number, series in enumerate(["signal", *image, *sums])
             for quantile in QUANTILES[number % _STRIDE :: _STRIDE]
-            for kind, quarter in kinds
+            for name in self.statistic_names
         ]
 
 

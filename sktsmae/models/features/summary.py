@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -15,8 +16,7 @@ from .base import FeatureContext, Features
 class SummaryStatistics(Features):
     """Mean, mean absolute deviation, minimum and maximum of each channel, and the mean of each quarter of the signal.
 
-    Wavelet coefficients do not depend on the mean of a signal. These few features are a separate kind, because a linear
-    model on thousands of wavelet features would give them little weight.
+    Other kinds of features do not depend on the mean of a signal, so all linear models of a probe also use this kind.
 
     Parameters
     ----------
@@ -30,6 +30,8 @@ class SummaryStatistics(Features):
     >>> SummaryStatistics(1)(torch.tensor([[0.0, 1.0, 2.0, 5.0]])).tolist()
     [[2.0, 1.5, 0.0, 5.0, 0.0, 1.0, 2.0, 5.0]]
     """
+
+    shared: ClassVar[bool] = True
 
     def __init__(self, n_channels: int) -> None:
         super().__init__()

@@ -1,0 +1,159 @@
+"""Features of competing convolution kernels, as in Hydra."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from ...functional.competition import competing_responses
+from ...functional.gaps import map_unpadded
+from .base import FeatureContext, Features
+
+KERNELS_PER_GROUP, GROUPS, KERNEL_LENGTH = 8, 32, 9
+# Largest number of channels that are summed to the input of a group.
+_MAX_CHANNELS = 8
+# Maximum number of responses (float32) per batch, so that they fit into the processor's cache.
+_MAX_VALUES = 2**21
+
+
+class CompetingKernels(Features):
+    """How often each of many random kernels has the largest or smallest response within its group.
+
+    Random kernels of nine samples are convolved with the signal and with its difference, at dilations 1, 2, 4, ... In
+    each group of eight kernels, the kernels compete at each time step. The features are the sum of the largest
+    responses of each kernel, and the number of its smallest responses. Their square root is taken, because counts vary
+    in proportion to their mean. If there are several channels, the input of each group is the sum of a random subset of
+    them. The same kernels are drawn for all data sets.
+
+    Parameters
+    ----------
+    n_channels : int
+        Number of channels M of a signal.
+    n_timepoints : int
+        Length T of a signal.
+
+    References
+    ----------
+    A. Dempster, D. F. Schmidt and G. I. Webb, "Hydra: competing convolutional kernels for fast and accurate time series
+    classification", Data Mining and Knowledge Discovery 37, 2023.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sktsmae.models import CompetingKernels
+    >>> CompetingKernels(2, 100)(torch.randn(5, 2, 100)).shape
+    torch.Size([5, 4096])
+    """
+
+    kernels: Tensor
+    channels: Tensor
+
+    def __init__(self, n_channels: int, n_timepoints: int) -> None:
+        super().__init__()
+        self.n_channels = n_channels
+        # The longest kernel spans the whole signal.
+        self.dilations = [1]
+        while 2 * self.dilations[-1] * (KERNEL_LENGTH - 1) < n_timepoints:
+            self.dilations.append(2 * self.dilations[-1])
+        generator = torch.Generator("cpu").manual_seed(0)
+        shape = (len(self.dilations), 2, KERNELS_PER_GROUP, GROUPS, KERNEL_LENGTH)
+        kernels = torch.randn(shape, generator=generator, device="cpu")
+        kernels = kernels - kernels.mean(-1, keepdim=True)
+        self.register_buffer("kernels", kernels / kernels.abs().sum(-1, keepdim=True))
+        count = min(_MAX_CHANNELS, -(-n_channels // 2))
+        channels = torch.rand(len(self.dilations), 2, GROUPS, n_channels, generator=generator, device="cpu")
+        self.register_buffer("channels", channels.argsort(-1)[..., :count])
+
+    @classmethod
+    def from_context(cls, context: FeatureContext) -> CompetingKernels:
+        """Build the features for signals of one shape.
+
+        Parameters
+        ----------
+        context : FeatureContext
+            Shape of the signals.
+
+        Returns
+        -------
+        CompetingKernels
+            The features.
+        """
+        return cls(context.n_channels, context.n_timepoints)
+
+    @property
+    def out_features(self) -> int:
+        """Number of features of a signal.
+
+        Returns
+        -------
+        int
+            1,024 per dilation.
+        """
+        return len(self.dilations) * 2 * 2 * KERNELS_PER_GROUP * GROUPS
+
+    def feature_names(self, scale_names: Sequence[str] | None = None) -> list[str]:
+        """Return the names of the features of a signal.
+
+        Parameters
+        ----------
+        scale_names : sequence of str, default=None
+            Not used.
+
+        Returns
+        -------
+        list of str
+            For example ``d1_dilation4_group7_kernel3_smallest``.
+        """
+        return [
+            f"d{view}_dilation{dilation}_group{group}_kernel{kernel}_{kind}"
+            for dilation in self.dilations
+            for view in range(2)
+            for kind in ("largest", "smallest")
+            for kernel in range(KERNELS_PER_GROUP)
+            for group in range(GROUPS)
+        ]
+
+    def batch_size(self, most: int, n_timepoints: int) -> int:
+        """Return the number of signals to process per batch.
+
+        Parameters
+        ----------
+        most : int
+            Maximum number of signals, given by the user.
+        n_timepoints : int
+            Length of the signals.
+
+        Returns
+        -------
+        int
+            At least 1, and at most what fits into the processor's cache.
+        """
+        return max(1, min(most, _MAX_VALUES // (KERNELS_PER_GROUP * GROUPS * n_timepoints)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Compute the features of signals.
+
+        Parameters
+        ----------
+        x : Tensor of shape (B, T) or (B, M, T)
+            Signals. Leading and trailing NaN is padding, which is ignored.
+
+        Returns
+        -------
+        Tensor of shape (B, F), float32
+            The features, in the order of dilation, view, kind (largest, smallest), kernel and group.
+        """
+        return map_unpadded(self._compete, x)
+
+    def _compete(self, x: Tensor) -> Tensor:
+        """Compute the features of signals without padding."""
+        x = (x[:, None] if x.ndim == 2 else x).float()  # (B, M, T)
+        x = x - x.mean(-1, keepdim=True)  # a convolution continues signals with zeros
+        features = []
+        for dilation, kernels, channels in zip(self.dilations, self.kernels, self.channels, strict=True):
+            for view, weights, chosen in zip((x, x.diff(dim=-1, prepend=x[..., :1])), kernels, channels, strict=True):
+                inputs = view if self.n_channels == 1 else view[:, chosen].sum(2)  # (B, 1 or G, T)
+                features.append(competing_responses(inputs, weights, dilation).flatten(1))
+        return torch.cat(features, dim=1).clamp(min=0).sqrt()
