@@ -9,8 +9,8 @@ from scipy.optimize import minimize_scalar
 def likelihood_mixture_weights(probabilities: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Return the mixture weights that maximise the likelihood of leave-one-out predictions.
 
-    One pseudo-sample, which favours the other models, is added, so that the first model has weight only if it improves
-    the predictions.
+    The first model has weight w, and each of the other models has weight (1 - w) / (K - 1). One pseudo-sample with
+    likelihood 1 - w is added, so that w is 0 unless the first model improves the predictions.
 
     Parameters
     ----------
@@ -35,6 +35,8 @@ def likelihood_mixture_weights(probabilities: np.ndarray, weights: np.ndarray) -
 def squared_error_mixture_weights(predicted: np.ndarray, targets: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Return the mixture weights that minimise the squared error of leave-one-out predictions.
 
+    The first model has weight w, and each of the other models has weight (1 - w) / (K - 1).
+
     Parameters
     ----------
     predicted : ndarray of shape (K, n)
@@ -58,13 +60,13 @@ def squared_error_mixture_weights(predicted: np.ndarray, targets: np.ndarray, we
 
 
 def _negative_log_likelihood(weight: float, first: np.ndarray, others: np.ndarray, weights: np.ndarray) -> float:
-    """Return the negative log-likelihood of the samples and of one pseudo-sample that favours the other models."""
+    """Return the negative log-likelihood of the samples and of one pseudo-sample with likelihood 1 - weight."""
     return -float(weights @ np.log(weight * first + (1 - weight) * others) + np.log(1 - weight))
 
 
 def _first_against_others(weight: float, count: int) -> np.ndarray:
-    """Return mixture weights from the weight of the first model, with equal weights for the other models.
+    """Return mixture weights from the weight of the first model. The other models have equal weights.
 
-    The other models share features, and their leave-one-out losses differ by less than the noise.
+    Their leave-one-out losses differ by less than the noise, because these models share features.
     """
     return np.array([weight, *[(1 - weight) / (count - 1)] * (count - 1)])

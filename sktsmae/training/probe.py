@@ -1,4 +1,4 @@
-"""Fits of linear probes, whose mixture weights and temperature are based on leave-one-out (LOO) predictions."""
+"""Functions that fit linear probes by ridge regression and combine their models by leave-one-out (LOO) predictions."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ def fit_classifier_probe(
     probe : LinearProbeClassifier
         The probe, fitted in place.
     features : ndarray of shape (n, F), float32
-        Features of each sample, of all kinds, concatenated.
+        Concatenated features of all kinds.
     codes : ndarray of int of shape (n,)
         Class indices.
     weights : ndarray of shape (n,)
         Sample weights.
     """
-    # If there are more features than samples, class weights hardly change a ridge regression, so they scale the
-    # probabilities instead.
+    # If there are more features than samples, class weights hardly change a ridge regression. Therefore the sample
+    # weights are divided by them, and the predicted probabilities are multiplied by them.
     num_classes = len(probe.class_offset)
     counts, totals = np.bincount(codes, minlength=num_classes), np.bincount(codes, weights, minlength=num_classes)
     class_weights = np.maximum(totals / np.maximum(counts, 1), 1e-12)
     probe.class_offset.copy_(torch.from_numpy(np.log(class_weights)))
-    kept = weights > 0
-    features, codes, weights = features[kept], codes[kept], (weights / class_weights[codes])[kept]
-    each = zip(probe.linear, probe.widths, strict=True)
-    logits = [_fit_classes(linear, features[:, :width], codes, weights) for linear, width in each]
+    positive = weights > 0
+    features, codes, weights = features[positive], codes[positive], (weights / class_weights[codes])[positive]
+    models = zip(probe.linear, probe.widths, strict=True)
+    logits = [_fit_classes(linear, features[:, :width], codes, weights) for linear, width in models]
     loo = softmax(logits, axis=2) + 1e-30  # (K, n, C)
     mixture_weights = likelihood_mixture_weights(loo[:, np.arange(len(codes)), codes], weights)
     probe.mixture_weights.copy_(torch.from_numpy(mixture_weights))
@@ -55,7 +55,7 @@ def fit_regressor_probe(probe: LinearProbe, features: np.ndarray, targets: np.nd
     probe : LinearProbe
         The probe, fitted in place.
     features : ndarray of shape (n, F), float32
-        Features of each sample, of all kinds, concatenated.
+        Concatenated features of all kinds.
     targets : ndarray of shape (n,)
         Target values.
     weights : ndarray of shape (n,)

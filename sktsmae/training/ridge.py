@@ -7,13 +7,14 @@ from sklearn import config_context
 from sklearn.linear_model import RidgeCV
 from sklearn.preprocessing import StandardScaler
 
+# Penalties to choose from.
 ALPHAS = np.logspace(-1, 5, 13)
 
 
 def fit_ridge(
     features: np.ndarray, targets: np.ndarray, weights: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Fit a ridge regression; the penalty is the one with the lowest squared error of the leave-one-out predictions.
+    """Fit a ridge regression with the penalty that minimises the squared error of the leave-one-out predictions.
 
     Parameters
     ----------
@@ -35,7 +36,7 @@ def fit_ridge(
     """
     scaler = StandardScaler().fit(features, sample_weight=weights)
     ridge = RidgeCV(ALPHAS, scoring="neg_mean_squared_error", store_cv_results=True)
-    with config_context(enable_metadata_routing=False):  # it needs a request for sample weights
+    with config_context(enable_metadata_routing=False):  # if it were True, RidgeCV would refuse sample weights
         ridge.fit(scaler.transform(features), targets, sample_weight=weights)
     weight = ridge.coef_ / scaler.scale_
     loo = ridge.cv_results_[..., list(ALPHAS).index(ridge.alpha_)]
