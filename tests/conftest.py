@@ -18,15 +18,17 @@ from skorch.callbacks import Callback
 from sktsmae import MAEClassifier, MAEPretrainer
 from sktsmae.datasets import load_sparwatch
 
-# Sizes of a small network: 4 x 8 patches of an image of 16 scales and 200 samples. PUBLISHED is the published design.
+# Settings of the published CWT-MAE-RoPE model. Some of them differ from the defaults of MAEPretrainer.
 PUBLISHED = {"standardize": True, "boundary": "zeros", "masking": "patches", "pooling": "mean"}
+# Sizes of a small network: an image of 16 scales and 200 samples has 4 x 8 patches.
 SIZES = {"cwt_scales": 16, "patch_size": (4, 25), "embed_dim": 32, "depth": 1, "num_heads": 2, "decoder_embed_dim": 32}
 SMALL = {**SIZES, **PUBLISHED}
+# Settings of a short training.
 QUICK = {"max_epochs": 2, "batch_size": 16, "random_state": 0, "device": "cpu"}
 
 
 class Record(Callback):
-    """Store weights, batches and learning rates in class attributes, because training copies its callbacks."""
+    """A callback that stores weights, batches and learning rates in class attributes, because `fit` copies it."""
 
     weights: ClassVar[list[dict[str, torch.Tensor]]] = []
     batches: ClassVar[list[tuple[bool, torch.Tensor]]] = []
@@ -42,7 +44,7 @@ class Record(Callback):
 
 
 class Interrupt(Callback):
-    """Raise KeyboardInterrupt at the end of an epoch, as Ctrl-C does."""
+    """A callback that raises KeyboardInterrupt, as Ctrl-C does, at the end of an epoch."""
 
     def __init__(self, epoch: int = 1) -> None:
         self.epoch = epoch
@@ -59,7 +61,7 @@ def _seed() -> None:
 
 @pytest.fixture(autouse=True)
 def _one_thread(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Run small networks on one thread, which is fastest: threads that wait for a busy core cost far more."""
+    """Use one thread except in slow tests. If the cores are busy, small networks are much slower on several threads."""
     threads = torch.get_num_threads()
     if not request.node.get_closest_marker("slow"):
         torch.set_num_threads(1)
@@ -69,7 +71,7 @@ def _one_thread(request: pytest.FixtureRequest) -> Iterator[None]:
 
 @pytest.fixture
 def small() -> dict[str, Any]:
-    """Return settings of a network that runs in milliseconds. Its 3 x 7 patches of 4 x 20 need padding on both axes."""
+    """Return settings of a small network. Images of 10 x 130 need padding on both axes for 3 x 7 patches of 4 x 20."""
     return {
         "signal_len": 130,
         "cwt_scales": 10,
@@ -86,17 +88,17 @@ def small() -> dict[str, Any]:
 
 @pytest.fixture
 def small_encoder(small: dict[str, Any]) -> dict[str, Any]:
-    """Return the settings of `small` that a classifier without a checkpoint needs."""
+    """Return the settings of `small` except those of the decoder, which a classifier does not have."""
     return {name: value for name, value in small.items() if not name.startswith("decoder_")}
 
 
 @pytest.fixture
 def same_weights() -> Callable[[torch.nn.Module, torch.nn.Module], bool]:
-    """Return a function that tells whether two networks have equal weights with equal names."""
+    """Return a function that returns True if two networks have equal weights with equal names."""
 
-    def compare(one: torch.nn.Module, other: torch.nn.Module) -> bool:
-        ours, theirs = one.state_dict(), other.state_dict()
-        return ours.keys() == theirs.keys() and all(torch.equal(ours[name], theirs[name]) for name in ours)
+    def compare(first: torch.nn.Module, second: torch.nn.Module) -> bool:
+        weights, others = first.state_dict(), second.state_dict()
+        return weights.keys() == others.keys() and all(torch.equal(weights[name], others[name]) for name in weights)
 
     return compare
 
@@ -108,7 +110,7 @@ def interrupt() -> type[Interrupt]:
 
 
 def every_nth_recording(step: int, channels: list[int], subset: str = "train") -> Bunch:
-    """Return some channels of every `step`-th recording, as read-only arrays."""
+    """Return the given channels of every `step`-th recording, with read-only data and labels."""
     bunch = load_sparwatch(subset=subset)
     selected = Bunch(data=bunch.data[::step, channels].copy(), target=bunch.target[::step], groups=bunch.groups[::step])
     selected.data.setflags(write=False)
@@ -117,7 +119,7 @@ def every_nth_recording(step: int, channels: list[int], subset: str = "train") -
 
 
 def fit_on_one_thread(estimator: BaseEstimator, *data: np.ndarray) -> Any:
-    """Fit on one thread, as tests do, so that shared estimators equal those fitted in a test bit by bit."""
+    """Fit on one thread. Tests also do, so the weights of a shared estimator equal those of one fitted in a test."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -128,7 +130,7 @@ def fit_on_one_thread(estimator: BaseEstimator, *data: np.ndarray) -> Any:
 
 @pytest.fixture(scope="session")
 def few() -> Bunch:
-    """Return 41 recordings of six persons: acceleration along one axis and rotation about it."""
+    """Return 41 recordings of six persons with two channels: acceleration along the x axis and rotation about it."""
     return every_nth_recording(16, [0, 3])
 
 
@@ -146,25 +148,25 @@ def two_channels(few) -> np.ndarray:
 
 @pytest.fixture(scope="session")
 def y(few) -> np.ndarray:
-    """Return the labels: seven exercises with five or six recordings per exercise."""
+    """Return the labels of `X` and `X_channels`: seven exercises with five or six recordings each."""
     return few.target
 
 
 @pytest.fixture(scope="session")
 def many() -> Bunch:
-    """Return 164 recordings of acceleration along three axes, enough for a network to learn from within seconds."""
+    """Return 164 recordings of acceleration along three axes. A network learns from them within seconds."""
     return every_nth_recording(4, [0, 1, 2])
 
 
 @pytest.fixture(scope="session")
-def strangers() -> Bunch:
+def new_persons() -> Bunch:
     """Return 83 recordings of persons who are not in `many`. The largest class has 19 % of them."""
     return every_nth_recording(6, [0, 1, 2], "test")
 
 
 @pytest.fixture(scope="session")
 def new_pretrainer() -> Callable[..., MAEPretrainer]:
-    """Return a function that makes an unfitted pretrainer; its arguments override the small settings."""
+    """Return a function that makes an unfitted small pretrainer. Its arguments override the default settings."""
     return lambda **params: MAEPretrainer(**{**SMALL, **QUICK, **params})
 
 
@@ -176,16 +178,16 @@ def fitted_pretrainer(new_pretrainer, X) -> MAEPretrainer:
 
 @pytest.fixture(scope="session")
 def new_classifier(fitted_pretrainer) -> Callable[..., MAEClassifier]:
-    """Return a function that makes an unfitted classifier; its arguments override the settings.
+    """Return a function that makes an unfitted classifier. Its arguments override the default settings.
 
-    The default settings fine-tune the encoder of `fitted_pretrainer` for two epochs, without a probe.
+    By default, the classifier fine-tunes the encoder of `fitted_pretrainer` for two epochs, without a probe.
     """
-    published = {"pretrainer": FrozenEstimator(fitted_pretrainer), "probe": False, "finetune": "full"}
+    defaults = {"pretrainer": FrozenEstimator(fitted_pretrainer), "probe": False, "finetune": "full"}
 
     def make(**params: Any) -> MAEClassifier:
-        settings = {**published, **QUICK, **params}
+        settings = {**defaults, **QUICK, **params}
         if settings["finetune"] == "none" and "max_epochs" not in params:
-            del settings["max_epochs"]  # it has no effect and would cause a warning
+            del settings["max_epochs"]  # without fine-tuning, max_epochs would cause a warning
         return MAEClassifier(**settings)
 
     return make
@@ -201,7 +203,7 @@ def fitted_classifier(new_classifier, X, y) -> MAEClassifier:
 def refused() -> Callable[..., AbstractContextManager[None]]:
     """Return a context manager that expects an error with a matching message.
 
-    It also checks that the attributes of the estimator are the same objects afterwards.
+    It also checks that the attributes of the estimator are still the same objects after the error.
     """
 
     @contextmanager

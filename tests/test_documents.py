@@ -1,4 +1,4 @@
-"""The code blocks of CONTRIBUTING.md, and the first of README.md, run and print what the documents show."""
+"""Tests that the first code blocks of README.md and CONTRIBUTING.md run and print the output shown there."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ ROOT = Path(__file__).parent.parent
 
 
 @pytest.fixture
-def _same_tables():
-    """Remove the entries that an example adds to a table."""
+def _restored_tables():
+    """Remove the features, heads and pretext tasks that an example adds to the tables."""
     before = [(table, dict(table)) for table in (FEATURES, HEADS, PRETEXT_TASKS)]
     yield
     for table, entries in before:
@@ -25,27 +25,27 @@ def _same_tables():
         table.update(entries)
 
 
-def blocks(path: Path) -> list[tuple[str, str]]:
-    """Return each Python block of a document, and the block without a language after it, which shows its output."""
+def python_blocks(path: Path) -> list[tuple[str, str]]:
+    """Return each Python block of a document with its output, which is the next block if that has no language."""
     fenced = re.findall(r"^```(\w*)\n(.*?)^```$", path.read_text(), re.DOTALL | re.MULTILINE)
     following = [*fenced[1:], ("", "")]
     return [
-        (code, shown if after == "" else "")
-        for (language, code), (after, shown) in zip(fenced, following, strict=True)
+        (code, output if next_language == "" else "")
+        for (language, code), (next_language, output) in zip(fenced, following, strict=True)
         if language == "python"
     ]
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("_same_tables")
-@pytest.mark.parametrize(("name", "number"), [("README.md", 1), (".github/CONTRIBUTING.md", 4)])
-def test_the_first_code_blocks_run_and_print_what_is_shown(name, number, tmp_path, monkeypatch):
+@pytest.mark.usefixtures("_restored_tables")
+@pytest.mark.parametrize(("name", "n_blocks"), [("README.md", 1), (".github/CONTRIBUTING.md", 4)])
+def test_first_code_blocks_run_and_print_the_output_in_the_document(name, n_blocks, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     mpl.use("agg")
     namespace: dict[str, object] = {"__name__": "document"}
-    for code, shown in blocks(ROOT / name)[:number]:
+    for code, output in python_blocks(ROOT / name)[:n_blocks]:
         printed = io.StringIO()
         with contextlib.redirect_stdout(printed):
             exec(compile(code, name, "exec"), namespace)
         if "print(" in code:
-            assert printed.getvalue() == shown, code
+            assert printed.getvalue() == output, code

@@ -1,4 +1,4 @@
-"""Extension by a new kind of features, head or pretext task: each is one class and one entry in a table."""
+"""Tests that one class and one entry in a table add a new kind of features, head or pretext task."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sktsmae.models import FEATURES, HEADS, PRETEXT_TASKS, Features, Head, Prete
 
 
 class Quantiles(Features):
-    """Quantiles of each channel, divided by the largest value in `fit`."""
+    """Five quantiles of each channel, divided by the largest value of the channel in `fit`."""
 
     max_fit_signals = 100
     largest: Tensor
@@ -46,7 +46,7 @@ class Quantiles(Features):
 
 
 class MaximumHead(Head):
-    """A linear layer on the maximum over the tokens."""
+    """A head that applies a linear layer to the maximum over the tokens."""
 
     def __init__(self, embed_dim, num_outputs):
         super().__init__()
@@ -61,7 +61,7 @@ class MaximumHead(Head):
 
 
 class TimeReversal(PretextTask):
-    """Classify whether a signal is reversed in time, from the class token."""
+    """A pretext task that predicts from the class token whether a signal was reversed in time."""
 
     def __init__(self, **settings):
         super().__init__(self.settings_class(**settings))
@@ -83,7 +83,7 @@ class TimeReversal(PretextTask):
 
 @pytest.fixture
 def extensions(monkeypatch):
-    """Add one entry to each table."""
+    """Add a new kind of features, a new head and a new pretext task to the tables."""
     monkeypatch.setitem(FEATURES, "quantiles", Quantiles)
     monkeypatch.setitem(HEADS, "maximum", MaximumHead)
     monkeypatch.setitem(PRETEXT_TASKS, "time-reversal", TimeReversal)
@@ -101,30 +101,30 @@ def test_new_features_are_used_by_the_probe_and_the_transformer(extensions, few,
     assert_array_equal(clone(classifier).fit(X_channels, y).predict(X_channels), classifier.predict(X_channels))
 
     transformer = CWTTransformer(output="quantiles", device="cpu")
-    columns = transformer.fit_transform(X_channels)
-    assert columns.shape == (20, 10)
-    assert columns.max() == pytest.approx(1)
+    features = transformer.fit_transform(X_channels)
+    assert features.shape == (20, 10)
+    assert features.max() == pytest.approx(1)
     assert transformer.get_feature_names_out()[7] == "ch1_q50"
 
 
 @pytest.mark.parametrize("finetune", ["full", "head", "lora"])
-def test_a_new_head_is_trained_and_saved(extensions, new_classifier, X_channels, y, finetune, tmp_path):
+def test_new_head_is_trained_and_saved(extensions, new_classifier, X_channels, y, finetune, tmp_path):
     classifier = new_classifier(head="maximum", finetune=finetune).fit(X_channels, y)
-    assert isinstance(classifier.model_.head.head, MaximumHead)  # wrapped by the head for several channels
+    assert isinstance(classifier.model_.head.head, MaximumHead)  # inside the head that combines channels
     classifier.save(tmp_path / "classifier.safetensors")
     loaded = MAEClassifier.load(tmp_path / "classifier.safetensors")
     assert_array_equal(loaded.predict_proba(X_channels), classifier.predict_proba(X_channels))
     assert_array_equal(clone(classifier).fit(X_channels, y).predict(X_channels), classifier.predict(X_channels))
 
 
-def test_a_new_head_can_be_used_for_regression(extensions, fitted_pretrainer, X, tmp_path):
+def test_new_head_can_be_used_for_regression(extensions, fitted_pretrainer, X, tmp_path):
     params = {"head": "maximum", "finetune": "head", "probe": False, "max_epochs": 2, "random_state": 0}
     regressor = MAERegressor(pretrainer=FrozenEstimator(fitted_pretrainer), **params).fit(X, X.std(1))
     regressor.save(tmp_path / "regressor.safetensors")
     assert_array_equal(MAERegressor.load(tmp_path / "regressor.safetensors").predict(X), regressor.predict(X))
 
 
-def test_a_new_pretext_task_is_trained_scored_and_saved(
+def test_new_pretext_task_is_trained_scored_and_saved(
     extensions, new_pretrainer, new_classifier, X_channels, y, tmp_path
 ):
     pretrainer = new_pretrainer(pretext_task="time-reversal", max_epochs=3, batch_size=8).fit(X_channels)
@@ -143,7 +143,7 @@ def test_a_new_pretext_task_is_trained_scored_and_saved(
     assert classifier.predict_proba(X_channels).shape == (41, 7)
 
 
-def test_files_from_before_an_entry_was_added_still_load(few, tmp_path, monkeypatch):
+def test_file_that_was_saved_without_a_kind_of_features_can_be_loaded_with_it(few, tmp_path, monkeypatch):
     X, y = few.data[:20, 0, :60], few.target[:20]
     classifier = MAEClassifier(random_state=0, device="cpu").fit(X, y)
     classifier.save(tmp_path / "classifier.safetensors")
@@ -152,7 +152,7 @@ def test_files_from_before_an_entry_was_added_still_load(few, tmp_path, monkeypa
     assert_array_equal(loaded.predict_proba(X), classifier.predict_proba(X))
 
 
-def test_unknown_entries_are_refused(new_pretrainer, new_classifier, X, y, refused):
+def test_unknown_pretext_task_head_and_features_are_refused(new_pretrainer, new_classifier, X, y, refused):
     pretrainer, classifier = new_pretrainer(pretext_task="jigsaw"), new_classifier(head="x")
     with refused(pretrainer, "pretext_task='jigsaw': choose one of 'reconstruction'"):
         pretrainer.fit(X)
@@ -163,7 +163,9 @@ def test_unknown_entries_are_refused(new_pretrainer, new_classifier, X, y, refus
         transformer.fit(X)
 
 
-def test_a_file_that_needs_a_missing_entry_is_refused(new_pretrainer, new_classifier, X, y, tmp_path, monkeypatch):
+def test_file_is_refused_if_its_pretext_task_or_head_is_not_in_the_tables(
+    new_pretrainer, new_classifier, X, y, tmp_path, monkeypatch
+):
     monkeypatch.setitem(PRETEXT_TASKS, "time-reversal", TimeReversal)
     monkeypatch.setitem(HEADS, "maximum", MaximumHead)
     new_pretrainer(pretext_task="time-reversal", max_epochs=1).fit(X).save(tmp_path / "pretrainer.safetensors")

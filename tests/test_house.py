@@ -1,4 +1,4 @@
-"""Rules of the project: import contracts, no printing, no network access, documented and pinned dependencies."""
+"""Tests of project rules: import contracts, no printing, no network access, documented and pinned dependencies."""
 
 import re
 import subprocess
@@ -12,22 +12,23 @@ ROOT = Path(__file__).parent.parent
 SOURCES = sorted((ROOT / "sktsmae").rglob("*.py"))
 
 
-def run(*command):
-    return subprocess.run([sys.executable, *command], cwd=ROOT, capture_output=True, text=True, check=False)
+def run_python(*arguments):
+    """Run Python in the root directory of the project."""
+    return subprocess.run([sys.executable, *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
 
 
 def test_imports_obey_the_import_linter_contracts():
-    result = run("-c", "from importlinter.cli import lint_imports_command; lint_imports_command()", "--no-cache")
+    result = run_python("-c", "from importlinter.cli import lint_imports_command; lint_imports_command()", "--no-cache")
     assert result.returncode == 0, result.stdout
     assert "0 broken" in result.stdout
 
 
 def test_ci_runs_the_commands_in_the_readme():
     readme, ci = (ROOT / "README.md").read_text(), (ROOT / ".ci" / "run").read_text()
-    commands = re.search(r'^(python -m pip install "\.\[test\]") && (python -m pytest)$', readme, re.MULTILINE)
-    install, test = commands.groups()
-    assert install.replace("install", "install --quiet") in ci
-    assert test in ci
+    match = re.search(r'^(python -m pip install "\.\[test\]") && (python -m pytest)$', readme, re.MULTILINE)
+    install_command, test_command = match.groups()
+    assert install_command.replace("install", "install --quiet") in ci
+    assert test_command in ci
     assert re.search(r"^python -m pip install \. && python -m sktsmae demo$", readme, re.MULTILINE)
 
 
@@ -40,8 +41,7 @@ def test_source_file_does_not_print_or_use_the_network(path):
 
 
 def test_importing_the_package_does_not_import_matplotlib():
-    code = "import sktsmae, sys; assert 'matplotlib' not in sys.modules"
-    result = run("-c", code)
+    result = run_python("-c", "import sktsmae, sys; assert 'matplotlib' not in sys.modules")
     assert result.returncode == 0, result.stderr
 
 

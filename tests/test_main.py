@@ -14,10 +14,10 @@ from sktsmae.datasets import load_sparwatch
 
 def test_hide_labels_keeps_ten_labels_per_class():
     y = load_sparwatch().target
-    few = demo.hide_labels(y, np.random.RandomState(0))
-    kept = few != demo.HIDDEN
-    np.testing.assert_array_equal(few[kept], y[kept])
-    labels, counts = np.unique(few[kept], return_counts=True)
+    partial_labels = demo.hide_labels(y, np.random.RandomState(0))
+    has_label = partial_labels != demo.HIDDEN
+    np.testing.assert_array_equal(partial_labels[has_label], y[has_label])
+    labels, counts = np.unique(partial_labels[has_label], return_counts=True)
     np.testing.assert_array_equal(labels, np.unique(y))
     assert (counts == demo.LABELS_PER_CLASS).all()
 
@@ -28,41 +28,41 @@ def test_demo_prints_accuracies_and_saves_figures(tmp_path, capsys):
     printed = capsys.readouterr()
     accuracies = [float(number) for number in re.findall(r" ([01]\.\d{3})", printed.out)]
     assert len(accuracies) == 8  # four classifiers, each with few labels and with all labels
-    assert min(accuracies) > 1.5 / 7  # better than chance, which is 1 / 7
+    assert min(accuracies) > 1.5 / 7  # chance is 1 / 7
     assert str(tmp_path / "figures") in printed.out
     assert "epoch" in printed.err  # the progress bar
     files = sorted(path.name for path in (tmp_path / "figures").iterdir())
     assert files == ["confusion_matrix.png", "history.png", "reconstruction.png", "relevance.png", "views.png"]
-    assert "no effect" not in printed.err  # the warning about parameters without effect
+    assert "no effect" not in printed.err  # no warning about unused parameters
 
 
 def test_version_is_printed(capsys):
-    with pytest.raises(SystemExit) as ended:
+    with pytest.raises(SystemExit) as exit_error:
         command_line.main(["--version"])
-    assert ended.value.code == 0
+    assert exit_error.value.code == 0
     assert __version__ in capsys.readouterr().out
 
 
 def test_help_lists_all_commands_and_exit_codes(capsys):
-    with pytest.raises(SystemExit) as ended:
+    with pytest.raises(SystemExit) as exit_error:
         command_line.main(["--help"])
-    assert ended.value.code == 0
+    assert exit_error.value.code == 0
     text = capsys.readouterr().out
     assert all(re.search(rf"^ +{name} +\w", text, re.MULTILINE) for name in command_line.COMMANDS)
     assert "130 interrupted" in " ".join(text.split())
 
 
 @pytest.mark.parametrize("name", command_line.COMMANDS)
-def test_help_of_a_command_has_a_valid_example(name, capsys):
-    with pytest.raises(SystemExit) as ended:
+def test_help_of_each_command_contains_a_valid_example(name, capsys):
+    with pytest.raises(SystemExit) as exit_error:
         command_line.main([name, "--help"])
-    assert ended.value.code == 0
+    assert exit_error.value.code == 0
     example = re.search(r"^example:\n  python -m sktsmae (.+)$", capsys.readouterr().out, re.MULTILINE)[1]
     options = command_line.build_parser().parse_args(example.split())
     assert options.command == name
 
 
-ENDS = [
+ERRORS = [
     (ValueError("a.csv:\n  wrong"), 1, "sktsmae embed: a.csv: wrong\n"),
     (FloatingPointError("diverged"), 1, "sktsmae embed: diverged\n"),
     (MemoryError("too large"), 1, "sktsmae embed: too large\n"),
@@ -70,7 +70,7 @@ ENDS = [
 ]
 
 
-@pytest.mark.parametrize(("error", "code", "line"), ENDS, ids=[type(error).__name__ for error, _, _ in ENDS])
+@pytest.mark.parametrize(("error", "code", "line"), ERRORS, ids=[type(error).__name__ for error, _, _ in ERRORS])
 def test_error_is_printed_as_one_line_with_its_exit_code(error, code, line, monkeypatch, capsys):
     def run(options):
         raise error
@@ -88,7 +88,7 @@ def test_warning_is_printed_as_one_line_without_source_location(monkeypatch, cap
 
 @pytest.mark.parametrize("arguments", [[], ["nonsense"], ["demo", "--nonsense"]])
 def test_invalid_arguments_print_the_usage(arguments, capsys):
-    with pytest.raises(SystemExit) as ended:
+    with pytest.raises(SystemExit) as exit_error:
         command_line.main(arguments)
-    assert ended.value.code == 2
+    assert exit_error.value.code == 2
     assert "usage: python -m sktsmae" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""The notebooks run within a time limit and are stored without output."""
+"""Tests that the notebooks run within a time limit and are stored without output."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from nbclient import NotebookClient
 
 NOTEBOOKS = sorted((Path(__file__).parent.parent / "notebooks").glob("*.ipynb"))
-SECONDS = 240  # a notebook takes up to two minutes on two idle cores
+TIME_LIMIT = 240  # seconds; a notebook needs up to two minutes on two idle cores
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -28,9 +28,9 @@ def test_notebook_runs_within_the_time_limit_and_without_warnings(path, tmp_path
     notebook = nbformat.read(path, as_version=4)
     resources = {"metadata": {"path": str(tmp_path)}}
     start = time.monotonic()
-    NotebookClient(notebook, timeout=SECONDS, kernel_name="python3", resources=resources).execute()
-    assert time.monotonic() - start < SECONDS
-    warned = [
+    NotebookClient(notebook, timeout=TIME_LIMIT, kernel_name="python3", resources=resources).execute()
+    assert time.monotonic() - start < TIME_LIMIT
+    error_output = [
         output.text for cell in notebook.cells for output in cell.get("outputs", []) if output.get("name") == "stderr"
     ]
-    assert not any("Warning" in text for text in warned), warned
+    assert not any("Warning" in text for text in error_output), error_output

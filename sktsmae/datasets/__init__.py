@@ -1,6 +1,6 @@
 """Data sets: recordings that are part of the package, and synthetic signals for pre-training.
 
-May import scikit-learn and numpy.
+These modules may import only scikit-learn and NumPy.
 """
 
 from ._sparwatch import load_sparwatch

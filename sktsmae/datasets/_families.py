@@ -1,7 +1,8 @@
 """Generators of families of synthetic signals, and of mixtures and distortions of them.
 
 A family is a function that generates n signals of t samples as an array of shape (n, t). Parameters that are drawn once
-per signal have shape (n, 1). Times are in samples, unless they are fractions of t.
+per signal have shape (n, 1). Times are in samples unless a docstring gives another unit; `u` is the time as a
+fraction of t. Frequencies `f` are in cycles per sample.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ Family = Callable[[np.random.Generator, int, int], Signals]
 
 
 def draw_signals(rng: np.random.Generator, n: int, t: int) -> Signals:
-    """Generate signals of random families; mix some of them with others, and distort some.
+    """Generate signals of random families, mix some of them with other signals, and distort some of them.
 
     Parameters
     ----------
@@ -54,12 +55,12 @@ def _draw_unmixed(rng: np.random.Generator, n: int, t: int) -> Signals:
 
 
 def _replace_flat(rng: np.random.Generator, x: Signals) -> Signals:
-    """Standardise signals, and replace those that are constant or not finite by noise."""
+    """Replace signals that are constant or not finite by noise, and standardise all signals."""
     with np.errstate(invalid="ignore", over="ignore"):
         std = x.std(1)
         flat = np.flatnonzero(~((std > 1e-4 * np.abs(x).max(1)) & np.isfinite(std)))
     x[flat] = _normal(rng, len(flat), x.shape[1])
-    # Twice, because the mean of a signal with a large offset is rounded in float32.
+    # Standardise twice, because the mean of a signal with a large offset is rounded in float32.
     return _standardise(_standardise(x))
 
 
@@ -113,22 +114,23 @@ def _interpolate(x: Signals, time: Signals) -> Signals:
 
 
 def _shaped_noise(rng: np.random.Generator, n: int, t: int, density: Callable[[Signals], Signals]) -> Signals:
-    """Draw a stationary Gaussian process with a spectral density, a function of the frequency in cycles per sample."""
-    size = 2 ** int(np.ceil(np.log2(2 * t)))  # at least 2 t, so that the start and the end of a signal do not correlate
+    """Draw stationary Gaussian processes with a spectral density, which is a function of the frequency."""
+    # The inverse FFT is periodic. The size is at least 2 t, so that the start and the end of a signal do not correlate.
+    size = 2 ** int(np.ceil(np.log2(2 * t)))
     f = np.fft.rfftfreq(size).astype(np.float32)
-    f[0] = f[1]
+    f[0] = f[1]  # the density of coloured noise is infinite at frequency 0
     noise = _normal(rng, n, 2 * len(f)).view(np.complex64)
     return _standardise(np.fft.irfft(noise * np.sqrt(density(f)), size)[:, :t].astype(np.float32))
 
 
 def _smooth(rng: np.random.Generator, n: int, t: int, low: float, high: float) -> Signals:
-    """Draw a Gaussian process with RBF kernel and a length scale between low * t and high * t."""
+    """Draw Gaussian processes with RBF kernel and a length scale between low * t and high * t."""
     scale = _log_uniform(rng, max(low * t, 1), max(high * t, 1), n, 1)
     return _shaped_noise(rng, n, t, lambda f: np.exp(-2 * (np.pi * f * scale) ** 2))
 
 
 def _time_warp(rng: np.random.Generator, n: int, t: int, low: float, high: float) -> Signals:
-    """Draw increasing times from 0 to 1; the log-speed has a standard deviation between low and high."""
+    """Draw increasing times from 0 to 1; the logarithm of their speed has a standard deviation from low to high."""
     speed = np.exp(_log_uniform(rng, low, high, n, 1) * np.clip(_smooth(rng, n, t, 0.03, 0.4), -3, 3))
     time = np.cumsum(speed, 1, dtype=np.float64)
     return ((time - time[:, :1]) / (time[:, -1:] - time[:, :1])).astype(np.float32)
@@ -137,12 +139,13 @@ def _time_warp(rng: np.random.Generator, n: int, t: int, low: float, high: float
 def _random_segments(
     rng: np.random.Generator, n: int, t: int, low: float, high: float
 ) -> tuple[Indices, Signals, Signals]:
-    """Cut signals at random times, between low and high cuts per signal on average.
+    """Cut signals into segments at random times, with at least one cut and on average low to high cuts per signal.
 
-    Returns, for each sample, the index of its segment, the time since the start of the segment, and its length.
+    Returns, for each sample, the index of its segment, the time since the start of the segment, and the length of the
+    segment.
     """
     cut = rng.random((n, t), np.float32) < _log_uniform(rng, low, max(high, low), n, 1) / t
-    cut[np.arange(n), rng.integers(1, t, n)] = True  # at least one
+    cut[np.arange(n), rng.integers(1, t, n)] = True
     time = np.arange(t, dtype=np.float32)
     begin = np.maximum.accumulate(np.where(cut, time, 0), 1)
     next_cut = np.minimum.accumulate(np.where(cut, time, t)[:, ::-1], 1)[:, ::-1]
@@ -156,7 +159,7 @@ def _segment_values(rng: np.random.Generator, segment: Indices) -> Signals:
 
 
 def _phases(rng: np.random.Generator, n: int, t: int, max_cycles: float) -> Signals:
-    """Draw increasing phases of 0.5 to max_cycles cycles, with a constant or varying speed."""
+    """Draw phases in cycles, which increase by 0.5 to max_cycles per signal at a nearly constant or a varying speed."""
     return _log_uniform(rng, 0.5, max_cycles, n, 1) * _time_warp(rng, n, t, 0.005, 0.5) + _uniform(rng, 0, 1, n, 1)
 
 
@@ -182,7 +185,7 @@ def _matern(rng: np.random.Generator, n: int, t: int) -> Signals:
 
 
 def _rational_quadratic(rng: np.random.Generator, n: int, t: int) -> Signals:
-    # The rational quadratic kernel is a mixture of RBF kernels of all length scales; three of them approximate it.
+    # The rational quadratic kernel is a mixture of RBF kernels of all length scales; a sum of three approximates it.
     return sum((_smooth(rng, n, t, 2 / t, 0.4) for _ in range(3)), np.zeros((n, t), np.float32))
 
 
@@ -199,8 +202,8 @@ _KERNELS = (_rbf, _matern, _rational_quadratic, _harmonics)
 def _coloured_noise(rng: np.random.Generator, n: int, t: int) -> Signals:
     """Noise with power spectral density 1 / f^a for a from -0.5 to 3, or band-limited noise."""
     slope, centre = _uniform(rng, -0.5, 3, n, 1), _log_uniform(rng, 2 / t, 0.4, n, 1)
-    width, band = centre * _log_uniform(rng, 0.03, 0.5, n, 1) + 0.5 / t, rng.random((n, 1)) < 0.35
-    return _shaped_noise(rng, n, t, lambda f: np.where(band, np.exp(-(((f - centre) / width) ** 2)), f**-slope))
+    width, narrow = centre * _log_uniform(rng, 0.03, 0.5, n, 1) + 0.5 / t, rng.random((n, 1)) < 0.35
+    return _shaped_noise(rng, n, t, lambda f: np.where(narrow, np.exp(-(((f - centre) / width) ** 2)), f**-slope))
 
 
 def _waveforms(rng: np.random.Generator, n: int, t: int) -> Signals:
@@ -208,14 +211,15 @@ def _waveforms(rng: np.random.Generator, n: int, t: int) -> Signals:
     cycle = _phases(rng, n, t, t / 6) % 1
     peak = np.where(rng.random((n, 1)) < 0.5, 0.5, _uniform(rng, 0.02, 0.98, n, 1))
     triangle = np.minimum(cycle / peak, (1 - cycle) / (1 - peak))
-    # The threshold lies between the smallest and the largest sample; otherwise the wave could be constant.
+    # Clipped waves change sign where the triangle wave crosses a threshold. The threshold lies between the smallest and
+    # the largest sample; otherwise the clipped wave could be constant.
     low, high = triangle.min(1, keepdims=True), triangle.max(1, keepdims=True)
     edges = _log_uniform(rng, 1, 100, n, 1) * (triangle - low - _uniform(rng, 0.1, 0.9, n, 1) * (high - low))
     return np.where(rng.random((n, 1)) < 0.4, triangle, np.clip(edges, -1, 1))
 
 
 def _chirps(rng: np.random.Generator, n: int, t: int) -> Signals:
-    """Oscillations with a swept and modulated frequency and a varying amplitude."""
+    """Oscillations with a frequency sweep, frequency modulation and a varying amplitude."""
     start, u = _log_uniform(rng, 1, t / 4, n, 1), np.linspace(0, 1, t, dtype=np.float32)
     rate = np.log(_log_uniform(rng, 1, t / 4, n, 1) / start) + np.float32(1e-3)
     sweep = start * np.expm1(rate * u) / rate
@@ -248,7 +252,7 @@ def _bursts(rng: np.random.Generator, n: int, t: int) -> Signals:
 
 
 def _spikes(rng: np.random.Generator, n: int, t: int) -> Signals:
-    """Spikes with exponential decay at random times, with one sign or both."""
+    """Spikes with exponential decay at random times, all positive or of both signs."""
     segment, since, _ = _random_segments(rng, n, t, 1, t / 10)
     height = _segment_values(rng, segment) ** rng.integers(1, 4, (n, 1)) * (segment > 0)
     return height * np.exp(-since / _log_uniform(rng, 0.3, t / 10, n, 1))
@@ -262,7 +266,7 @@ def _steps(rng: np.random.Generator, n: int, t: int) -> Signals:
 
 
 def _polylines(rng: np.random.Generator, n: int, t: int) -> Signals:
-    """Pauses and transitions between random positions, linear or smooth, like movements and piecewise trends."""
+    """Pauses at random positions, with linear or smooth transitions between them, as in movements or in trends."""
     segment, since, length = _random_segments(rng, n, t, 2, min(30, t / 3))
     position = _normal(rng, n, int(segment.max()) + 2)
     start, end = _take(position, segment), _take(position, segment + 1)
@@ -272,12 +276,12 @@ def _polylines(rng: np.random.Generator, n: int, t: int) -> Signals:
 
 
 def _outlines(rng: np.random.Generator, n: int, t: int) -> Signals:
-    """The radius along a closed contour, or one of its coordinates; the contour is a Fourier series."""
+    """The radius or a coordinate of the points along a closed contour, which is given by a Fourier series."""
     order = np.arange(-16, 17)
     decay = np.abs(order).clip(1) ** -_uniform(rng, 0.3, 2, n, 1) * (np.abs(order) <= rng.integers(2, 17, (n, 1)))
     coefficients = _normal(rng, n, 2 * len(order)).view(np.complex64) * decay * _log_uniform(rng, 0.1, 1, n, 1)
     coefficients[:, order == 0], coefficients[:, order == 1] = 0, 1
-    # The series is evaluated by FFT: the rounding of a matrix product would depend on the number of threads.
+    # The series is evaluated by FFT, because the rounding of a matrix product would depend on the number of threads.
     size = max(t, 2 * 16 + 1)
     spectrum = np.zeros((n, size), np.complex64)
     spectrum[:, order] = coefficients
@@ -286,7 +290,7 @@ def _outlines(rng: np.random.Generator, n: int, t: int) -> Signals:
 
 
 def _spectra(rng: np.random.Generator, n: int, t: int) -> Signals:
-    """Spectra: up to eight Gaussian or Lorentzian peaks on a slowly varying baseline."""
+    """Spectra: one to eight Gaussian or Lorentzian peaks on a slowly varying baseline."""
     u = np.linspace(0, 1, t, dtype=np.float32)
     x = _log_uniform(rng, 0.01, 1, n, 1) * _smooth(rng, n, t, 0.2, 0.6)
     lorentzian, count = rng.random((n, 1)) < 0.4, rng.integers(1, 9, (n, 1))
@@ -297,7 +301,7 @@ def _spectra(rng: np.random.Generator, n: int, t: int) -> Signals:
 
 
 def _oscillators(rng: np.random.Generator, n: int, t: int) -> Signals:
-    """Damped oscillators with impulses at random times."""
+    """Sums of two damped oscillations, which restart at random times with random amplitudes."""
     segment, since, _ = _random_segments(rng, n, t, 0.3, 8)
     impulse = np.where(rng.random((n, 1)) < 0.7, segment > 0, True) * _segment_values(rng, segment)
     x = np.zeros((n, t), np.float32)
@@ -336,7 +340,7 @@ def _shapelets(rng: np.random.Generator, n: int, t: int) -> Signals:
         v = (u - _uniform(rng, -0.05, 0.85, n, 1)) / _log_uniform(rng, 4 / t, 0.5, n, 1)  # 0 to 1 in the pattern
         inside = (v >= 0) & (v < 1) & (rng.integers(1, 4, (n, 1)) > i)
         wave = np.sin(2 * np.pi * v * rng.integers(1, 4, (n, 1)))
-        # Conditional probabilities, so that each of the five patterns has a probability of about 0.2.
+        # np.select uses the first true condition, so each of the five patterns has a probability of about 0.2.
         kind = [rng.random((n, 1)) < probability for probability in (0.2, 0.25, 0.33, 0.5)]
         shape = np.select(kind, [np.ones_like(v), v, 1 - v, 4 * v * (1 - v)], wave)
         x += inside * shape * _uniform(rng, 0.5, 2, n, 1) * rng.choice(np.array([-1, 1, 1], np.float32), (n, 1))
@@ -462,7 +466,7 @@ def _quantised(rng: np.random.Generator, x: Signals) -> Signals:
     return np.round(x / step) * step
 
 
-# The distortions, in the order in which a measuring instrument applies them, and the fraction of signals for each.
+# The distortions, in the order in which a measuring instrument causes them, and the fraction of signals for each.
 _DISTORTIONS: tuple[tuple[Callable[[np.random.Generator, Signals], Signals], float], ...] = (
     (_with_trend, 0.12),
     (_with_constant_ends, 0.06),

@@ -26,9 +26,10 @@ def load_sparwatch(*, subset: str = "train", return_X_y: bool = False) -> Any:
     Returns
     -------
     Bunch or tuple of ndarray
-        ``data`` of shape (n, 6, 200), float32: acceleration and rotation rate on three axes each, in windows of 200
-        samples. ``target`` of shape (n,), str: the exercise (pendulum, abduction, forward elevation, internal
-        rotation, external rotation, trapezius extension or upright row). ``groups`` of shape (n,), int64: the person.
+        ``data`` of shape (n, 6, 200), float32: windows of 200 samples; the channels are the acceleration and the
+        rotation rate on three axes each. ``target`` of shape (n,), str: the exercise (pendulum, abduction, forward
+        elevation, internal rotation, external rotation, trapezius extension or upright row). ``groups`` of shape (n,),
+        int64: the number of the person.
         ``feature_names``: names of the channels. ``target_names``: names of the exercises. ``DESCR``: this description.
         There are 656 samples in "train" and 493 in "test".
 

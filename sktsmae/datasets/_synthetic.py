@@ -13,10 +13,11 @@ from sklearn.utils._param_validation import Interval, validate_params
 
 from ._families import Signals, draw_signals
 
-# Signals are drawn in blocks of this size, with one random generator per block. It is large enough that the overhead
-# of NumPy calls is negligible, and small enough for the CPU cache. Another size would change all signals of a seed.
+# Number of signals that are drawn together, with one random generator per block. The size is large enough that the
+# overhead of NumPy calls is negligible, and small enough for the CPU cache. With another size, each seed would give
+# other signals.
 _BLOCK_SIZE = 128
-# In shorter signals, the families cannot be distinguished.
+# In shorter signals, the families of waveforms cannot be distinguished.
 _MIN_TIMEPOINTS = 8
 _PARAMETERS: dict[str, list[Any]] = {
     "n_timepoints": [Interval(Integral, _MIN_TIMEPOINTS, None, closed="left")],
@@ -37,8 +38,8 @@ def make_signals(n_samples: int = 100, n_timepoints: int = 512, *, random_state:
     n_timepoints : int, default=512
         Length of a signal, at least 8.
     random_state : int, RandomState or None, default=None
-        Seed or generator. With an int, each call returns the same signals, and a larger `n_samples` adds signals at the
-        end. With None, the seed comes from the operating system, not from NumPy's global generator.
+        Seed or generator. With an int, each call returns the same signals, and a larger `n_samples` appends
+        signals. With None, the seed comes from the operating system, not from NumPy's global generator.
 
     Returns
     -------
@@ -116,14 +117,14 @@ def stream_signals(
     >>> bool((next(batches) == make_signals(10, 200, random_state=0)[5:]).all())
     True
     """
-    # A separate generator function, so that the parameters are validated in this call and not at the first batch.
+    # `_batches` is a separate generator, so that this call validates the parameters at once.
     return _batches(_seed(random_state), n_timepoints, batch_size, start)
 
 
-def _batches(seed: int, t: int, batch_size: int, start: int) -> Iterator[Signals]:
+def _batches(seed: int, n_timepoints: int, batch_size: int, start: int) -> Iterator[Signals]:
     first_block, skip = divmod(start * batch_size, _BLOCK_SIZE)
-    pending: Signals = np.empty((0, t), np.float32)
-    for block in _blocks(seed, t, first_block):
+    pending: Signals = np.empty((0, n_timepoints), np.float32)
+    for block in _blocks(seed, n_timepoints, first_block):
         pending, skip = np.concatenate([pending, block[skip:]]), 0
         num_ready = len(pending) // batch_size * batch_size
         for begin in range(0, num_ready, batch_size):
@@ -131,8 +132,9 @@ def _batches(seed: int, t: int, batch_size: int, start: int) -> Iterator[Signals
         pending = pending[num_ready:]
 
 
-def _blocks(seed: int, t: int, first_block: int) -> Iterator[Signals]:
-    return (draw_signals(np.random.default_rng([seed, k]), _BLOCK_SIZE, t) for k in itertools.count(first_block))
+def _blocks(seed: int, n_timepoints: int, first_block: int) -> Iterator[Signals]:
+    for block in itertools.count(first_block):
+        yield draw_signals(np.random.default_rng([seed, block]), _BLOCK_SIZE, n_timepoints)
 
 
 def _seed(random_state: Any) -> int:

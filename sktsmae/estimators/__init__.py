@@ -1,7 +1,7 @@
 """The scikit-learn estimators: `CWTTransformer`, `MAEPretrainer`, `MAEClassifier`, `MAERegressor`.
 
-These modules may import only `training`, `signals`, `models` and below, scikit-learn and each other. Each estimator has
-its own module. Modules whose names start with an underscore contain shared code.
+These modules may import `training`, `signals`, `models`, `layers`, `functional`, scikit-learn and each other. Each
+estimator has its own module. Modules whose names start with an underscore contain shared code.
 """
 
 from .classifier import MAEClassifier

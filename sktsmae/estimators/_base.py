@@ -1,4 +1,4 @@
-"""The base class of the estimators (tags, device, pickling), and rollback of a failed fit."""
+"""The mixin of all estimators: validation of X, device and pickling of the networks, and scikit-learn tags."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..signals.validation import check_signals
 
 
 class SignalEstimatorMixin(TransformerMixin):
-    """A mixin for estimators that take signals and have fitted networks.
+    """Mixin of estimators that accept signals and contain fitted networks.
 
     The networks are moved to the device before they are used. They are moved to the CPU before they are pickled, so
     that the pickle loads without a GPU.
@@ -35,7 +35,7 @@ class SignalEstimatorMixin(TransformerMixin):
         return state
 
     def _ready(self, X: Any) -> tuple[np.ndarray, torch.device]:
-        """Validate X and move the networks to the device. Every method except `fit` calls this."""
+        """Validate X and move the networks to the device, for a method that applies them to X."""
         check_is_fitted(self)
         X = check_signals(self, X, reset=False)
         device = resolve_device(self.device, fitted=True)

@@ -1,4 +1,4 @@
-"""Samples, of which some or all have a target."""
+"""The container of partly labelled samples, from which data sets of labelled samples are created."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from ..signals.dataset import SignalDataset
 
 
 class LabelledSamples(NamedTuple):
-    """Samples, of which some or all have a target.
+    """Samples, and the targets and weights of the labelled samples.
 
     Attributes
     ----------
     X : ndarray of shape (n, ...)
-        All samples.
+        All samples, with or without a target.
     rows : ndarray of int of shape (m,)
-        The samples that have a target.
+        Indices into `X` of the labelled samples.
     targets : ndarray of shape (m,)
-        Class indices, or standardised numbers.
+        Their targets: class indices, or standardised numbers.
     weights : ndarray of shape (m,), float32
-        Sample weights with a mean of 1.
+        Their weights, with a mean of 1.
     """
 
     X: np.ndarray
@@ -30,12 +30,12 @@ class LabelledSamples(NamedTuple):
     targets: np.ndarray
     weights: np.ndarray
 
-    def dataset(self, part: np.ndarray) -> SignalDataset:
-        """Return a data set of some of the samples that have a target.
+    def dataset(self, indices: np.ndarray) -> SignalDataset:
+        """Return a data set of some of the labelled samples.
 
         Parameters
         ----------
-        part : ndarray of int
+        indices : ndarray of int
             Indices into `rows`.
 
         Returns
@@ -43,5 +43,5 @@ class LabelledSamples(NamedTuple):
         SignalDataset
             The data set.
         """
-        targets = (torch.from_numpy(self.targets[part]), torch.from_numpy(self.weights[part]))
-        return SignalDataset(self.X, self.rows[part], targets)
+        targets = (torch.from_numpy(self.targets[indices]), torch.from_numpy(self.weights[indices]))
+        return SignalDataset(self.X, self.rows[indices], targets)

@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator
 from ..models.to_jsonable import to_jsonable
 
 # Fitted attributes that are saved if the estimator has them.
-_KEPT = ("input_shape_", "n_features_in_", "n_iter_", "history_", "seed_", "offset_")
+_SAVED_ATTRIBUTES = ("input_shape_", "n_features_in_", "n_iter_", "history_", "seed_", "offset_")
 
 
 @contextmanager
@@ -45,7 +45,7 @@ def dump_estimator(estimator: BaseEstimator) -> dict[str, Any]:
         The parameters, except objects such as callbacks, and the fitted attributes.
     """
     params = {name: _encode(value) for name, value in estimator.get_params(deep=False).items()}
-    fitted = {name: to_jsonable(getattr(estimator, name)) for name in _KEPT if hasattr(estimator, name)}
+    fitted = {name: to_jsonable(getattr(estimator, name)) for name in _SAVED_ATTRIBUTES if hasattr(estimator, name)}
     if hasattr(estimator, "feature_names_in_"):
         fitted["feature_names_in_"] = estimator.feature_names_in_.tolist()
     return {"params": {name: value for name, value in params.items() if _is_json(value)}, "fitted": fitted}
@@ -62,7 +62,7 @@ def params_of(description: dict[str, Any]) -> dict[str, Any]:
     Returns
     -------
     dict
-        Arguments of the estimator.
+        Keyword arguments of the estimator.
     """
     return {
         name: dict(value["items"]) if isinstance(value, dict) else value

@@ -14,8 +14,8 @@ from sklearn.utils.validation import check_is_fitted
 from ..models import EncoderSettings, SignalEncoder
 from ..models.signal_encoder import copy_for_length
 from ..models.spectrograms import check_spectrogram
+from ..training.checkpoint_files import checkpoint_folder
 from ..training.parameters import TrainingParameters
-from ..training.resume import checkpoint_folder
 from .pretrainer import MAEPretrainer
 
 Pretrainer: TypeAlias = MAEPretrainer | FrozenEstimator | str | os.PathLike[str] | None
@@ -27,8 +27,8 @@ def fit_pretrainer(params: TrainingParameters, pretrainer: Pretrainer, X: np.nda
     Parameters
     ----------
     params : TrainingParameters
-        The estimator. A default pretrainer uses its device and precision. Its `checkpoint_dir` is used if the
-        pretrainer has none.
+        The estimator. A pretrainer with default settings uses the estimator's `device`, `precision` and `verbose`. A
+        pretrainer without `checkpoint_dir` uses a subdirectory of the estimator's `checkpoint_dir`.
     pretrainer : MAEPretrainer, FrozenEstimator, str, path-like or None
         The parameter of the estimator.
     X : ndarray of shape (n, T), (n, M, T) or (n, M * V, S, T)
@@ -96,7 +96,7 @@ def signal_encoder_for(pretrainer: MAEPretrainer, X: np.ndarray) -> tuple[Signal
     if len(pretrainer.input_shape_) == 3 and X.ndim < 4:
         raise ValueError(
             "X contains signals, but pretrainer was fitted on spectrograms, whose scales are unknown; give "
-            "spectrograms of the same scales."
+            "spectrograms with the same scales."
         )
     model = pretrainer.model_
     if X.ndim == 4:
@@ -107,7 +107,7 @@ def signal_encoder_for(pretrainer: MAEPretrainer, X: np.ndarray) -> tuple[Signal
 
 
 def _unfitted(params: TrainingParameters, pretrainer: MAEPretrainer | str | None) -> MAEPretrainer:
-    """Return an unfitted pretrainer: a clone of the given one, or one with default settings."""
+    """Return an unfitted pretrainer: a clone of the given pretrainer, or a pretrainer with default settings."""
     if isinstance(pretrainer, MAEPretrainer):
         if "model_" in vars(pretrainer):
             warnings.warn(

@@ -1,4 +1,4 @@
-"""Rollback of a failed fit."""
+"""Rollback of the attributes of an estimator if a fit fails."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ from ..training.holdout import hold_out
 from ..training.loop import train
 from ..training.net import Net
 from ..training.parameters import TrainingParameters
-from ..training.progress import progress_bar
+from ..training.progress_bar import progress_bar
 from ..training.seeds import draw_seed, seeded
 from ..training.subset import choose_samples
 from ._base import SignalEstimatorMixin
@@ -61,30 +61,33 @@ class MAESupervised(  # numpydoc ignore=PR02
     Parameters
     ----------
     pretrainer : MAEPretrainer, FrozenEstimator, str, path-like or None, default=None
-        Source of the encoder. None uses the encoder in the package, ``MAEPretrainer.from_pretrained()``, or
-        ``MAEPretrainer()`` for spectrograms, which that encoder does not accept. A `MAEPretrainer` is cloned and fitted
-        on all of X, labelled or not, so that its parameters can be searched. ``FrozenEstimator(fitted)`` uses the
-        weights of a fitted pretrainer and keeps them through `clone` and GridSearchCV. A path names a file written by
+        Source of the encoder. None uses the encoder of the package, ``MAEPretrainer.from_pretrained()``. That encoder
+        does not accept spectrograms; for these, None fits ``MAEPretrainer()``. A `MAEPretrainer` is cloned and fitted
+        on all of X, labelled or not, so that GridSearchCV can vary its parameters. ``FrozenEstimator(fitted)`` uses the
+        weights of a fitted pretrainer, also after `clone` and in GridSearchCV. A path names a file written by
         `MAEPretrainer.save`. ``"scratch"`` uses an untrained ``MAEPretrainer()``.
     probe : bool, default=True
         Whether to fit linear models on frozen features. There are three ridge regressions: the first uses summary
         statistics of each channel (`models.SummaryStatistics`), the second also uses the wavelet statistics of
-        `CWTTransformer`, and the third also uses the embedding of the encoder. Their mixture weights are learned from
-        leave-one-out predictions. They are fitted on a subset, with a warning, if there are more than 4,000 samples (or
-        3,700 / M samples of M channels). A fine-tuned network has the same weight as all linear models together.
+        `CWTTransformer`, and the third also uses the embedding of the encoder. For spectrograms, one
+        ridge regression uses only the embedding. Mixture weights are learned from leave-one-out predictions. At most
+        4,000 labelled samples (with the encoder of the package, about 3,700 / M signals of M channels) are used; if
+        there are more, a subset is drawn, with a warning. A fine-tuned network has the same weight as all linear models
+        together.
     finetune : {"none", "full", "head", "lora"} or int, default="none"
         What to fine-tune. "none" fine-tunes nothing; "full" fine-tunes the encoder and a head. "head" fine-tunes only a
         head; the tokens of the frozen encoder are computed once and kept in memory (4 * M * N * embed_dim bytes per
-        sample). "lora" fine-tunes a head and rank-8 updates of the matrices in the blocks of the encoder, and
-        merges the updates into the matrices (E. J. Hu et al., "LoRA", ICLR 2022). An int is the number of last blocks
-        to fine-tune with a head. The published design is ``probe=False, finetune="full"``.
+        signal of M channels with N patches each). "lora" fine-tunes a head and rank-8 updates of the matrices in the
+        blocks of the encoder, and merges the updates into the matrices (E. J. Hu et al., "LoRA", ICLR 2022). An int n
+        fine-tunes a head and the last n blocks. ``probe=False, finetune="full"`` is the design of CWT-MAE-RoPE
+        (github.com/Dryilv/Wearable-Foundation-Model).
     head : {"reasoning", "mlp"}, default="reasoning"
         Head of the network, a key of `models.HEADS`. "reasoning" has learned reasoning tokens that attend to all patch
         tokens; "mlp" is a residual multi-layer perceptron on the mean of the patch tokens.
     num_reasoning_tokens : int, default=8
         Number of tokens of the reasoning head.
     num_res_blocks, hidden_dim : int, default=2 and 128
-        Size of the MLP head.
+        Number of residual blocks and hidden size of the MLP head.
     dropout : float, default=0.1
         Dropout of the head.
     layer_decay : float, default=0.75
@@ -147,7 +150,7 @@ class MAESupervised(  # numpydoc ignore=PR02
 
     @abstractmethod
     def _criterion(self) -> nn.Module:
-        """Return the loss module, whose inputs are the outputs and (targets, weights)."""
+        """Return the loss, a module that is called with the outputs and (targets, weights)."""
 
     @abstractmethod
     def _fit_probe(
@@ -212,7 +215,7 @@ class MAESupervised(  # numpydoc ignore=PR02
         Parameters
         ----------
         path : str or path-like
-            The file; an existing one is replaced. Parameters that are objects (`callbacks`, a RandomState, a
+            The file; an existing file is replaced. Parameters that are objects (`callbacks`, a RandomState, a
             `pretrainer` that is an estimator) and the attribute `pretrainer_` are not written.
         """
         check_is_fitted(self)
@@ -239,7 +242,7 @@ class MAESupervised(  # numpydoc ignore=PR02
         FileNotFoundError
             If the file does not exist.
         ValueError
-            If the file is truncated, or was not written by this class.
+            If the file is damaged, or was not written by this class.
         """
         state, metadata = read_safetensors(path, kind=cls._kind)
         with damaged_metadata(path):
@@ -250,9 +253,9 @@ class MAESupervised(  # numpydoc ignore=PR02
             estimator._settings, estimator._readout = metadata["settings"], dict(metadata["readout"])
             head, inputs = metadata["head"], metadata["probe"]
             estimator._head = None if head is None else dict(head)
-            repeated = {"num_res_blocks": head["num_res_blocks"]} if head and head["head"] == "mlp" else {}
+            layer_counts = {"num_res_blocks": head["num_res_blocks"]} if head and head["head"] == "mlp" else {}
         estimator.ensemble_ = restore(
-            lambda: estimator._build_ensemble(inputs), {**estimator._settings, **repeated}, state, path
+            lambda: estimator._build_ensemble(inputs), {**estimator._settings, **layer_counts}, state, path
         )
         return estimator
 
@@ -263,7 +266,7 @@ class MAESupervised(  # numpydoc ignore=PR02
         Returns
         -------
         Encoder
-            The encoder of the fine-tuned network, or the frozen encoder if there is no such network.
+            The encoder of the fine-tuned network, or the frozen encoder if no network was fine-tuned.
         """
         check_is_fitted(self)
         return self.ensemble_.embedding.signal_encoder.encoder
@@ -327,7 +330,7 @@ class MAESupervised(  # numpydoc ignore=PR02
             warn_unused(self, self._unused_parameters(is_spectrogram=X.ndim == 4))
             seed = draw_seed(self.random_state)
             self.pretrainer_ = fit_pretrainer(self, self.pretrainer, X, seed)
-            embedding = self.pretrainer_._embedding(self.pretrainer_.model_)  # raises an error if it has no thresholds
+            embedding = self.pretrainer_._embedding(self.pretrainer_.model_)  # raises if thresholds are missing
             self._readout = {"pooling": embedding.pooling, "layers": to_jsonable(embedding.layers)}
             self._head: dict[str, Any] | None = None
             self.history_: list[dict[str, float]] = []
@@ -351,7 +354,7 @@ class MAESupervised(  # numpydoc ignore=PR02
             raise ValueError(f"finetune={self.finetune}: give 'none', 'full', 'head', 'lora' or a number of blocks.")
         if not self.probe and self.finetune == "none":
             raise ValueError("probe=False and finetune='none' leave no model that predicts; change one of them.")
-        if isinstance(self.pretrainer, MAEPretrainer):  # checked before hours of pre-training
+        if isinstance(self.pretrainer, MAEPretrainer):  # before pre-training, which may take hours
             _require_blocks(self.finetune, self.pretrainer.depth)
 
     def _unused_parameters(self, is_spectrogram: bool) -> dict[str, Sequence[str]]:
@@ -359,14 +362,14 @@ class MAESupervised(  # numpydoc ignore=PR02
         head_settings = {name for head in HEADS.values() for name in head.setting_names}
         if self.finetune == "none":
             # If the encoder is pre-trained in `fit`, pre-training uses these parameters.
-            trains = isinstance(self.pretrainer, MAEPretrainer) or (self.pretrainer is None and is_spectrogram)
-            shared = {"precision", "checkpoint_dir"} if trains else set()
-            loop = [name for name in ("max_epochs", *LOOP_PARAMETERS) if name not in shared]
+            pretrains = isinstance(self.pretrainer, MAEPretrainer) or (self.pretrainer is None and is_spectrogram)
+            used = {"precision", "checkpoint_dir"} if pretrains else set()
+            loop = [name for name in ("max_epochs", *LOOP_PARAMETERS) if name not in used]
             names = ["head", *sorted(head_settings), "layer_decay", *loop, *STOPPING_PARAMETERS]
             return {"finetune='none': choose another value of finetune": names}
         unused: dict[str, Sequence[str]] = {}
-        foreign = sorted(head_settings - set(HEADS[self.head].setting_names))
-        unused[f"head={self.head!r}: choose another head"] = foreign
+        of_other_heads = sorted(head_settings - set(HEADS[self.head].setting_names))
+        unused[f"head={self.head!r}: choose another head"] = of_other_heads
         if self.finetune == "head":
             unused["finetune='head': fine-tune blocks of the encoder"] = ["layer_decay"]
         if not self.early_stopping:
@@ -382,7 +385,7 @@ class MAESupervised(  # numpydoc ignore=PR02
         _require_blocks(self.finetune, len(signal_encoder.encoder.blocks))
         self._head = {name: getattr(self, name) for name in ("head", *HEADS[self.head].setting_names)}
         if self.finetune != "head":
-            signal_encoder = copy.deepcopy(signal_encoder).requires_grad_(True)  # the original may be frozen
+            signal_encoder = copy.deepcopy(signal_encoder).requires_grad_(True)  # that of the pretrainer may be frozen
         network = SignalClassifier(signal_encoder, self._build_head(signal_encoder))
         trained: nn.Module = network
         if self.finetune == "head":
@@ -410,7 +413,7 @@ class MAESupervised(  # numpydoc ignore=PR02
         return network
 
     def _encode(self, network: SignalClassifier, samples: LabelledSamples, device: torch.device) -> LabelledSamples:
-        """Replace labelled samples by their patch tokens (m, M * N, D)."""
+        """Return the labelled samples with patch tokens (m, M * N, D) in place of signals."""
         channels = network.signal_encoder.num_channels(self.input_shape_)
         batch_size = max(1, self.batch_size // channels)
         tokens = map_batches(network.to(device).tokens, samples.X, batch_size, device, samples.rows)
@@ -442,7 +445,7 @@ class MAESupervised(  # numpydoc ignore=PR02
         return probe
 
     def _fit_thresholds(self, X: np.ndarray, device: torch.device) -> None:
-        """Learn thresholds for the embedding of the fine-tuned encoder, because its tokens have changed."""
+        """Learn thresholds for the tokens of the fine-tuned encoder, which differ from the pretrainer's tokens."""
         if self.ensemble_.network is None or self._readout["pooling"] != "bands":
             return
         embedding = self.ensemble_.to(device).embedding
@@ -485,7 +488,7 @@ class MAESupervised(  # numpydoc ignore=PR02
         return build_head(name, encoder.embed_dim, self._num_outputs, encoder.num_heads, channels, settings)
 
     def _metadata(self) -> dict[str, Any]:
-        """Return the metadata of a file."""
+        """Return the metadata that is saved with the weights."""
         return {
             "kind": self._kind,
             "settings": self._settings,

@@ -1,4 +1,4 @@
-"""Validation of labels and targets, and selection of the rows that have one."""
+"""Validation of labels and targets, and selection of the labelled rows."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def labelled_rows(
     sample_weight : array-like of shape (n,) or None
         Sample weights.
     unlabeled : object
-        Value of `y` that marks rows without a label; None means that all rows have one.
+        Value of `y` that marks rows without a label; None means that all rows have a label.
     name : str
         Name of the estimator, for error messages.
 

@@ -45,10 +45,9 @@ def warn_unused(estimator: BaseEstimator, unused: Mapping[str, Iterable[str]]) -
         changed = [f"{name}={params[name]!r}" for name in names if not _same(params[name], defaults[name])]
         if changed:
             because, remedy = reason.split(": ")
-            verb = "has" if len(changed) == 1 else "have"
+            verb, pronoun = ("has", "it") if len(changed) == 1 else ("have", "them")
             warnings.warn(
-                f"{', '.join(changed)} {verb} no effect with {because}; {remedy} to make {'it' * (len(changed) == 1)}"
-                f"{'them' * (len(changed) > 1)} count.",
+                f"{', '.join(changed)} {verb} no effect with {because}; {remedy} to use {pronoun}.",
                 UserWarning,
                 stacklevel=4,
             )

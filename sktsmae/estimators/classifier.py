@@ -33,12 +33,12 @@ class MAEClassifier(ClassifierMixin, MAESupervised):  # numpydoc ignore=PR02
     """Classify signals by linear models on frozen features, by a fine-tuned network, or by both.
 
     The default fine-tunes nothing: it fits linear classifiers on wavelet statistics and on the embedding of a
-    pre-trained encoder. With `finetune`, a network is fine-tuned as well, and the probabilities of both are averaged.
+    pre-trained encoder. If `finetune` is set, a network is fine-tuned as well, and the probabilities are averaged.
 
     Parameters
     ----------
     label_smoothing : float, default=0.1
-        Probability that is spread evenly over all classes in the targets of fine-tuning.
+        Probability that is distributed evenly over all classes in the targets of fine-tuning.
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes, multiplied by `sample_weight`.
 
@@ -49,24 +49,24 @@ class MAEClassifier(ClassifierMixin, MAESupervised):  # numpydoc ignore=PR02
     ensemble_ : Ensemble
         The probe and the fine-tuned network, whose outputs are averaged.
     probe_ : LinearProbeClassifier
-        The linear classifiers. It does not exist with ``probe=False``.
+        The linear classifiers. The attribute does not exist with ``probe=False``.
     model_ : SignalClassifier
-        The fine-tuned network. It does not exist with ``finetune="none"``.
+        The fine-tuned network. The attribute does not exist with ``finetune="none"``.
     encoder_ : Encoder
-        The encoder of the fine-tuned network, or the frozen encoder if there is no such network.
+        The encoder of the fine-tuned network, or the frozen encoder if no network was fine-tuned.
     pretrainer_ : MAEPretrainer
         The fitted pretrainer that provided the encoder. A loaded estimator does not have it.
     net_ : skorch.NeuralNet
         The skorch net that trained `model_`. A loaded estimator does not have it.
     history_ : list of dict
-        For each epoch of fine-tuning: ``epoch``, ``train_loss``, ``valid_loss`` with early stopping, and ``dur`` in
-        seconds.
+        For each epoch of fine-tuning: ``epoch``, ``train_loss``, ``valid_loss`` with early stopping, and duration
+        ``dur`` in seconds.
     n_iter_ : int
         Number of epochs of fine-tuning.
     n_features_in_ : int
         Length of the second axis of X in `fit`.
     input_shape_ : tuple of int
-        Shape of one sample in `fit`.
+        Shape of one signal or spectrogram in `fit`.
     offset_ : ndarray of shape () or (M,), float64
         Offset that is subtracted from each channel before the conversion to float32: the channel's mean in `fit`, if it
         exceeds 1,000 times the typical standard deviation of a signal; otherwise 0.
@@ -79,7 +79,7 @@ class MAEClassifier(ClassifierMixin, MAESupervised):  # numpydoc ignore=PR02
     References
     ----------
     A. Dempster et al., "MiniRocket", KDD 2021, and C. W. Tan et al., "MultiRocket", Data Mining and Knowledge Discovery
-    36, 2022 (linear classifiers on such statistics).
+    36, 2022 (linear classifiers on statistics of filtered signals).
 
     Examples
     --------
@@ -109,9 +109,9 @@ class MAEClassifier(ClassifierMixin, MAESupervised):  # numpydoc ignore=PR02
         ----------
         X : array-like of shape (n, T), (n, M, T) or (n, M * V, S, T)
             Signals of one channel or of M channels, or spectrograms from `CWTTransformer`. NaN inside a signal is
-            interpolated. Leading and trailing NaN is padding and is ignored. X may also be a
-            list of signals of different lengths: all are padded to the length of the longest, and that length
-            determines the scales. After `fit`, longer signals are resampled to that length, with a warning.
+            interpolated; leading and trailing NaN is padding and is ignored. X may also be a list of signals of
+            different lengths: shorter ones are padded to the longest, which sets the scales. After `fit`, longer
+            signals in a list are resampled to that length, with a warning.
         y : array-like of shape (n,)
             Labels of any type; `unlabeled` marks rows without a label.
         sample_weight : array-like of shape (n,), default=None
@@ -170,19 +170,19 @@ class MAEClassifier(ClassifierMixin, MAESupervised):  # numpydoc ignore=PR02
         return self.classes_[codes]
 
     def explain(self, X: Any) -> np.ndarray:
-        """Compute where in time and frequency the evidence for the predicted class lies.
+        """Compute the relevance of each point in time and frequency for the predicted class.
 
         Parameters
         ----------
         X : array-like of shape (n, T), (n, M, T) or (n, M * V, S, T)
-            Signals of the same shape as in `fit`, or spectrograms if `fit` was called with spectrograms. There is one
-            map per channel and sample, so give only a few samples.
+            Signals of the same shape as in `fit`, or spectrograms if `fit` was called with spectrograms. The result has
+            one map per channel and signal, so pass only a few.
 
         Returns
         -------
         ndarray of shape (n, M, S, T), float32
             Relevance of each point of the image of each channel, computed by `models.relevance_map`. It is not
-            negative, sums to 1 per sample, and is 0 in the padding of a signal. The third axis has the scales of
+            negative, sums to 1 per signal, and is 0 in the padding of a signal. The scales S are those of
             ``model_.scalogram``.
 
         Raises
@@ -192,9 +192,9 @@ class MAEClassifier(ClassifierMixin, MAESupervised):  # numpydoc ignore=PR02
 
         Notes
         -----
-        A map shows the evidence that the network uses, which may differ from what an expert would mark. For example,
-        the encoder in the package standardises each scale of an image, so that a strong burst reduces the values at all
-        other times of that scale.
+        A map shows the points that the network uses, which may differ from those that an expert would mark. For
+        example, the encoder of the package standardises each scale of an image over time, so that a strong burst
+        reduces the values at all other times, which the network may use.
 
         Examples
         --------
@@ -220,35 +220,36 @@ class MAEClassifier(ClassifierMixin, MAESupervised):  # numpydoc ignore=PR02
         return self._map(lambda batch: relevance_map(network, batch, ensemble(batch).argmax(-1)), X)
 
     def export_onnx(self, path: str | os.PathLike[str]) -> None:
-        """Write the fitted classifier to one ONNX file, which needs neither this package nor PyTorch.
+        """Write the fitted classifier to one ONNX file, which can be run without this package and PyTorch.
 
-        The input of its graph is ``X`` of shape (n, T), (n, M, T) or (n, M * V, S, T) as in `fit`, for any n; float32,
-        or float64 if `offset_` is not zero. The output is ``probabilities`` of shape (n, C), float32.
+        The input of the ONNX graph is ``X`` of shape (n, T), (n, M, T) or (n, M * V, S, T) as in `fit`, for any n. It
+        is float32, or float64 if `offset_` is not zero. The output is ``probabilities`` of shape (n, C), float32.
 
         Parameters
         ----------
         path : str or path-like
-            The file; an existing one is replaced.
+            The file; an existing file is replaced.
 
         Raises
         ------
         ImportError
-            If the packages of the extra ``onnx`` are not installed.
+            If the packages of ``sktsmae[onnx]`` are not installed.
         FileNotFoundError
             If the directory does not exist.
 
         Notes
         -----
-        The metadata properties of the file contain the same metadata as a file of `save`, as JSON. The k-th probability
-        belongs to the k-th label:
+        The metadata properties of the file contain the same metadata as a file written by `save`, as JSON. The k-th
+        probability belongs to the k-th label:
         ``json.loads(session.get_modelmeta().custom_metadata_map["classes"])["values"][k]``.
 
-        The graph does not fill gaps, and signals must have the length that they had in `fit`.
+        The graph does not interpolate NaN, and signals must have the same length as in `fit`.
 
         The graph computes the wavelet transform by convolution; this package computes it by Fourier transforms. The
         probabilities of a fine-tuned network agree to 1e-4. The wavelet statistics of the probe are discontinuous: if
-        a value differs from a threshold by only a rounding error, a run can be one sample longer or shorter, and the
-        probabilities differ by 1e-4, in rare cases by 2e-3. Rounding X has an equal effect on `predict_proba`.
+        a value differs from a threshold by only a rounding error, a run above that threshold can be one sample longer
+        or shorter. The probabilities then differ by 1e-4, in rare cases by 2e-3. Rounding errors in X have an equal
+        effect on `predict_proba`.
 
         Examples
         --------

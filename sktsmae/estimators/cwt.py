@@ -36,7 +36,7 @@ def _has_columns(estimator: CWTTransformer) -> bool:
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class CWTTransformer(SignalEstimatorMixin, BaseEstimator):  # numpydoc ignore=PR02
-    """Transform signals to time-frequency images, or to columns computed from them.
+    """Transform signals to time-frequency images, or to columns of features.
 
     Each signal and its first and second difference are transformed by the continuous wavelet transform with the Ricker
     wavelet.
@@ -46,26 +46,25 @@ class CWTTransformer(SignalEstimatorMixin, BaseEstimator):  # numpydoc ignore=PR
     cwt_scales : "auto", int or array-like of float, default="auto"
         Scales of the wavelets in samples. For images, "auto" uses 32 logarithmically spaced scales from 0.7 to a fifth
         of the signal length T. For statistics, "auto" uses 0.1, 1.1, ..., 15.1 and eight logarithmically spaced scales
-        up to T / 10; if T < 256, it uses the scales for 256 samples, multiplied by T / 256. An int n uses the published
-        grid 0.1, 1.1, ..., n - 0.9. An array contains the scales in increasing order. A wavelet of scale s has its peak
-        response at a period of about 4 * s samples.
+        up to T / 10; if T < 256, it uses the scales for 256 samples, multiplied by T / 256. An int n uses the grid
+        of CWT-MAE-RoPE [1]_: 0.1, 1.1, ..., n - 0.9. An array contains the scales in increasing order. A wavelet of
+        scale s has its peak response at a period of about 4 * s samples.
     diff_orders : tuple of {0, 1, 2}, default=(0, 1, 2)
         The views of a signal: the signal itself (0), its first (1) and its second (2) difference.
     standardize : bool or "per_scale", default=True
-        Whether to standardise each view of an image over scales and time (the published design); "per_scale"
-        standardises each scale over time. Statistics use images that are not standardised, so that they keep mean and
-        amplitude.
+        Whether to standardise each view of an image over scales and time, as in [1]_. "per_scale" standardises each
+        scale over time. Statistics use images that are not standardised, so that they depend on the amplitude.
     boundary : {"zeros", "reflect"}, default="zeros"
-        Extension of a signal beyond its boundaries, for images: zero padding (the published design) or reflection.
-        Statistics always use reflection.
+        Extension of a signal beyond its boundaries, for images: zero padding as in [1]_, or reflection. Statistics
+        always use reflection.
     output : {"image", "flat", "statistics", "summary"}, default="image"
-        "image" returns images (n, M * V, S, T), and "flat" returns flattened images of M * V * S * T columns. The other
-        values are kinds of features in `models.FEATURES`, for tabular models. "statistics" computes 28 numbers for each
-        channel, for its wavelet coefficients at each scale of each view, and for K <= 2 * V * S random sums of three
-        coefficients. These numbers are the fraction of time above each of four thresholds, in the whole signal and in
-        each quarter, and the longest run above and below each threshold. The thresholds are quantiles of the signals in
-        `fit`. "summary" computes the mean, mean absolute deviation, minimum and maximum of each channel and the mean of
-        each quarter.
+        "image" returns images (n, M * V, S, T) of M channels, V views, S scales and T samples, and "flat" returns
+        flattened images of M * V * S * T columns. The other values are kinds of features in `models.FEATURES`, for
+        tabular models. "statistics" computes 28 numbers for each channel, for its wavelet coefficients at each scale of
+        each view, and for K <= 2 * V * S random sums of three coefficients. These numbers are the fraction of time
+        above each of four thresholds, in the whole signal and in each quarter, and the longest run above and below each
+        threshold. The thresholds are quantiles of the channel, coefficients or sums in `fit`. "summary" computes the
+        mean, mean absolute deviation, minimum and maximum of each channel and the mean of each quarter.
     sampling_rate : float or None, default=None
         Sampling rate in Hz; columns are then named by frequencies in Hz, and figures show Hz and seconds.
     batch_size : int, default=256
@@ -76,28 +75,31 @@ class CWTTransformer(SignalEstimatorMixin, BaseEstimator):  # numpydoc ignore=PR
     Attributes
     ----------
     thresholds_ : ndarray of shape (M, 1 + V * S + K, 4), float32
-        Thresholds of each channel (minus `offset_`), of its wavelet coefficients at each scale of each view, and of the
-        random sums. It exists only with ``output="statistics"``.
+        Thresholds of each channel (after `offset_` is subtracted), of its wavelet coefficients at each scale of each
+        view, and of the random sums. The attribute exists only with ``output="statistics"``.
     scales_ : ndarray of shape (S,), float64
-        Scales in samples. It does not exist for features without scales.
+        Scales in samples. The attribute does not exist for features without scales.
     n_channels_ : int
-        Channels M of a signal.
+        Number of channels M of a signal.
     n_timepoints_ : int
         Length T of a signal.
     n_features_in_ : int
         Length of the second axis of X in `fit`.
     input_shape_ : tuple of int
-        Shape of one sample in `fit`.
+        Shape of one signal in `fit`.
     offset_ : ndarray of shape () or (M,), float64
         Offset that is subtracted from each channel before the conversion to float32: the channel's mean in `fit`, if it
-        exceeds 1,000 times the typical standard deviation of a signal; otherwise 0.
+        exceeds 1,000 times the typical standard deviation of a signal; otherwise 0. For images with
+        ``boundary="reflect"``, the mean of each signal is subtracted instead, and `offset_` is 0.
 
     See Also
     --------
-    MAEPretrainer : Learns features from such images.
+    MAEPretrainer : Learns features from these images.
 
     References
     ----------
+    .. [1] CWT-MAE-RoPE: github.com/Dryilv/Wearable-Foundation-Model.
+
     N. Ricker, "The form and laws of propagation of seismic wavelets", Geophysics 18, 1953.
 
     C. W. Tan et al., "MultiRocket", Data Mining and Knowledge Discovery 36, 2022 (fractions above thresholds, longest
@@ -142,9 +144,10 @@ class CWTTransformer(SignalEstimatorMixin, BaseEstimator):  # numpydoc ignore=PR
         Parameters
         ----------
         X : array-like of shape (n, T) or (n, M, T), or list of arrays of shape (T_i,) or (M, T_i)
-            Signals. NaN inside a signal is interpolated. Leading and trailing NaN is padding and is ignored. Shorter
-            signals in a list are padded. For images, a padded signal is resampled to T samples without its padding, and
-            the scales refer to the resampled signal.
+            Signals. NaN inside a signal is interpolated; leading and trailing NaN is padding and is ignored. X may also
+            be a list of signals of different lengths: shorter ones are padded to the longest, which sets the scales.
+            After `fit`, longer signals in a list are resampled to that length, with a warning. For images, the padding
+            is removed and the rest is stretched to T samples; the scales refer to the stretched signal.
         y : None
             Ignored.
 
@@ -186,7 +189,7 @@ class CWTTransformer(SignalEstimatorMixin, BaseEstimator):  # numpydoc ignore=PR
         Parameters
         ----------
         X : array-like of shape (n, T) or (n, M, T)
-            Signals of the shape seen in `fit`.
+            Signals of the same shape as in `fit`.
 
         Returns
         -------
@@ -199,8 +202,8 @@ class CWTTransformer(SignalEstimatorMixin, BaseEstimator):  # numpydoc ignore=PR
         transform = self._transform
         if isinstance(transform, Features):
             return map_batches(transform, X, transform.batch_size(self.batch_size, X.shape[-1]), device)
-        first = -3 if self.output == "image" else -1
-        return map_batches(lambda batch: transform(batch).flatten(1, first), X, self.batch_size, device)
+        end = -3 if self.output == "image" else -1
+        return map_batches(lambda batch: transform(batch).flatten(1, end), X, self.batch_size, device)
 
     @available_if(_has_columns)
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
@@ -215,8 +218,8 @@ class CWTTransformer(SignalEstimatorMixin, BaseEstimator):  # numpydoc ignore=PR
         -------
         ndarray of str
             For example ``ch0_d1_s4.1_fraction_above_q18_quarter2``: channel 0, first difference, scale 4.1 samples, the
-            fraction of the second quarter in which the coefficient is above the 18 % quantile of `fit`.
-            ``ch0_d0_s1.1-d2_s7.1+d1_s3.1_...`` is the same for a random sum, and ``ch0_d1_s4.1_t12`` is the
+            fraction of the second quarter in which the coefficient is above its 18 % quantile in `fit`.
+            ``ch0_d0_s1.1-d2_s7.1+d1_s3.1_...`` is a statistic of a random sum, and ``ch0_d1_s4.1_t12`` is the
             coefficient at sample 12. With a `sampling_rate`, ``2.7Hz`` replaces ``s4.1``.
         """
         check_is_fitted(self)

@@ -33,9 +33,9 @@ from ..models.spectrograms import require_views
 from ..signals.batches import load_batch, sample_batches
 from ..signals.dataset import SignalDataset
 from ..signals.device import resolve_device
+from ..signals.launch import join_world, launched_world
 from ..signals.map_batches import map_batches
 from ..signals.validation import check_signals
-from ..signals.world import join_world, launched_world
 from ..training.constraints import (
     NON_NEGATIVE_REAL,
     OPEN_FRACTION,
@@ -46,12 +46,13 @@ from ..training.constraints import (
     SCALES,
 )
 from ..training.criteria import MeanLoss
+from ..training.description import describe_training
+from ..training.distributed_net import DistributedNet
 from ..training.history import history_rows
 from ..training.holdout import hold_out
 from ..training.loop import train, train_one_pass
 from ..training.parameters import TrainingParameters
-from ..training.pretext_net import DistributedNet, PretextNet
-from ..training.resume import describe_training
+from ..training.pretext_net import PretextNet
 from ..training.seeds import draw_seed, seeded
 from ._base import SignalEstimatorMixin
 from ._docs import inherit_parameter_docs
@@ -74,60 +75,60 @@ class MAEPretrainer(  # numpydoc ignore=PR02
     cwt_scales : "auto", int or array-like of float, default="auto"
         Scales of the wavelets in samples. "auto" uses 32 logarithmically spaced scales from 0.7 to a fifth of the
         signal length. An int n uses the grid of CWT-MAE-RoPE [1]_: 0.1, 1.1, ..., n - 0.9. An array contains the scales
-        in increasing order. If X is a spectrogram, this parameter has no effect.
+        in increasing order. If X contains spectrograms, this parameter has no effect.
     diff_orders : tuple of {0, 1, 2}, default=(0, 1, 2)
-        The views of a signal: the signal itself, its first and its second difference.
+        The views of a signal: the signal itself (0), its first difference (1) and its second difference (2).
     standardize : bool or "per_scale", default=True
-        Whether to standardise each view of an image over scales and time, as in [1]_. "per_scale" standardises
-        each scale over time: then no scale dominates, but the relative strength of the scales is lost.
+        Whether to standardise each view of an image over scales and time, as in [1]_. "per_scale" standardises each
+        scale over time: then no scale dominates, but the relative strength of the scales is lost.
     boundary : {"zeros", "reflect"}, default="reflect"
         Extension of a signal beyond its boundaries: zero padding as in [1]_, or reflection. With reflection, the mean
         of the signal has no effect.
     signal_len : int or None, default=None
-        Length to which signals are resampled, so that signals of any length can be transformed; None keeps their
-        length.
+        Number of samples to which every signal is resampled, so that `transform` accepts signals of any length. None
+        does not resample.
     patch_size : "auto" or tuple of int, default="auto"
-        Numbers of scales and samples in a patch; "auto" chooses a grid of about 4 x 16 patches, or of more patches for
-        long signals.
+        Numbers of scales and samples in a patch. "auto" divides an image into a grid of about 4 x 16 patches, or of up
+        to 4 x 64 patches if signals have more than 800 samples.
     embed_dim, depth, num_heads : int, default=64, 4 and 2
-        Size of the encoder. The model in [1]_ has the size
+        Embedding size, number of blocks and number of attention heads of the encoder. The model in [1]_ is
         ``MAEPretrainer(cwt_scales=64, boundary="zeros", masking="patches", pooling="mean", patch_size=(4, 50),
-        embed_dim=768, depth=12, num_heads=12, decoder_embed_dim=512, decoder_depth=8)``.
+        embed_dim=768, depth=12, num_heads=12, decoder_embed_dim=512, decoder_depth=8, rope="raster")``.
     mlp_rank_ratio : float, default=0.5
-        The encoder's MLPs use low-rank weight matrices. This is the rank, divided by the smaller dimension of the
-        matrix.
+        The encoder's MLPs use low-rank weight matrices. This is the rank divided by the smaller matrix dimension. The
+        rank is at least 32.
     decoder_embed_dim, decoder_depth : int, default=64 and 1
-        Size of the decoder, which has one attention head per 32 features.
+        Embedding size and number of blocks of the decoder, which has about one attention head per 32 features.
     rope : {"axial", "raster"}, default="axial"
-        Rotary position embedding: "axial" has one index for frequency and one for time; "raster" has one index over the
-        flattened grid.
+        Rotary position embedding: "axial" encodes the row (frequency) and the column (time) of a patch; "raster"
+        encodes one index over the flattened grid of patches, as in [1]_.
     mask_ratio : float, default=0.75
         Fraction of patches that are masked, in (0, 1).
     masking : {"patches", "mixed"}, default="mixed"
-        "patches" masks single patches, as in [1]_; "mixed" also masks whole time intervals or whole
-        frequency bands in some of the images.
+        "patches" masks single patches, as in [1]_. "mixed" masks single patches in half of the images on average, whole
+        time intervals in a quarter, and whole frequency bands in a quarter.
     time_loss_weight : float, default=1
-        Weight of the loss of the waveform, relative to the loss of the image.
+        Weight of the waveform loss relative to the image loss.
     decode_ratio : float, default=1
-        Fraction of the time columns that the decoder reconstructs in each training step; 1 as in [1]_. Validation and
-        `score` always use all columns. If the fraction is below 1, their losses are therefore not comparable with the
-        training loss.
+        Fraction of the columns of patches that the decoder reconstructs in each training step; 1 as in [1]_.
+        Validation and `score` always use all columns. If the fraction is below 1, their losses are therefore not
+        comparable with the training loss.
     readout_layers : tuple of int or None, default=None
         Layers whose tokens `transform` pools: 0 is the patch embedding, and k is the output of the k-th block. None
         uses the output of the encoder.
     pooling : {"mean", "max", "cls", "bands"}, default="bands"
-        How the tokens of a channel are pooled to one embedding. "mean" and "max" use the mean or the maximum of the
-        patch tokens, and "cls" uses the class token (`embed_dim` features). "bands" treats each row of patches as a
-        frequency band and computes 20 statistics of each token feature in each band (20 * bands * `embed_dim`
-        features): the mean, maximum, minimum and standard deviation, the mean and maximum of each quarter, and the
-        fractions of time above eight thresholds. The thresholds are quantiles of the token features in `fit`.
+        How the tokens of a channel are pooled in each layer. "mean" and "max" use the mean or the maximum of the patch
+        tokens, and "cls" uses the class token (`embed_dim` features per layer). "bands" treats each row of patches as a
+        frequency band. It computes 20 statistics over time for each token feature in each band (20 * bands *
+        `embed_dim` features per layer): the mean, maximum, minimum and standard deviation, the mean and maximum of each
+        quarter, and the fractions of time above eight thresholds, which are quantiles of the token feature in `fit`.
     sampling_rate : float or None, default=None
         Sampling rate in Hz; figures then show Hz and seconds.
     warm_start : bool, default=False
         Whether `fit` continues from the current weights.
     batch_size : int, default=64
-        Number of signals per step, with all channels; a step needs about 20 * M * V * S * T bytes of memory per signal,
-        for M channels, V views, S scales and T samples.
+        Number of signals per step. A step needs about 20 * M * V * S * T bytes of memory per signal, for M channels, V
+        views, S scales and T samples.
     max_epochs : int, default=120
         Number of passes over the data; 0 leaves the encoder untrained.
 
@@ -143,15 +144,15 @@ class MAEPretrainer(  # numpydoc ignore=PR02
         Thresholds of the patch embedding, the output of each block, and the output of the encoder, for
         ``pooling="bands"``; None with another pooling.
     history_ : list of dict
-        For each epoch: ``epoch``, ``train_loss``, ``valid_loss`` with early stopping, and ``dur`` in seconds.
+        For each epoch: ``epoch``, ``train_loss``, ``valid_loss`` with early stopping, and duration ``dur`` in seconds.
     n_iter_ : int
-        Number of epochs, or of passes of `partial_fit`.
+        Number of epochs of `fit`, or of passes of `partial_fit`.
     seed_ : int
         The seed drawn from `random_state`.
     n_features_in_ : int
         Length of the second axis of X in `fit`.
     input_shape_ : tuple of int
-        Shape of one sample in `fit`.
+        Shape of one signal or spectrogram in `fit`.
     offset_ : ndarray of shape () or (M,), float64
         Offset that is subtracted from each channel before the conversion to float32: the channel's mean in `fit`, if it
         exceeds 1,000 times the typical standard deviation of a signal; otherwise 0. With ``boundary="reflect"`` the
@@ -163,11 +164,14 @@ class MAEPretrainer(  # numpydoc ignore=PR02
 
     References
     ----------
-    .. [1] CWT-MAE-RoPE: github.com/Dryilv/Wearable-Foundation-Model
+    .. [1] CWT-MAE-RoPE: github.com/Dryilv/Wearable-Foundation-Model.
 
     K. He et al., "Masked autoencoders are scalable vision learners", CVPR 2022.
 
     L. Wang et al., "VideoMAE V2: scaling video masked autoencoders with dual masking", CVPR 2023 (`decode_ratio`).
+
+    X. Wei et al., "Investigating low-rank training in transformer language models", arXiv:2407.09835
+    (`mlp_rank_ratio`).
 
     Examples
     --------
@@ -237,9 +241,9 @@ class MAEPretrainer(  # numpydoc ignore=PR02
         ----------
         X : array-like of shape (n, T), (n, M, T) or (n, M * V, S, T)
             Signals of one channel or of M channels, or spectrograms from `CWTTransformer`. NaN inside a signal is
-            interpolated. Leading and trailing NaN is padding and is ignored. X may also be a
-            list of signals of different lengths: all are padded to the length of the longest, and that length
-            determines the scales. After `fit`, longer signals are resampled to that length, with a warning.
+            interpolated; leading and trailing NaN is padding and is ignored. X may also be a list of signals of
+            different lengths: shorter ones are padded to the longest, which sets the scales. After `fit`, longer
+            signals in a list are resampled to that length, with a warning.
         y : None
             Ignored.
 
@@ -263,11 +267,11 @@ class MAEPretrainer(  # numpydoc ignore=PR02
 
         Notes
         -----
-        Several processes started by ``torchrun`` or ``accelerate launch`` train together (they need
-        ``pip install sktsmae[distributed]``). Each
-        rank reads and computes its shard of every batch, rank 0 reads and writes checkpoints, and all ranks end with
-        the same weights. X must be the same in all processes. If X is memory-mapped, each rank reads only its shard and
-        a few hundred signals, from which offsets and thresholds are learned.
+        Several processes started by ``torchrun`` or ``accelerate launch`` train together (needs
+        ``pip install sktsmae[distributed]``). Each process (rank) reads and computes its shard of every batch, rank 0
+        reads and writes checkpoints, and all ranks end with the same weights. X must be the same in all processes. If X
+        is memory-mapped, each rank reads only its shard and a few hundred signals, from which offsets and thresholds
+        are learned.
         """
         self._validate_params()
         with rollback_on_error(self):
@@ -302,14 +306,14 @@ class MAEPretrainer(  # numpydoc ignore=PR02
     def partial_fit(self, X: Any, y: Any = None) -> MAEPretrainer:
         """Train for one pass over new signals, starting from the current weights.
 
-        The learning rate warms up linearly to `lr` during the first pass (also during the first pass after `fit` or
-        `load`), then stays constant. `max_epochs`, `early_stopping` and `checkpoint_dir` are not used. The thresholds
-        for ``pooling="bands"`` are a moving average over the passes.
+        The learning rate warms up linearly to `lr` during the first pass (also the first after `fit` or `load`), then
+        stays constant. `max_epochs`, `early_stopping` and `checkpoint_dir` are not used. For ``pooling="bands"``, the
+        thresholds are a moving average over the passes.
 
         Parameters
         ----------
         X : array-like of shape (n, T), (n, M, T) or (n, M * V, S, T)
-            Signals, or spectrograms from `CWTTransformer`, of the same shape as in the first pass.
+            Signals, or spectrograms from `CWTTransformer`. All passes need the same shape of a signal or spectrogram.
         y : None
             Ignored.
 
@@ -347,8 +351,8 @@ class MAEPretrainer(  # numpydoc ignore=PR02
             X = check_signals(self, X, reset=fitted is None)
             if fitted is None:
                 self.seed_, self.history_, self._optimizer_state = draw_seed(self.random_state), [], None
-            before = self.history_
-            with seeded(self.seed_ + len(before), device):
+            earlier = self.history_
+            with seeded(self.seed_ + len(earlier), device):
                 model = self._build(X) if fitted is None else copy.deepcopy(fitted)
                 dataset = SignalDataset(X, np.arange(len(X)))
                 self.net_, self._optimizer_state = train_one_pass(
@@ -359,7 +363,7 @@ class MAEPretrainer(  # numpydoc ignore=PR02
                     weight = min(1.0, len(X) / THRESHOLD_SIGNALS)
                     thresholds = torch.lerp(self.thresholds_, thresholds, weight)
             self.model_, self.thresholds_ = model, thresholds
-            self.history_ = [*before, *({**row, "epoch": 1 + len(before)} for row in history_rows(self.net_))]
+            self.history_ = [*earlier, *({**row, "epoch": 1 + len(earlier)} for row in history_rows(self.net_))]
             self.n_iter_ = len(self.history_)
         return self
 
@@ -387,15 +391,15 @@ class MAEPretrainer(  # numpydoc ignore=PR02
         ----------
         X : array-like of shape (n, T), (n, M, T) or (n, M * V, S, T)
             Signals of the same shape as in `fit`, or spectrograms if `fit` was called with spectrograms. The result has
-            three images per signal, so pass only a few signals.
+            three images per channel and signal, so pass only a few.
 
         Returns
         -------
         Bunch
             ``image`` (n, M, V, S, T): the standardised images; ``mask`` (n, M, S, T), bool: True where the image was
             masked; ``image_pred`` (n, M, V, S, T): the predicted images, which are meaningful only in masked patches;
-            ``signal`` and ``signal_pred`` (n, M, T): the standardised signals and their predictions. A signal that is
-            padded with NaN is stretched to T samples.
+            ``signal`` and ``signal_pred`` (n, M, T): the standardised signals and their predictions. The padding of
+            a signal is removed, and the rest is stretched to T samples.
 
         Raises
         ------
@@ -434,7 +438,7 @@ class MAEPretrainer(  # numpydoc ignore=PR02
         return Bunch(**{name: value.unflatten(0, lead).cpu().numpy() for name, value in results.items()})
 
     def score(self, X: Any, y: Any = None) -> float:
-        """Return the negative mean loss. The masks depend only on `seed_`.
+        """Return the negative mean loss for random masks, which are seeded by `seed_`.
 
         Parameters
         ----------
@@ -454,7 +458,7 @@ class MAEPretrainer(  # numpydoc ignore=PR02
         return -float(losses.mean(dtype=np.float64))
 
     def score_samples(self, X: Any, n_draws: int = 8) -> np.ndarray:
-        """Return the negative loss of each signal. As in scikit-learn, low scores mean anomalies.
+        """Return the negative loss of each signal as an anomaly score; as in scikit-learn, low scores mean anomalies.
 
         Parameters
         ----------
@@ -462,7 +466,7 @@ class MAEPretrainer(  # numpydoc ignore=PR02
             Signals of the same shape as in `fit`, or spectrograms if `fit` was called with spectrograms.
         n_draws : int, default=8
             Number of masks over which the loss of each signal is averaged. All signals share the same masks,
-            derived from `seed_`, so the score of a signal is independent of the rest of X.
+            derived from `seed_`, so a signal's score is independent of the rest of X.
 
         Returns
         -------
@@ -498,7 +502,7 @@ class MAEPretrainer(  # numpydoc ignore=PR02
         Parameters
         ----------
         path : str or path-like
-            The file; an existing one is replaced. Parameters that are objects (`callbacks`, a RandomState) are not
+            The file; an existing file is replaced. Parameters that are objects (`callbacks`, a RandomState) are not
             written.
 
         Examples
@@ -533,7 +537,7 @@ class MAEPretrainer(  # numpydoc ignore=PR02
         FileNotFoundError
             If the file does not exist.
         ValueError
-            If the file is truncated, or was not written by these functions.
+            If the file is damaged, or was not written by these functions.
 
         Examples
         --------
@@ -581,14 +585,14 @@ class MAEPretrainer(  # numpydoc ignore=PR02
 
     @classmethod
     def from_pretrained(cls) -> MAEPretrainer:
-        """Load the encoder in the package, which was trained on synthetic signals.
+        """Load the pre-trained encoder of this package, which was trained on synthetic signals.
 
         Returns
         -------
         MAEPretrainer
             The estimator, ready to transform signals of any length and number of channels. It resamples signals to 512
             samples; longer signals therefore lose their highest frequencies. `get_feature_names_out` returns the names
-            for one channel.
+            of the features of one channel.
 
         Examples
         --------
@@ -652,7 +656,7 @@ class MAEPretrainer(  # numpydoc ignore=PR02
         }
         names = {field.name for field in fields(task.settings_class)}
         model = task(**{name: value for name, value in settings.items() if name in names})
-        EncoderEmbedding(model.signal_encoder, self.pooling, self.readout_layers)  # raises if a layer is missing
+        EncoderEmbedding(model.signal_encoder, self.pooling, self.readout_layers)  # validates the layers
         return model
 
     def _resolve_patch_size(self, num_scales: int, signal_len: int) -> tuple[int, int]:
@@ -679,9 +683,9 @@ class MAEPretrainer(  # numpydoc ignore=PR02
             return None
         channels = model.signal_encoder.num_channels(X.shape[1:])
         embedding = EncoderEmbedding(model.signal_encoder, n_channels=channels).to(device)
-        most = embedding.max_threshold_signals()
+        max_signals = embedding.max_threshold_signals()
         with torch.inference_mode():
-            batches, _ = sample_batches(X, most, embedding.batch_size(self.batch_size, X.shape[-1]), device)
+            batches, _ = sample_batches(X, max_signals, embedding.batch_size(self.batch_size, X.shape[-1]), device)
             return embedding.fit_all_layers(batches).cpu()
 
     def _unused_parameters(self, is_spectrogram: bool) -> dict[str, Sequence[str]]:
@@ -703,15 +707,15 @@ def _pretext_task(name: str) -> type[PretextTask]:
 
 
 def _mean_losses(model: PretextTask, draws: list[dict[str, Tensor]], batch: Tensor) -> Tensor:
-    """Return the losses (B,) of signals, averaged over several random masks, which all signals share."""
+    """Return the losses (B,) of signals, averaged over several random masks, shared by all signals."""
     repeated = ({name: value.repeat(len(batch), 1) for name, value in drawn.items()} for drawn in draws)
     return torch.stack([model.signal_losses(batch, drawn) for drawn in repeated]).mean(0)
 
 
 def _require_same_architecture(old: dict[str, Any], new: dict[str, Any]) -> None:
     """Raise if two networks differ in architecture; the settings of masks and losses may differ."""
-    encoder = {field.name for field in fields(EncoderSettings)}
-    names = [name for name in new if name in encoder or name.startswith("decoder_")]
+    encoder_settings = {field.name for field in fields(EncoderSettings)}
+    names = [name for name in new if name in encoder_settings or name.startswith("decoder_")]
     changed = [f"{name} was {old[name]!r} and is {new[name]!r}" for name in names if old.get(name) != new[name]]
     if changed:
         raise ValueError(f"warm_start=True, but the network differs: {'; '.join(changed)}. Give warm_start=False.")

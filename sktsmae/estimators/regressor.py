@@ -26,34 +26,34 @@ class MAERegressor(RegressorMixin, MAESupervised):  # numpydoc ignore=PR02
     """Predict a number from a signal by linear models on frozen features, by a fine-tuned network, or by both.
 
     The default fine-tunes nothing: it fits ridge regressions on wavelet statistics and on the embedding of a
-    pre-trained encoder. With `finetune`, a network is fine-tuned as well, and the mean of both predictions is returned.
+    pre-trained encoder. If `finetune` is set, a network is fine-tuned as well, and the predictions are averaged.
     If the network is trained for only a few epochs, predictions shrink towards the mean of the targets.
 
     Attributes
     ----------
     target_mean_, target_scale_ : float
-        Mean and standard deviation of the targets in `fit`; the ensemble learns standardised targets.
+        Mean and standard deviation of the targets in `fit`, by which targets are standardised.
     ensemble_ : Ensemble
         The probe and the fine-tuned network, whose outputs are averaged.
     probe_ : LinearProbe
-        The linear models. It does not exist with ``probe=False``.
+        The linear models. The attribute does not exist with ``probe=False``.
     model_ : SignalClassifier
-        The fine-tuned network. It does not exist with ``finetune="none"``.
+        The fine-tuned network. The attribute does not exist with ``finetune="none"``.
     encoder_ : Encoder
-        The encoder of the fine-tuned network, or the frozen encoder if there is no such network.
+        The encoder of the fine-tuned network, or the frozen encoder if no network was fine-tuned.
     pretrainer_ : MAEPretrainer
         The fitted pretrainer that provided the encoder. A loaded estimator does not have it.
     net_ : skorch.NeuralNet
         The skorch net that trained `model_`. A loaded estimator does not have it.
     history_ : list of dict
-        For each epoch of fine-tuning: ``epoch``, ``train_loss``, ``valid_loss`` with early stopping, and ``dur`` in
-        seconds.
+        For each epoch of fine-tuning: ``epoch``, ``train_loss``, ``valid_loss`` with early stopping, and duration
+        ``dur`` in seconds.
     n_iter_ : int
         Number of epochs of fine-tuning.
     n_features_in_ : int
         Length of the second axis of X in `fit`.
     input_shape_ : tuple of int
-        Shape of one sample in `fit`.
+        Shape of one signal or spectrogram in `fit`.
     offset_ : ndarray of shape () or (M,), float64
         Offset that is subtracted from each channel before the conversion to float32: the channel's mean in `fit`, if it
         exceeds 1,000 times the typical standard deviation of a signal; otherwise 0.
@@ -65,7 +65,7 @@ class MAERegressor(RegressorMixin, MAESupervised):  # numpydoc ignore=PR02
 
     References
     ----------
-    C. W. Tan et al., "Time series extrinsic regression", Data Mining and Knowledge Discovery 35, 2021 (the task).
+    C. W. Tan et al., "Time series extrinsic regression", Data Mining and Knowledge Discovery 35, 2021.
 
     Examples
     --------
@@ -89,9 +89,9 @@ class MAERegressor(RegressorMixin, MAESupervised):  # numpydoc ignore=PR02
         ----------
         X : array-like of shape (n, T), (n, M, T) or (n, M * V, S, T)
             Signals of one channel or of M channels, or spectrograms from `CWTTransformer`. NaN inside a signal is
-            interpolated. Leading and trailing NaN is padding and is ignored. X may also be a
-            list of signals of different lengths: all are padded to the length of the longest, and that length
-            determines the scales. After `fit`, longer signals are resampled to that length, with a warning.
+            interpolated; leading and trailing NaN is padding and is ignored. X may also be a list of signals of
+            different lengths: shorter ones are padded to the longest, which sets the scales. After `fit`, longer
+            signals in a list are resampled to that length, with a warning.
         y : array-like of shape (n,)
             Target values; `unlabeled` marks rows without a target.
         sample_weight : array-like of shape (n,), default=None

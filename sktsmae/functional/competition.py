@@ -8,22 +8,22 @@ from torch.nn import functional as F
 
 
 def competing_responses(x: Tensor, kernels: Tensor, dilation: int) -> Tensor:
-    """Compute how often each kernel of a group has the smallest response, and the sum of its largest responses.
+    """Compute the sum of the largest responses of each kernel, and how often it has the smallest response of its group.
 
     Parameters
     ----------
-    x : Tensor of shape (B, G, T)
-        Signals, one for each of G groups. If G is 1 here, all groups use the same signal.
-    kernels : Tensor of shape (K, G, L)
-        K kernels of odd length L in each group.
+    x : Tensor of shape (B, 1, T) or (B, G, T), float32
+        Signals: one for all groups, or one per group. They continue with zeros at both ends.
+    kernels : Tensor of shape (K, G, L), float32
+        K kernels of odd length L in each of G groups; K is a power of two.
     dilation : int
         Number of samples between two taps of a kernel.
 
     Returns
     -------
     Tensor of shape (B, 2, K, G), float32
-        First, the sum over those time steps at which the kernel has the largest response of its group, of this
-        response; second, the number of time steps at which it has the smallest response. Both are divided by T.
+        First, the sum of the kernel's response over the time steps at which it is the largest of the group; second, the
+        number of time steps at which it is the smallest. Both are divided by T.
 
     References
     ----------
@@ -35,20 +35,47 @@ def competing_responses(x: Tensor, kernels: Tensor, dilation: int) -> Tensor:
     >>> import torch
     >>> from sktsmae.functional.competition import competing_responses
     >>> kernels = torch.tensor([[0.0, 1.0, 0.0], [0.0, -1.0, 0.0]])[:, None]
-    >>> competing_responses(torch.tensor([[[3.0, -2.0, 5.0, 2.0]]]), kernels, 1)[..., 0].tolist()
+    >>> responses = competing_responses(torch.tensor([[[3.0, -2.0, 5.0, 2.0]]]), kernels, 1)
+    >>> responses[..., 0].round(decimals=3).tolist()
     [[[2.5, 0.5], [0.25, 0.75]]]
     """
-    num_kernels, groups, length = kernels.shape
-    # The output channels of a grouped convolution are sorted by group, those of an ordinary one as the weights are.
-    shared = x.shape[1] == 1
-    weight = (kernels if shared else kernels.transpose(0, 1)).reshape(-1, 1, length)
-    padding = dilation * (length // 2)
-    responses = F.conv1d(x, weight, padding=padding, dilation=dilation, groups=x.shape[1])
-    if shared:
-        responses = responses.unflatten(1, (num_kernels, groups))  # (B, K, G, T)
+    reach, n_timepoints = dilation * (kernels.shape[2] // 2), x.shape[-1]
+    padded = F.pad(x, (reach, reach)).transpose(0, 1)  # (G, B, T + 2 * reach)
+    # A matrix product with the shifted signals is several times faster than a dilated convolution.
+    shifted = [padded[..., start : start + n_timepoints] for start in range(0, 2 * reach + 1, dilation)]
+    if x.shape[1] == 1:
+        responses = kernels.flatten(0, 1) @ torch.cat(shifted).flatten(1)  # (K * G, B * T)
+        responses = responses.view(*kernels.shape[:2], *x.shape[::2])  # (K, G, B, T)
     else:
-        responses = responses.unflatten(1, (groups, num_kernels)).transpose(1, 2)  # (B, K, G, T)
-    largest, smallest = responses.amax(1, keepdim=True), responses.amin(1, keepdim=True)
-    sums = torch.where(responses == largest, responses, 0).mean(-1)
-    counts = (responses == smallest).float().mean(-1)
-    return torch.stack((sums, counts), dim=1)
+        responses = kernels.transpose(0, 1)[:, None] @ torch.stack(shifted, dim=2)  # (G, B, K, T)
+        responses = responses.movedim(2, 0)  # (K, G, B, T)
+    compete = _compete_by_comparison if torch.onnx.is_in_onnx_export() else _compete
+    return compete(responses).permute(2, 0, 3, 1) / n_timepoints
+
+
+def _compete(responses: Tensor) -> Tensor:
+    """Return the sums of the largest responses and the numbers of the smallest ones (2, G, B, K).
+
+    The index of the kernel replaces the last bits of each response (a relative change of less than 1e-6), so that the
+    maximum and the minimum contain the index of their kernel. This is three times as fast as comparing all responses
+    with them.
+    """
+    num_kernels = len(responses)
+    index = torch.arange(num_kernels, dtype=torch.int32, device=responses.device)[:, None, None, None]
+    marked = responses.view(torch.int32).bitwise_and_(-num_kernels).bitwise_or_(index).view(torch.float32)
+    largest, smallest = marked.amax(0), marked.amin(0)  # (G, B, T)
+    zeros = responses.new_zeros(*largest.shape[:2], num_kernels)
+    sums = zeros.scatter_add(2, _kernel_of(largest, num_kernels), largest)
+    counts = zeros.scatter_add(2, _kernel_of(smallest, num_kernels), torch.ones_like(smallest))
+    return torch.stack((sums, counts))
+
+
+def _kernel_of(marked: Tensor, num_kernels: int) -> Tensor:
+    return marked.contiguous().view(torch.int32).bitwise_and(num_kernels - 1).long()
+
+
+def _compete_by_comparison(responses: Tensor) -> Tensor:
+    """Compute the same by operators that ONNX has."""
+    sums = torch.where(responses == responses.amax(0), responses, 0.0).sum(-1)
+    counts = (responses == responses.amin(0)).float().sum(-1)
+    return torch.stack((sums, counts)).permute(0, 2, 3, 1)

@@ -14,7 +14,8 @@ def fill_gaps(x: Tensor) -> Tensor:
     Parameters
     ----------
     x : Tensor of shape (B, T) or (B, M, T)
-        Signals; NaN marks a missing value. Each channel of each sample has at least one value.
+        Signals; NaN marks a missing value. Each channel of each sample must have at least
+        one value that is not NaN.
 
     Returns
     -------
@@ -35,6 +36,7 @@ def fill_gaps(x: Tensor) -> Tensor:
         return x
     last = x.shape[-1] - 1
     time = torch.arange(last + 1, device=x.device)
+    # Indices of the nearest known values before and after each sample.
     before = torch.where(known, time, -1).cummax(-1).values
     after = torch.where(known, time, last + 1).flip(-1).cummin(-1).values.flip(-1)
     before, after = torch.where(before < 0, after, before), torch.where(after > last, before, after)
@@ -52,8 +54,8 @@ def map_unpadded(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     Parameters
     ----------
     function : callable
-        Maps signals (b, T') or (b, M, T') of any length T' to a tensor (b, ...). It must treat each signal
-        independently, and the shape of its result must not depend on T'.
+        Function of signals of shape (b, T') or (b, M, T'), for any T', that returns a tensor of shape (b, ...). It
+        must treat each signal independently, and the shape of its result must not depend on T'.
     x : Tensor of shape (B, T) or (B, M, T)
         Signals. NaN marks leading and trailing padding.
 
@@ -61,7 +63,7 @@ def map_unpadded(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     -------
     Tensor of shape (B, ...)
         The results. The function is called once if no signal has NaN, and otherwise once for each group of signals
-        with the same start and stop.
+        with the same leading and trailing padding.
 
     Examples
     --------
@@ -70,16 +72,16 @@ def map_unpadded(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     >>> map_unpadded(lambda x: x.mean(-1), torch.tensor([[1.0, 3.0], [1.0, float("nan")]])).tolist()
     [2.0, 1.0]
     """
-    if torch.onnx.is_in_onnx_export() or not bool(x.isnan().any()):  # an exported graph accepts no padding
+    if torch.onnx.is_in_onnx_export() or not bool(x.isnan().any()):  # an ONNX graph accepts no padding
         return function(x)
-    extents, place = torch.stack(unpadded_extent(x), dim=1).unique(dim=0, return_inverse=True)
-    groups = [torch.nonzero(place == number)[:, 0] for number in range(len(extents))]
+    extents, group = torch.stack(unpadded_extent(x), dim=1).unique(dim=0, return_inverse=True)
+    groups = [torch.nonzero(group == number)[:, 0] for number in range(len(extents))]
     parts = [function(x[rows, ..., start:stop]) for rows, (start, stop) in zip(groups, extents.tolist(), strict=True)]
     return torch.cat(parts)[torch.cat(groups).argsort()]
 
 
 def unpadded_extent(x: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the start and the stop index of signals without their leading and trailing padding.
+    """Return the indices at which the leading padding of signals ends and their trailing padding starts.
 
     Parameters
     ----------

@@ -11,12 +11,15 @@ from torch.nn import functional as F
 from .patches import take_tokens
 from .standardization import standardize
 
-# Maximum number of differences that are computed at once, so that they stay in the processor's cache.
+# Maximum number of prediction errors that are computed at once, so that they stay in the processor's cache.
 _CHUNK_VALUES = 2**20
 
 
 class _SquaredError(torch.autograd.Function):
-    """Weighted squared error per sample. To save memory, it allocates no full-size tensor except the gradient."""
+    """Weighted squared error per sample. To save memory, the backward pass computes the errors again.
+
+    Predictions and targets have the shape (B, N, P), the weights (B, N), and the validity mask (N, P) or (B, N, P).
+    """
 
     @staticmethod
     def forward(ctx: Any, pred: Tensor, target: Tensor, weight: Tensor, valid: Tensor | None) -> Tensor:
@@ -56,7 +59,8 @@ def masked_patch_loss(
     valid : Tensor of shape (N, P) or (B, N, P), default=None
         1 for a value that is included in the loss, and 0 for padding. None includes all values.
     num_masked : float, default=None
-        Divisor of the sum of the patch errors. None uses the number of masked patches of each sample.
+        Number by which the sum of the errors of the masked patches is divided. None uses the number of masked patches
+        of each sample.
 
     Returns
     -------
@@ -87,12 +91,12 @@ def waveform_loss(pred: Tensor, signal: Tensor, columns: Tensor | None = None) -
 
     Parameters
     ----------
-    pred : Tensor of shape (B, T) or (B, C, samples)
-        Predicted waveforms. With `columns`, only their samples in C columns of patches.
+    pred : Tensor of shape (B, T) or (B, C, width)
+        Predicted waveforms: all samples, or if `columns` is given, the samples of C columns of patches.
     signal : Tensor of shape (B, T)
         Signals. They are standardised before the comparison.
     columns : Tensor of shape (B, C), int64, default=None
-        Indices of the predicted columns of patches. None if `pred` contains whole waveforms.
+        Indices of the predicted columns of patches. None means that `pred` contains whole waveforms.
 
     Returns
     -------
@@ -110,8 +114,9 @@ def waveform_loss(pred: Tensor, signal: Tensor, columns: Tensor | None = None) -
     if columns is None:
         return (pred.float() - target).square().mean(-1)
     n_timepoints, width = signal.shape[-1], pred.shape[-1]
-    target = take_tokens(F.pad(target, (0, -n_timepoints % width)).unflatten(-1, (-1, width)), columns)  # (B, C, w)
-    inside = columns[..., None] * width + torch.arange(width, device=pred.device) < n_timepoints  # (B, C, w)
+    all_columns = F.pad(target, (0, -n_timepoints % width)).unflatten(-1, (-1, width))  # (B, all columns, width)
+    target = take_tokens(all_columns, columns)  # (B, C, width)
+    inside = columns[..., None] * width + torch.arange(width, device=pred.device) < n_timepoints  # (B, C, width)
     return ((pred.float() - target).square() * inside).sum((1, 2)) / inside.sum((1, 2))
 
 

@@ -44,10 +44,10 @@ def num_kept(num_patches: int, mask_ratio: float) -> int:
 
 
 def mixed_noise(batch: int, grid: tuple[int, int], device: torch.device | None = None) -> Tensor:
-    """Draw noise that masks single patches in some images and whole rows or columns of patches in the others.
+    """Draw noise for `random_masking` that masks single patches in some images, and rows or columns in the others.
 
-    A wavelet spans many samples, so a single masked patch is almost determined by its neighbours in time. A masked
-    time interval or a masked frequency band is not.
+    A wavelet spans many samples, so a single masked patch is almost determined by its neighbours in time. A fully
+    masked column (a time interval) or row (a frequency band) is harder to reconstruct.
 
     Parameters
     ----------
@@ -62,8 +62,8 @@ def mixed_noise(batch: int, grid: tuple[int, int], device: torch.device | None =
     -------
     Tensor of shape (B, N)
         Uniform noise for `random_masking`. On average, half of the images have one value per patch, a quarter have
-        one per column, and a quarter have one per row. To break ties, noise below 0.001 is added to the values per
-        column and row.
+        one per column, and a quarter have one per row. To break ties, noise below 0.001 per
+        patch is added to the values per column and per row.
 
     Examples
     --------

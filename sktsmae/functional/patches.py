@@ -15,7 +15,7 @@ def grid_size(image_size: tuple[int, int], patch_size: tuple[int, int]) -> tuple
     image_size : tuple of int
         Number of scales and of samples of the image, (S, T).
     patch_size : tuple of int
-        Number of scales and of samples in a patch.
+        Number of scales and number of samples in a patch.
 
     Returns
     -------
@@ -40,7 +40,7 @@ def patchify(image: Tensor, patch_size: tuple[int, int]) -> Tensor:
     image : Tensor of shape (B, V, S, T)
         Time-frequency images.
     patch_size : tuple of int
-        Number of scales and of samples in a patch.
+        Number of scales and number of samples in a patch.
 
     Returns
     -------
@@ -57,12 +57,11 @@ def patchify(image: Tensor, patch_size: tuple[int, int]) -> Tensor:
     """
     height, width = patch_size
     rows, columns = grid_size((image.shape[-2], image.shape[-1]), patch_size)
-    ragged = columns * width - image.shape[-1], rows * height - image.shape[-2]
-    if any(ragged):  # F.pad copies the image even if there is nothing to pad
-        image = F.pad(image, (0, ragged[0], 0, ragged[1]))
-    blocks: Tensor = image.unflatten(-1, (columns, width)).unflatten(
-        -3, (rows, height)
-    )  # (B, V, rows, height, columns, width)
+    missing_samples, missing_scales = columns * width - image.shape[-1], rows * height - image.shape[-2]
+    if missing_samples or missing_scales:  # F.pad copies the image even if there is nothing to pad
+        image = F.pad(image, (0, missing_samples, 0, missing_scales))
+    split_rows: Tensor = image.unflatten(2, (rows, height))  # (B, V, rows, height, columns * width)
+    blocks: Tensor = split_rows.unflatten(-1, (columns, width))  # (B, V, rows, height, columns, width)
     return blocks.permute(0, 2, 4, 1, 3, 5).flatten(3).flatten(1, 2)  # (B, N, V * height * width)
 
 
@@ -76,7 +75,7 @@ def unpatchify(patches: Tensor, image_size: tuple[int, int], patch_size: tuple[i
     image_size : tuple of int
         Number of scales and of samples of the image, (S, T).
     patch_size : tuple of int
-        Number of scales and of samples in a patch.
+        Number of scales and number of samples in a patch.
 
     Returns
     -------
@@ -93,28 +92,28 @@ def unpatchify(patches: Tensor, image_size: tuple[int, int], patch_size: tuple[i
     """
     height, width = patch_size
     rows, columns = grid_size(image_size, patch_size)
-    blocks: Tensor = patches.unflatten(2, (-1, height, width)).unflatten(1, (rows, columns))
-    # (B, rows, columns, V, height, width)
+    unflattened: Tensor = patches.unflatten(2, (-1, height, width))  # (B, N, V, height, width)
+    blocks: Tensor = unflattened.unflatten(1, (rows, columns))  # (B, rows, columns, V, height, width)
     image = blocks.permute(0, 3, 1, 4, 2, 5).flatten(4).flatten(2, 3)  # (B, V, rows * height, columns * width)
     return image[..., : image_size[0], : image_size[1]]
 
 
 def patch_validity(image_size: tuple[int, int], patch_size: tuple[int, int], num_views: int) -> Tensor | None:
-    """Return a mask that separates the values of the image from the padding in its patches.
+    """Return an array that is 1 where a patch holds image values and 0 where it holds padding.
 
     Parameters
     ----------
     image_size : tuple of int
         Number of scales and of samples of the image, (S, T).
     patch_size : tuple of int
-        Number of scales and of samples in a patch.
+        Number of scales and number of samples in a patch.
     num_views : int
         Number of views V of the image.
 
     Returns
     -------
     Tensor of shape (N, V * scales * samples) or None
-        1 for a value of the image and 0 for padding; None if there is no padding.
+        The array, or None if there is no padding.
 
     Examples
     --------
@@ -150,6 +149,7 @@ def take_tokens(tokens: Tensor, ids: Tensor) -> Tensor:
     [[[5, 6], [1, 2]]]
     """
     # Selecting rows of one long matrix is several times faster than torch.gather, also in the backward pass.
-    first = torch.arange(len(tokens), device=tokens.device)[:, None] * tokens.shape[1]
-    taken: Tensor = tokens.flatten(0, 1).index_select(0, (ids + first).flatten()).unflatten(0, ids.shape)
+    offsets = torch.arange(len(tokens), device=tokens.device)[:, None] * tokens.shape[1]
+    rows = (ids + offsets).flatten()  # (B * K,)
+    taken: Tensor = tokens.flatten(0, 1).index_select(0, rows).unflatten(0, ids.shape)  # (B, K, D)
     return taken

@@ -26,7 +26,7 @@ def band_rows(tokens: Tensor, grid: tuple[int, int]) -> Tensor:
         The series of each feature in each frequency band. A band is a row of patches.
     """
     bands: Tensor = tokens[:, 1:].unflatten(1, grid)  # (B, rows, columns, D)
-    return bands.transpose(2, 3).flatten(1, 2)
+    return bands.transpose(2, 3).flatten(1, 2)  # (B, rows * D, columns)
 
 
 def pool_bands(tokens: Tensor, grid: tuple[int, int], thresholds: Tensor) -> Tensor:
@@ -39,13 +39,13 @@ def pool_bands(tokens: Tensor, grid: tuple[int, int], thresholds: Tensor) -> Ten
     grid : tuple of int
         Number of rows and columns of patches; N is their product.
     thresholds : Tensor of shape (rows * D, 8)
-        Thresholds of each feature in each frequency band. A band is a row of patches.
+        Eight thresholds of each feature in each frequency band. A band is a row of patches.
 
     Returns
     -------
     Tensor of shape (B, 20 * rows * D)
-        For each feature and band: the mean, maximum, minimum and standard deviation; the mean and maximum of each
-        quarter; and the fraction of time above each threshold.
+        Twenty statistics of each feature in each band: the mean, maximum, minimum and standard deviation; the mean and
+        maximum of each quarter of the time; and the fraction of time above each threshold.
     """
     rows, columns = grid
     bands: Tensor = tokens[:, 1:].unflatten(1, grid)  # (B, rows, columns, D), with the features adjacent in memory
@@ -57,11 +57,11 @@ def pool_bands(tokens: Tensor, grid: tuple[int, int], thresholds: Tensor) -> Ten
     limits = thresholds.T.contiguous().unflatten(1, (rows, 1, -1))  # (8, rows, 1, D)
     above = torch.empty_like(bands, requires_grad=False)
     fractions = [torch.gt(bands.detach(), limit, out=above).mean(2) for limit in limits]
-    return torch.cat([*whole, *parts, *fractions], dim=1).flatten(1)
+    return torch.cat([*whole, *parts, *fractions], dim=1).flatten(1)  # (B, 20 * rows * D)
 
 
-# Functions that pool the tokens (B, 1 + N, D) of a grid of patches to one embedding (B, D'). The keys are the allowed
-# values of the parameter `pooling` of `MAEPretrainer`.
+# Functions of the tokens (B, 1 + N, D), the grid size and the thresholds; each returns one embedding (B, D') per
+# signal. The keys are the allowed values of the parameter `pooling` of `MAEPretrainer`.
 POOLINGS: dict[str, Callable[[Tensor, tuple[int, int], Tensor], Tensor]] = {
     "mean": lambda tokens, grid, thresholds: tokens[:, 1:].mean(1),
     "max": lambda tokens, grid, thresholds: tokens[:, 1:].amax(1),

@@ -30,5 +30,6 @@ def resample(x: Tensor, n_timepoints: int) -> Tensor:
     """
     if x.shape[-1] == n_timepoints:
         return x
-    rows = x.reshape(-1, 1, x.shape[-1])
-    return F.interpolate(rows, n_timepoints, mode="linear", align_corners=True).reshape(*x.shape[:-1], n_timepoints)
+    rows = x.reshape(-1, 1, x.shape[-1])  # (signals, 1, T)
+    resampled = F.interpolate(rows, n_timepoints, mode="linear", align_corners=True)
+    return resampled.reshape(*x.shape[:-1], n_timepoints)  # (..., n_timepoints)

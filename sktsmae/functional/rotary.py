@@ -1,4 +1,4 @@
-"""Rotary position embedding."""
+"""Rotary position embedding: rotation angles, and rotation of queries and keys."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ def rotary_angles(positions: Tensor, dim: int, base: float = 10000.0) -> Tensor:
     positions : Tensor of shape (..., A), int64
         Coordinates of the positions on A axes.
     dim : int
-        Number of features that are rotated, a multiple of 2 A. Each axis rotates dim / A of them.
+        Number of features to rotate, a multiple of 2 A. The coordinate on each axis determines the rotation of dim / A
+        features.
     base : float, default=10000
         Base of the frequencies. The lowest frequency is about 1 / base radians per position.
 
@@ -33,7 +34,7 @@ def rotary_angles(positions: Tensor, dim: int, base: float = 10000.0) -> Tensor:
     """
     axis_dim = dim // positions.shape[-1]
     frequencies = base ** (-torch.arange(0, axis_dim, 2, dtype=torch.float32, device=positions.device) / axis_dim)
-    return (positions[..., None].float() * frequencies).flatten(-2)
+    return (positions[..., None].float() * frequencies).flatten(-2)  # (..., dim / 2)
 
 
 def apply_rotary(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
@@ -42,15 +43,15 @@ def apply_rotary(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     Parameters
     ----------
     x : Tensor of shape (..., B, H, N, D)
-        Queries, keys, or both, stacked.
+        Queries, keys, or a stack of both, with D features per head.
     cos, sin : Tensor of shape (B, 1, N, D / 2) or (1, 1, N, D / 2), float32
         Cosine and sine of the rotation angles of each token.
 
     Returns
     -------
     Tensor of shape (..., B, H, N, D), dtype of `x`
-        The rotated features. The dot product of a rotated query and a rotated key depends on their positions only
-        through the difference of the positions.
+        The rotated features. The dot product of a rotated query and a rotated key depends on the difference of their
+        positions, but not on the positions themselves.
 
     References
     ----------

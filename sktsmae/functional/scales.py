@@ -60,7 +60,8 @@ def log_scale_grid(num_scales: int, smallest: float, largest: float) -> list[flo
     num_scales : int
         Number of scales.
     smallest, largest : float
-        The first and the last scale, in samples. At scales of at least 0.7, the samples of the wavelet sum to about 0.
+        The first and the last scale, in samples. At scales far below 0.7, the samples of the wavelet
+        do not sum to 0, so the wavelet responds to the mean of a signal.
 
     Returns
     -------
@@ -90,9 +91,9 @@ def peak_frequency(scales: Tensor, sampling_rate: float = 1.0) -> Tensor:
     Returns
     -------
     Tensor of shape (S,)
-        :math:`\sqrt{2} r / (2 \pi s)` in Hz, or in cycles per sample if the sampling rate is 1. For scales below 0.45
-        samples this exceeds the Nyquist frequency. At much smaller scales, the wavelet has only one sample that differs
-        from 0, so its spectrum is flat.
+        :math:`\sqrt{2} r / (2 \pi s)` in Hz, or in cycles per sample if the sampling rate is 1. At scales
+        below 0.45 samples, the peak frequency exceeds the Nyquist frequency. At much smaller scales, only one sample of
+        the wavelet differs from 0, so its spectrum is flat.
 
     References
     ----------

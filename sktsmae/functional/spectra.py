@@ -39,7 +39,7 @@ def welch(x: Tensor, length: int) -> Tensor:
     window = torch.hann_window(size + 2, periodic=False, dtype=x.dtype, device=x.device)[1:-1]  # without its zeros
     segments = x.unfold(-1, size, max(1, size // 2))
     segments = (segments - segments.mean(-1, keepdim=True)) * window
-    power = torch.fft.rfft(segments, n=length).abs().square().mean(-2) / window.square().sum()
+    power: Tensor = torch.fft.rfft(segments, n=length).abs().square().mean(-2) / window.square().sum()
     return power[..., 1:]
 
 
@@ -66,5 +66,6 @@ def autocorrelation(x: Tensor, num_lags: int) -> Tensor:
     [-0.75, 0.5]
     """
     length = x.shape[-1]
-    power = torch.fft.rfft(x, n=length + max(length, num_lags + 1)).abs().square()
-    return torch.fft.irfft(power, n=length + max(length, num_lags + 1))[..., 1 : num_lags + 1] / length
+    padded = length + max(length, num_lags + 1)  # so that no product wraps around
+    correlation: Tensor = torch.fft.irfft(torch.fft.rfft(x, n=padded).abs().square(), n=padded)
+    return correlation[..., 1 : num_lags + 1] / length

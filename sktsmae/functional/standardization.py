@@ -37,18 +37,19 @@ def standardize(x: Tensor, dim: int | tuple[int, ...]) -> Tensor:
     anchor = x
     for axis in dims:
         anchor = anchor.narrow(axis, 0, 1)
-    centred = x - anchor  # subtracting only the mean would leave rounding errors of a large constant
+    # The first value is subtracted before the mean, so that a large constant becomes exactly 0 in spite of rounding.
+    centred = x - anchor
     centred -= centred.mean(dims, keepdim=True)
-    # The mean is already subtracted, so the norm gives the standard deviation. This is several
-    # times faster than torch.std.
+    # The mean is already subtracted, so the norm divided by sqrt(count - 1) is the standard deviation. Computing the
+    # norm is several times faster than torch.std.
     norm: Tensor = torch.linalg.vector_norm(centred, dim=dims, keepdim=True)
     return centred / (norm / math.sqrt(max(1, count - 1))).clamp(min=STD_FLOOR)
 
 
 def unit_amplitude(x: Tensor) -> Tensor:
-    """Multiply each signal by a power of two that brings its range (maximum minus minimum) to between 1/2 and 1.
+    """Multiply each signal by a power of two so that its range (maximum minus minimum) is between 1/2 and 1.
 
-    Without this, `standardize` would clamp the standard deviation of signals with tiny values, such as EEG in volts.
+    Without this scaling, `standardize` would clamp the standard deviation of signals with tiny values (EEG in volts).
 
     Parameters
     ----------
@@ -72,5 +73,5 @@ def unit_amplitude(x: Tensor) -> Tensor:
     # ONNX has no frexp. Close to a power of two, the exponent from log2 may be off by one, which matters only if
     # `standardize` clamps the standard deviation.
     exponent = torch.log2(span).floor() + 1 if torch.onnx.is_in_onnx_export() else torch.frexp(span).exponent
-    exponent = torch.where(varies, exponent, 0).clamp(-126, 126)  # larger exponents would overflow
+    exponent = torch.where(varies, exponent, 0).clamp(-126, 126)  # keeps the factor within the range of float32
     return x * torch.ldexp(torch.ones_like(span), -exponent)

@@ -1,4 +1,4 @@
-"""Statistics of time series relative to thresholds: fractions of time above them, and longest runs."""
+"""Statistics of time series relative to thresholds: fractions of time above them, and longest runs above and below."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-# Quantiles that serve as thresholds. They are evenly spaced on the logit scale. They are therefore dense in the
-# tails, where the extreme values of rare waveforms lie.
+# Quantiles that serve as thresholds. They are evenly spaced on the logit scale, so that they are dense in the tails,
+# where the extreme values of rare waveforms lie.
 QUANTILES = tuple(torch.sigmoid(torch.linspace(-3.5, 3.5, 8)).tolist())
 NUM_QUARTERS = 4
 # Number of time steps that are compared with the thresholds at once. The result stays in the processor's cache.
@@ -40,7 +40,7 @@ def quarter_bounds(length: int) -> list[tuple[int, int]]:
 
 
 def quantile_thresholds(values: Tensor) -> Tensor:
-    """Return eight quantiles of the values of each series, to be used as thresholds.
+    """Return eight quantiles of the values of each series, which serve as thresholds.
 
     Parameters
     ----------
@@ -60,10 +60,10 @@ def quantile_thresholds(values: Tensor) -> Tensor:
     [[3.0, 8.0, 18.0, 38.0, 62.0, 82.0, 92.0, 97.0]]
     """
     ordered = values.sort(-1).values
-    place = torch.tensor(QUANTILES, device=values.device) * (values.shape[-1] - 1)
-    below = place.long()
+    position = torch.tensor(QUANTILES, device=values.device) * (values.shape[-1] - 1)
+    below = position.long()
     above = (below + 1).clamp(max=values.shape[-1] - 1)
-    return torch.lerp(ordered[:, below], ordered[:, above], (place - below).to(values.dtype))
+    return torch.lerp(ordered[:, below], ordered[:, above], (position - below).to(values.dtype))
 
 
 def threshold_statistics(series: Tensor, thresholds: Tensor) -> Tensor:
@@ -142,8 +142,8 @@ def _compute(series: Tensor, limits: Tensor) -> tuple[Tensor, Tensor]:
     (2, K, C, B).
     """
     shape = (2, limits.shape[0], *series.shape[1:])
-    whole = torch.int16 if len(series) < 2**15 else torch.int32
-    run, longest = torch.zeros(2, *shape, dtype=whole, device=series.device)
+    count_dtype = torch.int16 if len(series) < 2**15 else torch.int32
+    run, longest = torch.zeros(2, *shape, dtype=count_dtype, device=series.device)
     count = torch.zeros(shape[1:], device=series.device)
     for samples in series.split(_STEPS):
         above = samples[:, None] > limits  # (steps, K, C, B)

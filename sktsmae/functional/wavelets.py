@@ -13,7 +13,8 @@ from torch.nn import functional as F
 
 DIFF_ORDERS = (0, 1, 2)
 BOUNDARIES = ("zeros", "reflect")
-# Size in bytes of the transforms in one chunk, chosen so that they stay in the processor's cache.
+# Size in bytes of the transforms in one chunk on a CPU, chosen so that they stay in the processor's cache. On other
+# devices, a chunk is 64 times as large.
 CHUNK_BYTES = 2 * 2**20
 
 
@@ -108,7 +109,7 @@ def kernel_length(scales: Tensor, n_timepoints: int) -> int:
 
 
 def differences(x: Tensor, diff_orders: Sequence[int] = DIFF_ORDERS) -> Tensor:
-    """Return the views of signals: the signal itself, its first difference and its second difference.
+    """Return views of signals: the signal itself, its first difference or its second difference.
 
     Parameters
     ----------
@@ -235,9 +236,11 @@ def cwt_of_views(
         n_fft = 2 * (bank.shape[1] - 1)
         spectra = torch.fft.rfft(differences(x, diff_orders), n_fft)[..., None, :]  # (..., V, 1, F)
         transforms: Tensor = torch.fft.irfft(spectra * bank, n_fft)[..., kept]
-        return transforms if finish is None else finish(transforms.flatten(0, -3)).reshape(transforms.shape)
-    out = _cwt_in_chunks(x.reshape(-1, x.shape[-1]), bank, kept, diff_orders, finish)
-    return out.reshape(*x.shape[:-1], *out.shape[1:])
+        if finish is not None:
+            transforms = finish(transforms.flatten(0, -3)).reshape(transforms.shape)  # (..., V, S, T)
+        return transforms
+    out = _cwt_in_chunks(x.reshape(-1, x.shape[-1]), bank, kept, diff_orders, finish)  # (n, V, S, T)
+    return out.reshape(*x.shape[:-1], *out.shape[1:])  # (..., V, S, T)
 
 
 def _cwt_in_chunks(
@@ -247,35 +250,35 @@ def _cwt_in_chunks(
     diff_orders: Sequence[int],
     finish: Callable[[Tensor], Tensor] | None,
 ) -> Tensor:
-    """Compute the transforms (n, V, S, T) of signals (n, T') with the spectra (S, F) of a filter bank.
+    """Compute the transforms (n, V, S, T) of signals (n, T') with the spectra (S, F) of the wavelets at F frequencies.
 
-    Only the samples `kept` of each transform are returned. The method is described in `cwt_of_views`.
+    The slice `kept` selects the T samples of each transform to return. The notes of `cwt_of_views` describe the method.
     """
     num_scales, n_fft = len(bank), 2 * (bank.shape[1] - 1)
     out = _empty((len(signals), len(diff_orders), num_scales, kept.stop - kept.start), signals.dtype, signals.device)
-    # A chunk is one view of some signals at all scales. If a single signal exceeds the chunk size, the scales are
+    # A chunk is one view of several signals at all scales. If a single signal exceeds the chunk size, the scales are
     # divided into bands.
-    rows = (CHUNK_BYTES if signals.device.type == "cpu" else 64 * CHUNK_BYTES) // (n_fft * signals.element_size())
-    step, bands = max(1, rows // num_scales), -(-num_scales // max(1, rows))
-    band = -(-num_scales // bands)
+    max_rows = (CHUNK_BYTES if signals.device.type == "cpu" else 64 * CHUNK_BYTES) // (n_fft * signals.element_size())
+    chunk_signals, num_bands = max(1, max_rows // num_scales), -(-num_scales // max(1, max_rows))
+    band_scales = -(-num_scales // num_bands)
     # These buffers are reused by all chunks, because allocating memory takes longer than the arithmetic.
-    product = _empty((step, band, bank.shape[1]), signals.dtype.to_complex(), signals.device)
-    inverse = _empty((step, band, n_fft), signals.dtype, signals.device)
-    for start in range(0, len(signals), step):
-        part = slice(start, start + step)
+    product = _empty((chunk_signals, band_scales, bank.shape[1]), signals.dtype.to_complex(), signals.device)
+    inverse = _empty((chunk_signals, band_scales, n_fft), signals.dtype, signals.device)
+    for start in range(0, len(signals), chunk_signals):
+        part = slice(start, start + chunk_signals)
         for source in {min(order, 1) for order in diff_orders}:  # order 2 is computed from order 1
             spectra = torch.fft.rfft(differences(signals[part], (source,)), n_fft)  # (b, 1, F)
-            for low in range(0, num_scales, band):
-                chunk = slice(low, min(low + band, num_scales))
-                used = slice(len(spectra)), slice(chunk.stop - low)
-                torch.mul(spectra, bank[chunk], out=product[used])
+            for low in range(0, num_scales, band_scales):
+                band = slice(low, min(low + band_scales, num_scales))
+                used = slice(len(spectra)), slice(band.stop - low)
+                torch.mul(spectra, bank[band], out=product[used])
                 transforms = torch.fft.irfft(product[used], n_fft, out=inverse[used])
                 for view, order in enumerate(diff_orders):
                     if order == source:
-                        out[part, view, chunk] = transforms[..., kept]
-                    elif order == source + 1 == 2:
+                        out[part, view, band] = transforms[..., kept]
+                    elif (source, order) == (1, 2):
                         after, before = transforms[..., kept.start + 1 : kept.stop + 1], transforms[..., kept]
-                        torch.sub(after, before, out=out[part, view, chunk])
+                        torch.sub(after, before, out=out[part, view, band])
         if finish is not None:
             for view in range(len(diff_orders)):
                 out[part, view] = finish(out[part, view])
@@ -290,14 +293,15 @@ def _cwt_by_convolution(x: Tensor, scales: Tensor, diff_orders: Sequence[int], b
     n_timepoints = x.shape[-1]
     wavelets = ricker(scales, kernel_length(scales, n_timepoints))
     half = wavelets.shape[-1] // 2
-    padding, edge = half, 0
+    padding, offset = half, 0
     if boundary == "reflect":
         x = (x - x[..., :1])[..., _mirror_indices(n_timepoints, half + 1, x.device)]
         wavelets = wavelets - wavelets.mean(-1, keepdim=True)
-        padding, edge = 0, 1
+        padding, offset = 0, 1
     views = differences(x, diff_orders)  # (..., V, T')
     rows = F.conv1d(views.reshape(-1, 1, views.shape[-1]), wavelets[:, None].to(x.dtype), padding=padding)
-    return rows.reshape(*views.shape[:-1], *rows.shape[1:])[..., edge : edge + n_timepoints]
+    transforms = rows.reshape(*views.shape[:-1], *rows.shape[1:])  # (..., V, S, at least T)
+    return transforms[..., offset : offset + n_timepoints]
 
 
 @lru_cache(maxsize=8)
@@ -305,13 +309,13 @@ def _cwt_by_convolution(x: Tensor, scales: Tensor, diff_orders: Sequence[int], b
 def _filter_bank(
     scales: tuple[float, ...], n_timepoints: int, boundary: str, dtype: torch.dtype, device: torch.device
 ) -> Tensor:
-    """Return the spectra (S, F) of the wavelets, centred at time 0. They are real because the wavelets are even."""
+    """Return the spectra (S, F) of the wavelets at F frequencies. They are real because the wavelets are even."""
     grid = torch.tensor(scales, dtype=torch.float64)
     length = kernel_length(grid, n_timepoints)
     wavelets = ricker(grid, length)
     if boundary == "reflect":
         wavelets -= wavelets.mean(-1, keepdim=True)
-        # Circular convolution affects only the mirrored margins, which are removed.
+        # The wrap-around of the circular convolution affects only the mirrored margins, which are removed.
         n_fft = _fast_length(n_timepoints + 2 * (length // 2 + 1))
     else:
         # The last second difference needs one sample beyond the end of the signal. The wrap-around of the circular

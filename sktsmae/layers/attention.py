@@ -16,7 +16,7 @@ class Attention(nn.Module):
     dim : int
         Embedding size D.
     num_heads : int
-        Number of heads, a divisor of `dim`.
+        Number of heads H, a divisor of `dim`.
 
     References
     ----------

@@ -9,7 +9,7 @@ from .mlp import MLP, LinearFactory
 
 
 class Block(nn.Module):
-    """Pre-norm transformer block: self-attention and an MLP, each after a layer norm and with a residual connection.
+    """Pre-norm transformer block: self-attention and an MLP, each with a preceding layer norm and a skip connection.
 
     Parameters
     ----------
@@ -20,7 +20,7 @@ class Block(nn.Module):
     mlp_ratio : float, default=4
         Ratio of the hidden size of the MLP to `dim`.
     linear : callable, default=nn.Linear
-        Class of the linear layers of the MLP. It is called with the number of input and of output features.
+        Class of the linear layers of the MLP. It is called with the numbers of input and output features.
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""Initial weights as in MAE."""
+"""Weight initialisation of the masked autoencoder (He et al., arXiv:2111.06377)."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ from torch import nn
 
 
 def init_weights(module: nn.Module) -> None:
-    """Initialise the weights of a linear layer or convolution as in MAE (Xavier uniform), and its bias with zeros.
+    """Initialise a linear layer or convolution: Xavier uniform weights and a bias of zeros.
+
+    The kernel of a convolution is initialised as a matrix with one row per output channel.
 
     Parameters
     ----------
     module : nn.Module
-        Any module. Modules of other classes are not changed.
+        The module, which is changed in place. Modules that are not linear layers or convolutions stay unchanged.
     """
     if isinstance(module, (nn.Linear, nn.Conv2d)):
         nn.init.xavier_uniform_(module.weight.flatten(1))

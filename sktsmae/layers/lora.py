@@ -17,7 +17,7 @@ class LoRA(nn.Module):
     out_features, in_features : int
         Number of rows and of columns of the matrix.
     rank : int, default=8
-        Rank of the update, which is the product of two matrices.
+        Rank of the update. The update is the product of two matrices.
 
     References
     ----------
@@ -47,7 +47,7 @@ class LoRA(nn.Module):
         Returns
         -------
         Tensor of shape (out_features, in_features)
-            The sum.
+            The sum of the matrix and the update.
         """
         return weight + self.b @ self.a
 
@@ -82,7 +82,7 @@ def inject_lora(module: nn.Module, rank: int = RANK) -> None:
 
 
 def merge_lora(module: nn.Module) -> None:
-    """Merge the updates of `inject_lora` into the weight matrices, and make all parameters trainable.
+    """Add the updates from `inject_lora` to the weight matrices, remove the LoRA modules, and unfreeze all parameters.
 
     Parameters
     ----------

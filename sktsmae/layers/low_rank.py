@@ -13,9 +13,9 @@ class LowRankLinear(nn.Module):
     Parameters
     ----------
     in_features, out_features : int
-        Number of input and of output features.
+        Numbers of input and output features.
     rank_ratio : float, default=0.5
-        Ratio of the rank to the smaller number of features. The rank is at least 32:
+        Ratio of the rank to the smaller of `in_features` and `out_features`. The rank is at least 32:
         ``max(32, int(min(in_features, out_features) * rank_ratio))``.
 
     Examples

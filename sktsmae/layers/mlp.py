@@ -19,7 +19,7 @@ class MLP(nn.Module):
     hidden_dim : int
         Number of hidden features.
     linear : callable, default=nn.Linear
-        Class of the linear layers. It is called with the number of input and of output features.
+        Class of the linear layers. It is called with the numbers of input and output features.
 
     References
     ----------

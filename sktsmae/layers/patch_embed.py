@@ -9,16 +9,16 @@ from torch.nn import functional as F
 class PatchEmbed(nn.Module):
     """Patch embedding: a strided convolution, followed by a layer norm.
 
-    The stride of the convolution equals its kernel size, so it is one matrix product per patch. It is applied to
-    the patches that `patchify` returns, so masked patches need not be embedded. The weights are stored in the shape of
-    a convolution kernel.
+    The stride of the convolution equals its kernel size, so the convolution is one matrix product per patch. The input
+    is patches from `patchify` instead of images, so that only the visible patches are embedded. The weights have the
+    shape of a convolution kernel.
 
     Parameters
     ----------
     num_views : int
         Number of views V of an image.
     patch_size : tuple of int
-        Number of scales and of samples in a patch.
+        Number of scales and number of samples in a patch.
     embed_dim : int
         Embedding size D.
 

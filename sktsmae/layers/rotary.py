@@ -10,15 +10,15 @@ from ..functional.rotary import rotary_angles
 class RotaryEmbedding(nn.Module):
     """Rotary position embedding: cosines and sines of the angles by which queries and keys are rotated.
 
-    They are computed in float32 from the given positions rather than read from a table, so positions are unlimited.
+    The angles are computed in float32 from the given positions, so there is no maximum position.
 
     Parameters
     ----------
     dim : int
         Number of features of an attention head.
     num_axes : int
-        Number of coordinates A of a position: 1 for a single index, 2 for time and frequency. Each axis rotates
-        dim / A features.
+        Number of coordinates A of a position: 1 for a single index, 2 for time and frequency. Each coordinate
+        determines the rotation of dim / A features.
 
     Raises
     ------

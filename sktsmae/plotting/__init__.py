@@ -1,6 +1,6 @@
 """Figures, as Display classes like those of scikit-learn: `from_estimator` computes the arrays, and `plot` draws them.
 
-May import the estimators. matplotlib is imported only when a figure is drawn.
+These modules may import the estimators and `functional`. They import matplotlib only when a figure is drawn.
 """
 
 from .history import HistoryDisplay

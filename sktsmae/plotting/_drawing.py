@@ -22,7 +22,7 @@ class TimeAxis:
     sampling_rate : float or None
         Sampling rate of the original signal in Hz. The axis then shows seconds; None shows samples.
     step : float, default=1
-        Time between two samples to draw, in samples of the original signal.
+        Time between two drawn samples, as a number of samples of the original signal.
 
     Raises
     ------
@@ -41,7 +41,7 @@ class TimeAxis:
         self.limits = (self.times[0], max(self.times[-1], step))
 
     def label(self, axes: np.ndarray) -> None:
-        """Set the limits of all axes, and the label of the lowest.
+        """Set the time limits of all axes, and label the time axis of the lowest one.
 
         Parameters
         ----------
@@ -55,7 +55,7 @@ class TimeAxis:
 
 
 def sampling_rate_of(estimator: Any, sampling_rate: float | None) -> float | None:
-    """Return the given sampling rate, or that of the estimator if none is given.
+    """Return the given sampling rate, or the estimator's sampling rate if the given one is None.
 
     Parameters
     ----------
@@ -102,7 +102,7 @@ def pick_channel(x: np.ndarray, channel: int) -> np.ndarray:
 
 
 def pad_to_fitted_length(estimator: Any, x: Any) -> np.ndarray:
-    """Pad a signal that is shorter than the signals in `fit`.
+    """Append NaN to a signal that is shorter than the signals in `fit`.
 
     Parameters
     ----------
@@ -114,7 +114,7 @@ def pad_to_fitted_length(estimator: Any, x: Any) -> np.ndarray:
     Returns
     -------
     ndarray of shape (..., T')
-        The signal with trailing NaN. It is not padded if it is long enough, if it is a spectrogram, or if the estimator
+        The padded signal. The signal is not padded if it is long enough, if it is a spectrogram, or if the estimator
         resamples signals.
     """
     check_is_fitted(estimator)
@@ -136,21 +136,21 @@ def without_padding(x: np.ndarray) -> np.ndarray:
     Returns
     -------
     ndarray of shape (..., T')
-        The samples from the first to the last one that has a value in at least one channel.
+        The signal from the first to the last sample that has a value in at least one channel.
     """
     known = np.flatnonzero((x == x).reshape(-1, x.shape[-1]).any(0))  # NaN differs from itself
     return x[..., known[0] : known[-1] + 1] if len(known) else x
 
 
 def original_scales(scales: np.ndarray, x: np.ndarray, columns: int) -> tuple[np.ndarray, float]:
-    """Convert the scales of an image, and the time between two of its columns, to samples of the original signal.
+    """Return the scales of an image, and the time between two columns, in samples of the original signal.
 
     Parameters
     ----------
     scales : ndarray of shape (S,)
         Scales in columns of the image.
     x : ndarray of shape (..., T)
-        The original signal. Without its padding, it was resampled to the columns of the image.
+        The original signal. To compute the image, its padding was removed and the rest resampled to `columns` samples.
     columns : int
         Number of columns of the image.
 
@@ -165,7 +165,7 @@ def original_scales(scales: np.ndarray, x: np.ndarray, columns: int) -> tuple[np
 
 
 def axes_of(ax: Any, count: int, size: tuple[float, float]) -> np.ndarray:
-    """Return the axes to draw on.
+    """Return the given axes, or the axes of a new figure.
 
     Parameters
     ----------
@@ -199,7 +199,7 @@ def axes_of(ax: Any, count: int, size: tuple[float, float]) -> np.ndarray:
 
 
 def colour_limit(image: np.ndarray) -> float:
-    """Return the limit of the colour scale of an image.
+    """Return the absolute value at which the colour scale of an image ends.
 
     Parameters
     ----------
@@ -209,7 +209,8 @@ def colour_limit(image: np.ndarray) -> float:
     Returns
     -------
     float
-        The 99th percentile of the absolute values, so that a few outliers do not make all other values pale.
+        The 99th percentile of the absolute values, so that a few outliers do not make all other values pale; 1 if the
+        percentile is 0.
     """
     return float(np.nanpercentile(np.abs(image), 99)) or 1.0
 
@@ -249,7 +250,7 @@ def draw_relevance(axis: Any, ratio: np.ndarray, time: TimeAxis, scales: np.ndar
     axis : matplotlib.axes.Axes
         Axes to draw on.
     ratio : ndarray of shape (S, T)
-        Ratio of the relevance to the uniform relevance.
+        Relevance divided by the value that it would have if it were uniform.
     time : TimeAxis
         Time axis of the columns.
     scales : ndarray of shape (S,)
@@ -261,7 +262,7 @@ def draw_relevance(axis: Any, ratio: np.ndarray, time: TimeAxis, scales: np.ndar
 
 
 def _row_edges(axis: Any, scales: np.ndarray | None, num_rows: int, time: TimeAxis) -> np.ndarray:
-    """Return the edges of the rows of an image, and label the rows. All rows have the same height."""
+    """Label the vertical axis of an image, and return the edges of its rows. All rows have the same height."""
     axis.set_ylim(num_rows - 0.5, -0.5)  # small scales, that is high frequencies, are at the top
     edges: np.ndarray = np.arange(num_rows + 1) - 0.5
     if scales is None:
@@ -273,15 +274,17 @@ def _row_edges(axis: Any, scales: np.ndarray | None, num_rows: int, time: TimeAx
     else:
         axis.set_ylabel("frequency (Hz)")
         values = peak_frequency(torch.as_tensor(scales, dtype=torch.float64), time.sampling_rate).numpy()
-        highest = (
-            time.sampling_rate / 2
-        )  # the published grid starts at scale 0.1, whose formal frequency is above this limit
+        # The formula for the peak frequency is not valid above the Nyquist frequency, for example at scale 0.1.
+        highest = time.sampling_rate / 2
     axis.set_yticks(*_round_ticks(values, highest))
     return edges
 
 
 def _round_ticks(values: np.ndarray, highest: float) -> tuple[list[float], list[str]]:
-    """Return tick positions and labels at round values, at least a tenth of the rows apart."""
+    """Return the positions and labels of ticks at 1, 2 or 5 times a power of ten.
+
+    The distance between two ticks is at least a tenth of the height of the image.
+    """
     decades = 10.0 ** np.arange(np.floor(np.log10(values.min())), np.log10(values.max()) + 1)
     numbers = np.outer(decades, (1, 2, 5)).ravel()
     numbers = numbers[(numbers >= values.min()) & (numbers <= min(values.max(), highest))]
@@ -291,13 +294,13 @@ def _round_ticks(values: np.ndarray, highest: float) -> tuple[list[float], list[
     order = np.argsort(values)
     positions = np.interp(np.log(numbers), np.log(values[order]), order)
     kept: list[int] = []
-    for tick in np.argsort(-positions):  # from the bottom, where round values on a linear grid are far apart
+    for tick in np.argsort(-positions):  # from the bottom, where ticks on a linear grid are far apart
         if not kept or positions[kept[-1]] - positions[tick] >= len(values) / 10:
             kept.append(int(tick))
     return [float(positions[tick]) for tick in kept], [f"{numbers[tick]:g}" for tick in kept]
 
 
 def _colour_bar(axis: Any, mesh: Any, label: str, extend: str) -> None:
-    """Draw a colour bar in inset axes, which do not shrink the image, so that the time axes stay aligned."""
+    """Draw a colour bar in inset axes. They do not shrink the image, so the time axes of all images stay aligned."""
     bar = axis.figure.colorbar(mesh, cax=axis.inset_axes([1.015, 0, 0.02, 1]), extend=extend)
     bar.set_label(label, fontsize="small")

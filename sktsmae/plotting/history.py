@@ -17,8 +17,8 @@ class HistoryDisplay:
     Parameters
     ----------
     history : list of dict
-        For each epoch: ``epoch``, ``train_loss``, and with early stopping ``valid_loss``; for example the attribute
-        `history_` of a `MAEPretrainer` or `MAEClassifier`.
+        One dict per epoch with the keys ``epoch``, ``train_loss``, and with early stopping ``valid_loss``; for example
+        the attribute `history_` of a `MAEPretrainer` or `MAEClassifier`.
 
     Attributes
     ----------
@@ -66,7 +66,7 @@ class HistoryDisplay:
         Raises
         ------
         ValueError
-            If the estimator has no losses, because it was fitted without a training loop.
+            If the estimator has no losses, because its `fit` trained no network.
         """
         check_is_fitted(estimator)
         if not hasattr(estimator, "history_"):
@@ -75,8 +75,8 @@ class HistoryDisplay:
             )
         if not estimator.history_:
             name = type(estimator).__name__
-            not_tuned = getattr(estimator, "finetune", None) == "none"
-            cause, remedy = ("finetune='none'", "finetune='full'") if not_tuned else ("max_epochs=0", "max_epochs=10")
+            untuned = getattr(estimator, "finetune", None) == "none"
+            cause, remedy = ("finetune='none'", "finetune='full'") if untuned else ("max_epochs=0", "max_epochs=10")
             raise ValueError(
                 f"this {name} has no losses, since it was fitted with {cause}; fit it with another value, for example "
                 f"{remedy}."

@@ -29,7 +29,7 @@ class ReconstructionDisplay:
     image, image_pred : ndarray of shape (S, T)
         The image of the first view and its reconstruction.
     mask : ndarray of shape (S, T), bool
-        True where the image was masked; drawn in grey.
+        True for a masked value, which is drawn in grey.
     scales : ndarray of shape (S,) or None, default=None
         Scales in samples; None shows the indices of the scales.
     sampling_rate : float or None, default=None
@@ -161,7 +161,7 @@ class ReconstructionDisplay:
         axes[3].plot(time.times, self.signal, color="black", linewidth=1, label="original")
         axes[3].plot(time.times, self.signal_pred, color="tab:red", linewidth=1, label="reconstruction")
         axes[3].set_ylabel("standardised\nsignal")
-        # Outside of the axes, next to the colour bars of the images, so that it hides no part of the curves.
+        # The legend is outside of the axes, next to the colour bars of the images, so that it hides no curve.
         axes[3].legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False, handlelength=1)
         time.label(axes)
         self.axes_, self.figure_ = axes, axes[0].figure

@@ -1,4 +1,4 @@
-"""Display of where in time and frequency the evidence for a predicted class lies."""
+"""Display of a relevance map, which shows how much each time and scale contributes to a predicted class."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from ._drawing import (
 class RelevanceDisplay:
     """Plot of a signal above its relevance map.
 
-    The map shows where in time and frequency the evidence for the predicted class lies.
+    The map shows how much each time and scale contributes to the predicted class.
 
     Parameters
     ----------
     signal : ndarray of shape (T,)
         The signal.
     relevance : ndarray of shape (S, T)
-        Relevance of each scale and time for the predicted class, one channel of the result of `MAEClassifier.explain`.
-        The sum over all channels is 1.
+        Relevance of each scale and time for the predicted class: one channel of an array that `MAEClassifier.explain`
+        returns. The values of all channels of a signal sum to 1.
     scales : ndarray of shape (S,)
         Scales in samples.
     title : str, default=""
@@ -38,8 +38,8 @@ class RelevanceDisplay:
         Sampling rate in Hz. The axes then show seconds and the peak frequency of each wavelet in Hz; None shows samples
         and scales.
     num_channels : int, default=1
-        Number of channels M of the signal. The plotted values are `relevance` divided by the uniform relevance,
-        1 / (M * S * T).
+        Number of channels M of the signal. The plot shows `relevance` divided by the relevance that each value would
+        have if it were uniform, 1 / (M * S * T).
 
     Attributes
     ----------
@@ -154,7 +154,7 @@ class RelevanceDisplay:
         time = TimeAxis(len(self.signal), self.sampling_rate)
         axes[0].plot(time.times, self.signal, color="black", linewidth=1)
         axes[0].set(ylabel="signal", title=self.title)
-        ratio = self.relevance * (self.num_channels * self.relevance.size)  # to the uniform relevance
+        ratio = self.relevance * (self.num_channels * self.relevance.size)  # of the relevance to uniform relevance
         draw_relevance(axes[1], ratio, time, self.scales)
         axes[1].set_title("relevance for the predicted class")
         time.label(axes)

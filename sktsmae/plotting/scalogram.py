@@ -42,7 +42,7 @@ class ScalogramDisplay:
         Sampling rate in Hz. The axes then show seconds and the peak frequency of each wavelet in Hz; None shows samples
         and scales.
     standardize : bool or "per_scale", default=True
-        Whether the coefficients are standardised, for the label of the colour bars.
+        Whether the coefficients are standardised. This changes only the label of the colour bars.
 
     Attributes
     ----------
@@ -126,9 +126,8 @@ class ScalogramDisplay:
         num_views = len(estimator.diff_orders)
         images = estimator.transform(x[None])[0].reshape(-1, num_views, len(estimator.scales_), x.shape[-1])
         scales, _ = original_scales(estimator.scales_, x, x.shape[-1])
-        columns = (
-            np.linspace(0, x.shape[-1] - 1, len(signal)).round().astype(int)
-        )  # undoes the resampling of shorter signals
+        # The transformer resamples the unpadded part of a signal to the full length. These columns undo the resampling.
+        columns = np.linspace(0, x.shape[-1] - 1, len(signal)).round().astype(int)
         display = cls(
             signal,
             images[channel][..., columns],

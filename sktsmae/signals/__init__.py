@@ -1,4 +1,5 @@
-"""Conversion of the signals that users pass to estimators into batches of tensors, including validation and sharding.
+"""Conversion of the signals that users pass to estimators into batches of tensors: validation, reading, sharding.
 
-These modules may import only `functional`, numpy, torch, the input validation of scikit-learn and each other.
+These modules may import only `functional`, numpy, torch, accelerate, the input validation of scikit-learn and each
+other.
 """

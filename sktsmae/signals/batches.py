@@ -1,7 +1,8 @@
-"""Reading of signals as batches of tensors, without a copy of the whole data set."""
+"""Functions that read batches of signals as tensors, without a copy of the whole data set."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ..functional.gaps import fill_gaps
+from .spread_rows import spread_rows
 
 
 def load_batch(X: np.ndarray, index: Any) -> Tensor:
@@ -18,45 +20,30 @@ def load_batch(X: np.ndarray, index: Any) -> Tensor:
     Parameters
     ----------
     X : ndarray of shape (n, ...)
-        Samples of any numeric dtype, in memory, memory-mapped or lazy.
+        Samples of any numeric dtype, in memory, memory-mapped, or in an array-like that is read when it is indexed.
     index : slice or ndarray of int
         The samples to read.
 
     Returns
     -------
     Tensor of shape (b, ...), float32
-        A copy of the samples on the CPU. Gaps are interpolated; leading and trailing NaN stays NaN.
+        A copy of the samples on the CPU. Gaps (NaN between numbers) are interpolated. Leading and trailing NaN is not
+        changed.
     """
     batch = torch.from_numpy(np.array(X[index], dtype=np.float32, order="C"))
-    return batch if batch.ndim == 4 else fill_gaps(batch)
+    return batch if batch.ndim == 4 else fill_gaps(batch)  # four axes: a spectrogram, which has no NaN
 
 
-def spread_rows(count: int, most: int) -> np.ndarray:
-    """Return the indices of evenly spaced rows.
-
-    Parameters
-    ----------
-    count : int
-        Number of rows.
-    most : int
-        Maximum number of rows to choose.
-
-    Returns
-    -------
-    ndarray of int of shape (min(count, most),)
-        Increasing indices. They include the first row and, if there are at least two, the last one.
-    """
-    return np.linspace(0, count - 1, min(count, most)).astype(int)
-
-
-def sample_batches(X: np.ndarray, most: int, batch_size: int, device: torch.device) -> tuple[Iterator[Tensor], int]:
-    """Return batches of an evenly spaced subset of the signals.
+def sample_batches(
+    X: np.ndarray, max_samples: int, batch_size: int, device: torch.device
+) -> tuple[Iterator[Tensor], int]:
+    """Read an evenly spaced subset of the samples in batches.
 
     Parameters
     ----------
     X : ndarray of shape (n, ...)
         Samples.
-    most : int
+    max_samples : int
         Maximum number of samples to read.
     batch_size : int
         Maximum number of samples per batch.
@@ -66,10 +53,10 @@ def sample_batches(X: np.ndarray, most: int, batch_size: int, device: torch.devi
     Returns
     -------
     batches : iterator of Tensor of shape (b, ...)
-        The batches.
+        The batches, which are read during the iteration.
     count : int
         Total number of samples in the batches.
     """
-    rows = spread_rows(len(X), most)
-    parts = np.array_split(rows, -(-len(rows) // batch_size))
-    return (load_batch(X, part).to(device) for part in parts), len(rows)
+    rows = spread_rows(len(X), max_samples)
+    batches = np.array_split(rows, math.ceil(len(rows) / batch_size))
+    return (load_batch(X, index).to(device) for index in batches), len(rows)

@@ -9,22 +9,24 @@ from typing import Any
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from .batches import spread_rows
+from .spread_rows import spread_rows
 
-# Largest ratio of a mean to a standard deviation. Above it, the wavelet transform in float32 has at most three
-# significant digits.
+# Largest ratio of the mean to the standard deviation without centring. Above it, the wavelet transform in float32 has
+# at most three significant digits.
 MAX_MEAN_TO_STD = 1000
 
 
 class CentredSignals:
-    """An array-like view of signals minus an offset, in float64, so that the result can be converted to float32.
+    """An array-like that subtracts an offset from signals when it is indexed.
+
+    The subtraction is in float64. A later conversion to float32 then keeps the variation of the signals.
 
     Parameters
     ----------
     X : ndarray of shape (n, T) or (n, M, T)
         Signals.
     offset : ndarray of shape () or (M,), float64, or None
-        Offset of each channel. None uses the mean of each channel of each signal.
+        Offset of each channel. None subtracts the mean of each channel of each signal.
     """
 
     def __init__(self, X: np.ndarray, offset: np.ndarray | None) -> None:
@@ -65,21 +67,22 @@ def centre(estimator: BaseEstimator, X: np.ndarray, reset: bool) -> Any:
     Parameters
     ----------
     estimator : BaseEstimator
-        The estimator, which stores the offset as ``offset_``.
+        The estimator, which has the offset as attribute ``offset_``.
     X : ndarray of shape (n, T) or (n, M, T)
         Signals.
     reset : bool
-        Whether to compute the offset, as in `fit`, or to use the stored one.
+        True, as in `fit`, computes ``offset_``; False uses its value.
 
     Returns
     -------
     ndarray or CentredSignals of the same shape
-        The signals, minus the offset if it is not 0.
+        `CentredSignals` if ``offset_`` is not 0, and X otherwise. For an estimator whose results do not depend on the
+        mean, `CentredSignals` that subtract the mean of each signal.
 
     Warns
     -----
     UserWarning
-        If no common offset fits all signals.
+        If the means of the signals differ so much that one offset per channel is not sufficient.
     """
     if getattr(estimator, "_ignores_mean", False):
         if reset:
@@ -92,16 +95,18 @@ def centre(estimator: BaseEstimator, X: np.ndarray, reset: bool) -> Any:
 
 
 def _large_means(X: np.ndarray) -> np.ndarray:
-    """Return the mean of each channel if it is over 1,000 times the standard deviation of a signal, and 0 otherwise."""
-    some = np.asarray(X[spread_rows(len(X), max(1, min(256, 2**22 // math.prod(X.shape[1:]))))], dtype=np.float64)
-    gaps = np.isnan(some).any()
-    deviations = np.nanstd(some, -1) if gaps else some.std(-1)  # (n, ...)
-    spread = np.array([np.median(own[own > 0]) if own.any() else np.inf for own in np.atleast_2d(deviations.T)])
-    spread = spread.reshape(X.shape[1:-1])
-    means = channel_means(some)
+    """Return the median mean of each channel if it exceeds 1,000 median standard deviations, and 0 otherwise."""
+    # A subset limits the time and the memory: at most 256 signals and, if possible, 32 MiB of float64.
+    count = max(1, min(256, 2**22 // math.prod(X.shape[1:])))
+    signals = np.asarray(X[spread_rows(len(X), count)], dtype=np.float64)
+    stds = np.nanstd(signals, -1) if np.isnan(signals).any() else signals.std(-1)  # (n,) or (n, M)
+    # Constant signals are ignored. The offset of a channel with only constant signals is 0.
+    std = np.array([np.median(row[row > 0]) if row.any() else np.inf for row in np.atleast_2d(stds.T)])
+    std = std.reshape(X.shape[1:-1])
+    means = channel_means(signals)
     mean = np.median(means, axis=0)
-    offset = np.where(np.abs(mean) > MAX_MEAN_TO_STD * spread, mean, 0.0)
-    if (np.median(np.abs(means - offset), axis=0) > MAX_MEAN_TO_STD * spread).any():
+    offset = np.where(np.abs(mean) > MAX_MEAN_TO_STD * std, mean, 0.0)
+    if (np.median(np.abs(means - offset), axis=0) > MAX_MEAN_TO_STD * std).any():
         warnings.warn(
             f"the means of the signals in X differ by more than {MAX_MEAN_TO_STD} standard deviations, so that float32 "
             "loses most digits of the signals. Subtract the mean of each signal.",

@@ -3,24 +3,15 @@
 from __future__ import annotations
 
 import os
-import warnings
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from ..functional.gaps import fill_gaps, unpadded_extent
-from ..functional.resampling import resample
 from .centring import CentredSignals
+from .ragged import RAGGED, stack_signals
 from .sources import StoredSignals, to_numpy
-
-RAGGED = (
-    "X is ragged: its signals differ in the number of channels, or differ in length in a container that is not padded. "
-    "Give a list of arrays of shape (time,) or (channels, time) with the same number of channels; transpose arrays of "
-    "shape (time, channels)."
-)
 
 
 def as_array(X: Any, length: int = 0) -> Any:
@@ -74,11 +65,11 @@ def as_array(X: Any, length: int = 0) -> Any:
             return np.asarray(X)
     except ValueError as error:
         raise ValueError(RAGGED) from error
-    return _stack([_time_last(signal) for signal in X], length)
+    return stack_signals([_time_last(signal) for signal in X], length)
 
 
 def _time_last(signal: Any) -> Any:
-    """Return a DataFrame (time, channels) of sktime as an array (channels, time), and any other signal unchanged."""
+    """Convert a DataFrame (time, channels) of sktime to an array (channels, time); return other signals unchanged."""
     return signal.to_numpy().T if hasattr(signal, "columns") and hasattr(signal, "to_numpy") else signal
 
 
@@ -91,53 +82,13 @@ def _holds_signals(X: Any) -> bool:
 
 
 def _signals_of_frame(X: Any) -> Any:
-    """Return the signals in a DataFrame of sktime, and any other DataFrame unchanged."""
+    """Return a list of the signals in a DataFrame of sktime, and any other DataFrame unchanged."""
     cells = X.iloc[0] if len(X) else []
-    if len(cells) and all(np.ndim(cell) == 1 for cell in cells):  # nested
-        return [_stack([np.asarray(cell) for cell in row]) for row in X.itertuples(index=False)]
+    if len(cells) and all(np.ndim(cell) == 1 for cell in cells):  # nested: each cell is a channel of a signal
+        return [stack_signals([np.asarray(cell) for cell in row]) for row in X.itertuples(index=False)]
     if getattr(X.index, "nlevels", 1) == 2:
-        parts = [part.to_numpy().T for _, part in X.groupby(level=0, sort=False)]
-        # A panel has more time points than channels. If not, each row is a signal, and its MultiIndex is ignored.
-        if max(part.shape[1] for part in parts) > X.shape[1]:
-            return parts
+        signals = [signal.to_numpy().T for _, signal in X.groupby(level=0, sort=False)]  # each (channels, time)
+        # The signals of a panel have more time points than channels. In other frames, each row is a signal.
+        if max(signal.shape[1] for signal in signals) > X.shape[1]:
+            return signals
     return X
-
-
-def _stack(signals: Sequence[Any], length: int = 0) -> np.ndarray:
-    """Stack signals into one array padded with NaN; resample signals that are longer than a given length."""
-    try:
-        arrays = [to_numpy(signal) if isinstance(signal, torch.Tensor) else np.asarray(signal) for signal in signals]
-    except ValueError as error:
-        raise ValueError(RAGGED) from error
-    # Arrays of one length are padded if `fit` had longer signals. Lists of numbers form a table of fixed width.
-    is_table = arrays[0].ndim > 2 or not all(hasattr(signal, "shape") for signal in signals)
-    if len({array.shape for array in arrays}) == 1 and (is_table or length in (0, arrays[0].shape[-1])):
-        return np.stack(arrays)
-    if len({(array.ndim, array.shape[:-1]) for array in arrays}) > 1 or arrays[0].ndim > 2:
-        raise ValueError(RAGGED)
-    if any(array.dtype.kind not in "biuf" for array in arrays):
-        raise ValueError("X contains text or other objects; give numbers.")
-    longest = max(array.shape[-1] for array in arrays)
-    if 0 < length < longest:
-        warnings.warn(
-            f"X has signals of up to {longest} samples, but the longest signal in fit had {length}; longer signals are "
-            f"resampled to {length} samples.",
-            UserWarning,
-            stacklevel=2,
-        )
-        arrays = [array if array.shape[-1] <= length else _without_padding_up_to(array, length) for array in arrays]
-    length = length or longest
-    out = np.full((len(arrays), *arrays[0].shape[:-1], length), np.nan, np.result_type(np.float32, *arrays))
-    for row, array in zip(out, arrays, strict=True):
-        row[..., : array.shape[-1]] = array
-    return out
-
-
-def _without_padding_up_to(signal: np.ndarray, length: int) -> np.ndarray:
-    """Remove the padding of a signal (..., T), and resample it if it is still longer than `length`."""
-    x = torch.from_numpy(signal.astype(np.float64))[None]
-    if x.isnan().flatten(1).all():
-        return signal[..., :length]
-    start, stop = unpadded_extent(x)
-    x = fill_gaps(x)[..., start:stop]
-    return to_numpy(x if x.shape[-1] <= length else resample(x, length))[0]

@@ -1,4 +1,4 @@
-"""The data set of torch that returns whole batches of samples and targets."""
+"""The torch data set of signals and targets, which returns whole batches."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import numpy as np
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from .batch_shard import BatchShard
 from .batches import load_batch
-from .sharding import BatchShard
 from .world import World
 
 
@@ -21,11 +21,11 @@ class SignalDataset(Dataset):
     X : ndarray of shape (n, ...)
         All samples.
     index : ndarray of int of shape (m,)
-        The samples that belong to this data set.
+        Indices into X of the samples in this data set.
     targets : tuple of Tensor of shape (m, ...), default=()
-        Targets of these samples.
+        Targets of the samples in `index`.
     world : World, default=World()
-        The processes that divide each batch among them.
+        The processes among which each batch is divided.
     """
 
     def __init__(
@@ -56,21 +56,21 @@ class SignalDataset(Dataset):
         X : Tensor of shape (b, ...), float32, or BatchShard
             The samples. In distributed training, the shard of this process.
         targets : tuple of Tensor of shape (b, ...)
-            Their targets.
+            Targets of these samples.
         """
-        # Files are read fastest in increasing order, and the order of samples within a batch does not matter.
+        # Reading files in increasing order is fastest, and the order of samples within a batch does not matter.
         positions = sorted(positions, key=self.index.__getitem__)
-        own = self.world.shard(len(positions))
-        start = min(own.start, len(positions) - 1)
-        here = positions[start : max(own.stop, start + 1)]
-        samples, targets = load_batch(self.X, self.index[here]), tuple(target[here] for target in self.targets)
+        shard = self.world.shard(len(positions))
+        start = min(shard.start, len(positions) - 1)
+        rows = positions[start : max(shard.stop, start + 1)]  # at least one sample, even if the shard is empty
+        samples, targets = load_batch(self.X, self.index[rows]), tuple(target[rows] for target in self.targets)
         if self.world.size == 1:
             return samples, targets
-        return BatchShard(samples, start, len(positions), len(own) / len(positions)), targets
+        return BatchShard(samples, start, len(positions), len(shard) / len(positions)), targets
 
 
 def keep_batch(batch: Any) -> Any:
-    """Return a batch unchanged, as the collate function for `SignalDataset`, which returns whole batches.
+    """Return a batch unchanged. This is the collate function for `SignalDataset`, which returns whole batches.
 
     Parameters
     ----------

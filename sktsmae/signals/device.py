@@ -1,4 +1,4 @@
-"""The device to compute on."""
+"""Selection of the device to compute on."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ def resolve_device(device: str | torch.device, fitted: bool = False) -> torch.de
     device : str or torch.device
         "auto" selects a CUDA GPU if there is one and the CPU otherwise. Other values are device names of torch.
     fitted : bool, default=False
-        Whether the estimator is already fitted. A fitted estimator may come from another machine, so a missing device
-        causes a warning, and the CPU is used.
+        Whether the estimator is already fitted. A fitted estimator may have been fitted on another machine. If its
+        device is missing, the CPU is used, with a warning.
 
     Returns
     -------
@@ -26,7 +26,7 @@ def resolve_device(device: str | torch.device, fitted: bool = False) -> torch.de
     Raises
     ------
     ValueError
-        If the name is unknown or the device is missing.
+        If the name is unknown, or if the device is missing and `fitted` is False.
     """
     if device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")

@@ -28,7 +28,7 @@ def map_batches(
     Parameters
     ----------
     function : callable
-        Maps samples (b, ...) on `device` to a tensor (b, ...).
+        Maps samples (b, ...) on `device` to results (b, ...).
     X : ndarray of shape (n, ...)
         Samples.
     batch_size : int
@@ -41,7 +41,7 @@ def map_batches(
     Returns
     -------
     ndarray of shape (m, ...), float32
-        The results.
+        The results of all samples, in the order of `rows`.
 
     Warns
     -----
@@ -50,12 +50,12 @@ def map_batches(
     """
     count = len(X) if rows is None else len(rows)
     size, start = min(batch_size, count), 0
-    out: Any = None
+    results: Any = None
     with ExitStack() as stack:
         while start < count:
-            part = slice(start, start + size)
+            batch_slice = slice(start, start + size)
             try:
-                batch = load_batch(X, part if rows is None else rows[part]).to(device)
+                batch = load_batch(X, batch_slice if rows is None else rows[batch_slice]).to(device)
                 result: np.ndarray = function(batch).cpu().numpy()
             except (MemoryError, RuntimeError) as error:
                 if size == 1 or not _is_out_of_memory(error):
@@ -63,14 +63,15 @@ def map_batches(
                 size //= 2
                 warnings.warn(f"out of memory: continuing with batches of {size}.", UserWarning, stacklevel=3)
                 continue
-            if len(result) == count:
+            if len(result) == count:  # a single batch, which need not be copied
                 return result
-            if out is None:
-                out = np.empty((count, *result.shape[1:]), dtype=result.dtype)
-                stack.enter_context(reused_memory(device))  # not for `out`, which outlives this block
-            out[part] = result
+            if results is None:
+                results = np.empty((count, *result.shape[1:]), dtype=result.dtype)
+                # The context begins after this allocation, because `results` is used after the context ends.
+                stack.enter_context(reused_memory(device))
+            results[batch_slice] = result
             start += size
-    return out
+    return results
 
 
 def _is_out_of_memory(error: Exception) -> bool:

@@ -10,8 +10,9 @@ from contextlib import contextmanager
 
 import torch
 
-# Parameters of glibc's mallopt (malloc.h), with the maximum of each dynamic threshold and the default of M_MMAP_MAX.
+# Parameters of mallopt in malloc.h of glibc.
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _MMAP_MAX = -1, -3, -4
+# Values after the context: the maximum of each threshold that glibc adapts dynamically, and the default of M_MMAP_MAX.
 _ADAPTED = {_TRIM_THRESHOLD: 64 * 2**20, _MMAP_THRESHOLD: 32 * 2**20, _MMAP_MAX: 65536}
 _LARGEST = 2**31 - 1
 
@@ -25,8 +26,8 @@ def reused_memory(device: torch.device) -> Iterator[None]:
 
     By default, glibc returns the memory of a large tensor to the operating system when the tensor is freed. The system
     then clears every page of the next tensor, which takes 7 to 25 % of a training step on a CPU. At the end of the
-    context, the thresholds of malloc are set to their maximum dynamic values. Other C libraries and GPUs are not
-    affected.
+    context, the thresholds of malloc are set to the maximum values that glibc chooses dynamically. With other C
+    libraries and on GPUs, this function has no effect.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Lazy arrays of signals: stored signals and centred signals, which are computed batch by batch."""
+"""Stored signals (memory-mapped, chunked, or in a torch data set), which are read when they are indexed."""
 
 from __future__ import annotations
 

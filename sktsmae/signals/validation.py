@@ -1,4 +1,4 @@
-"""Validation of signals: their shape and values, and means that are too large for the precision of float32."""
+"""Validation of the shape and the values of signals and spectrograms."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_array, validate_data
 
 from .centring import centre
-from .containers import RAGGED, as_array
+from .containers import as_array
+from .ragged import RAGGED
 from .sources import StoredSignals
 from .world import World
 
-# Largest absolute value. With larger ones, the wavelet transform or a sum of squares over an image may overflow in
-# float32.
+# Largest allowed absolute value. Larger values may overflow float32 in the wavelet transform or in a sum of squares
+# over an image.
 LARGEST = 1e15
 _OTHER_LENGTHS = "Signals of other lengths can be given as a list of arrays, and shorter ones can be padded with NaN."
 
@@ -44,21 +45,22 @@ def check_signals(
     min_samples : int, default=1
         Minimum number of samples.
     world : World, default=World()
-        The processes that train together. Each process validates its shard of stored signals.
+        The processes that train together. Each process validates only its shard of stored signals.
 
     Returns
     -------
     ndarray of shape (n, T), (n, M, T) or (n, M * V, S, T)
-        The validated array, copied only if X is not an array. The channel axis of a single channel is dropped. Stored
-        signals are returned as `StoredSignals`. Signals are returned as `CentredSignals` if their mean is over 1,000
-        times their standard deviation, or if the estimator ignores the mean.
+        The validated array, copied only if X is not an array. If there is one channel, the channel axis is removed.
+        Stored signals are returned as `StoredSignals`. Signals are returned as `CentredSignals` if their mean is over
+        1,000 times their standard deviation, or if the results of the estimator do not depend on the mean.
 
     Raises
     ------
     ValueError, TypeError
-        If X does not have one of these shapes, contains infinity, or differs in shape from X in `fit`.
+        If X does not have one of these shapes, contains infinity, text or a channel without numbers, or if its samples
+        differ in shape from those in `fit`.
     """
-    # A network that resamples accepts any length.
+    # An estimator with `signal_len` resamples signals, so it accepts any length after `fit`.
     any_length = not reset and getattr(estimator, "signal_len", None) is not None
     X = as_array(X, length=0 if reset or any_length else getattr(estimator, "input_shape_", (0,))[-1])
     if world.size > 1 and isinstance(X, np.memmap):
@@ -135,17 +137,17 @@ def _check_shape(estimator: BaseEstimator, X: Any, reset: bool, any_length: bool
 
 
 def _check_stored(X: StoredSignals, name: str, min_samples: int, world: World) -> None:
-    """Apply the checks for arrays to stored signals, reading a few megabytes at a time."""
+    """Validate the shard of stored signals of this process, in parts of about two million values."""
     if len(X) < min_samples:
         raise ValueError(
             f"Found array with {len(X)} sample(s) (shape={X.shape}) while a minimum of {min_samples} is required by "
             f"{name}."
         )
-    own = world.shard(len(X))
+    shard = world.shard(len(X))
     step = max(1, 2**21 // max(1, math.prod(X.shape[1:])))
-    for start in own[::step]:
+    for start in shard[::step]:
         try:
-            part = X[start : min(start + step, own.stop)]
+            part = X[start : min(start + step, shard.stop)]
         except ValueError as error:  # items that cannot be stacked
             raise ValueError(RAGGED) from error
         if part.shape[1:] != X.shape[1:]:
@@ -156,7 +158,7 @@ def _check_stored(X: StoredSignals, name: str, min_samples: int, world: World) -
 
 
 def _check_values(X: np.ndarray, start: int = 0) -> None:
-    """Raise if a value is not a number or is too large for float32, or if a channel contains only NaN."""
+    """Raise if values are not numeric or too large for float32, or if a channel contains only NaN."""
     if X.dtype.kind not in "biuf":
         raise ValueError(f"X has dtype {X.dtype}; give numbers.")
     if X.dtype.kind != "f" or not X.size:
@@ -165,8 +167,7 @@ def _check_values(X: np.ndarray, start: int = 0) -> None:
     if np.isnan(highest):
         if X.ndim == 4:
             raise ValueError("X is a spectrogram and contains NaN; fill the gaps before the wavelet transform.")
-        missing = np.isnan(X)
-        empty = missing.all(-1).reshape(len(X), -1).any(1)
+        empty = np.isnan(X).all(-1).reshape(len(X), -1).any(1)  # samples with a channel without numbers
         if empty.any():
             raise ValueError(
                 f"X contains only NaN in sample {start + int(empty.argmax())}, or in one of its channels; remove the "

@@ -1,5 +1,5 @@
-"""Training of networks: the skorch loop with callbacks, checkpoints and seeds, and ridge fits of linear probes.
+"""Training of networks with skorch, and fits of linear probes by ridge regression.
 
-These modules may import only `signals`, `models` and below, scikit-learn, skorch and each other. No other directory
-imports skorch.
+From this package, these modules may import only `signals`, `models`, `layers`, `functional` and each other. No other
+directory imports skorch.
 """

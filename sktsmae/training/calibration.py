@@ -8,11 +8,11 @@ from scipy.special import log_softmax
 
 
 def fit_inverse_temperature(scores: np.ndarray, codes: np.ndarray, weights: np.ndarray) -> float:
-    """Return the factor that turns the scores of a classifier into the logits with the lowest log-loss.
+    """Return the factor by which the scores of a classifier are multiplied to minimise the log-loss.
 
-    The target probabilities are slightly below 1, by the rule of succession: after n correct predictions the next one
-    is correct with probability (n + 1) / (n + 2). With target probabilities of 1, the factor of perfect predictions
-    would be infinite.
+    The target probability of the true class is (n + 1) / (n + 2). By Laplace's rule of succession, this is the
+    probability that the next prediction is correct after n correct ones. If the target were 1, the factor of perfect
+    predictions would be infinite.
 
     Parameters
     ----------
@@ -37,7 +37,9 @@ def fit_inverse_temperature(scores: np.ndarray, codes: np.ndarray, weights: np.n
     targets = np.full(scores.shape, epsilon / max(1, num_classes - 1))
     targets[np.arange(n_samples), codes] = 1 - epsilon
 
-    def log_loss(log_factor: float) -> float:
-        return -float(weights @ (targets * log_softmax(np.exp(log_factor) * scores, axis=1)).sum(1))
+    arguments = (scores, targets, weights)
+    return float(np.exp(minimize_scalar(_log_loss, bounds=(-3, 4), args=arguments, method="bounded").x))
 
-    return float(np.exp(minimize_scalar(log_loss, bounds=(-3, 4), method="bounded").x))
+
+def _log_loss(log_factor: float, scores: np.ndarray, targets: np.ndarray, weights: np.ndarray) -> float:
+    return -float(weights @ (targets * log_softmax(np.exp(log_factor) * scores, axis=1)).sum(1))

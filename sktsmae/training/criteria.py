@@ -1,4 +1,4 @@
-"""Loss modules (criteria of skorch), which return the mean loss of a batch."""
+"""Loss modules (skorch calls them criteria), which return the mean loss of a batch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Freezing of weights for fine-tuning."""
+"""Freezing of the first blocks of an encoder before fine-tuning."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def freeze_below(signal_encoder: SignalEncoder, count: int) -> None:
     signal_encoder : SignalEncoder
         The encoder, changed in place.
     count : int
-        Number of blocks that stay trainable.
+        Number of blocks, the last ones, that stay trainable.
     """
     encoder = signal_encoder.encoder
     encoder.requires_grad_(False)

@@ -1,4 +1,4 @@
-"""The history that skorch records during training."""
+"""The losses and durations of the epochs, which skorch records during training."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from .net import Net
 
 
 def history_rows(net: Net) -> list[dict[str, float]]:
-    """Return the history of a training, one row per epoch.
+    """Convert the history of a net to plain Python numbers, one row per epoch.
 
     Parameters
     ----------
@@ -19,5 +19,5 @@ def history_rows(net: Net) -> list[dict[str, float]]:
         One dict per epoch with ``epoch``, ``dur`` in seconds, ``train_loss`` and, with a validation set,
         ``valid_loss``. `pandas.DataFrame` accepts this list.
     """
-    kinds = {"epoch": int, "train_loss": float, "valid_loss": float, "dur": float}  # losses are numpy scalars
-    return [{key: kind(row[key]) for key, kind in kinds.items() if key in row} for row in net.history]
+    types = {"epoch": int, "train_loss": float, "valid_loss": float, "dur": float}  # losses are numpy scalars
+    return [{key: to_type(row[key]) for key, to_type in types.items() if key in row} for row in net.history]

@@ -22,7 +22,7 @@ def hold_out(
     seed : int
         Seed of the split.
     labels : ndarray of shape (count,), default=None
-        Classes by which the split is stratified.
+        Classes by which the split is stratified. None does not stratify it.
 
     Returns
     -------

@@ -14,14 +14,16 @@ from torch import nn
 from torch.optim.lr_scheduler import LambdaLR
 
 from ..signals.dataset import SignalDataset, keep_batch
+from ..signals.launch import launched_world
 from ..signals.memory import reused_memory
-from ..signals.world import launched_world
-from .checkpoints import Checkpoints
+from .checkpoint_callback import Checkpoints
+from .checkpoint_files import checkpoint_folder
+from .description import describe_training
 from .net import Net
-from .optimizer import parameter_groups, warmup_cosine
+from .parameter_groups import parameter_groups
 from .parameters import TrainingParameters
-from .progress import Progress
-from .resume import checkpoint_folder, describe_training
+from .progress_callback import Progress
+from .schedule import warmup_cosine
 
 
 def train(
@@ -53,13 +55,13 @@ def train(
     device : torch.device
         Device to compute on.
     net_class : callable, default=Net
-        Builds the skorch net.
+        Class of the skorch net, or a function with the same arguments.
     layer_decay : float, default=1
-        Layer-wise learning rate decay: the learning rate of each block of the encoder is this factor times that of the
-        next block.
+        Layer-wise learning rate decay: the learning rate of each block of the encoder is `layer_decay` times the
+        learning rate of the next block.
     start : nn.Module or None, default=None
-        Network whose weights initialise the module. A training resumes only if this network is the same. None if the
-        initial weights are random.
+        Network with the initial weights of the module; None if they are random. Checkpoints of a training with other
+        initial weights are refused.
 
     Returns
     -------
@@ -72,12 +74,12 @@ def train(
     FloatingPointError
         If the training diverges in its first epoch.
     """
-    batches = math.ceil(len(dataset) / params.batch_size)
-    steps = params.max_epochs * batches
+    batches_per_epoch = math.ceil(len(dataset) / params.batch_size)
+    steps = params.max_epochs * batches_per_epoch
     schedule = partial(warmup_cosine, total=steps, warmup=max(1, round(params.warmup_fraction * steps)))
-    progress = Progress(type(params).__name__, params.max_epochs, batches)
+    progress = Progress(type(params).__name__, params.max_epochs, batches_per_epoch)
     callbacks: list[Any] = [("_schedule", LRScheduler(LambdaLR, lr_lambda=schedule, step_every="batch"))]
-    # Early stopping comes after the progress bar, so that the bar shows the last epoch.
+    # EarlyStopping raises an exception, so the progress bar is before it in the list and shows the last losses.
     if params.verbose and launched_world().rank == 0:
         callbacks.append(("_progress", progress))
     if len(validation):
@@ -120,10 +122,10 @@ def train_one_pass(
     device : torch.device
         Device to compute on.
     optimizer_state : dict or None
-        State of the optimizer after the previous pass, by parameter name. None in the first pass, which is the warm-up
-        of the learning rate.
+        State of the optimizer after the previous pass, by parameter name. None in the first pass, during which the
+        learning rate warms up.
     net_class : callable, default=Net
-        Builds the skorch net.
+        Class of the skorch net, or a function with the same arguments.
 
     Returns
     -------
@@ -139,8 +141,8 @@ def train_one_pass(
     """
     warmup = math.ceil(len(dataset) / params.batch_size) if optimizer_state is None else 1
     schedule = LRScheduler(LambdaLR, lr_lambda=lambda step: min(1.0, (step + 1) / warmup), step_every="batch")
-    nothing = SignalDataset(dataset.X, dataset.index[:0])
-    net = _build_net(net_class, params, module, criterion, dataset, nothing, device, 1.0, [("_schedule", schedule)])
+    empty = SignalDataset(dataset.X, dataset.index[:0])
+    net = _build_net(net_class, params, module, criterion, dataset, empty, device, 1.0, [("_schedule", schedule)])
     state = net.optimizer_.state
     if optimizer_state is not None:
         for name, weights in module.named_parameters():
@@ -166,7 +168,7 @@ def _build_net(
     layer_decay: float,
     callbacks: list[Any],
 ) -> Net:
-    """Return an initialized net, which calls the callbacks of the user last."""
+    """Return an initialized net. It calls its built-in callbacks before those of the user."""
     if params.gradient_clip is not None:
         callbacks = [*callbacks, ("_clip", GradientNormClipping(params.gradient_clip))]
     user_callbacks = copy.deepcopy(params.callbacks or [])

@@ -1,4 +1,4 @@
-"""Nets of skorch with mixed precision, parameter groups and a check for divergence, in one or several processes."""
+"""The skorch net that trains all networks, with mixed precision, parameter groups and a check for divergence."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Net(NeuralNet):
     *args
         Arguments of `skorch.NeuralNet`.
     parameter_groups : list of dict
-        Parameter groups of the optimizer, each with its learning rate and weight decay.
+        Parameter groups of the optimizer, each with a learning rate and a weight decay.
     autocast : bool
         Whether to use automatic mixed precision with bfloat16.
     user_callbacks : list
@@ -131,7 +131,7 @@ class Net(NeuralNet):
             )
 
     def raise_if_diverged(self) -> None:
-        """Raise if the training diverged after its first epoch. The estimator then has the last finite weights.
+        """Raise an error if the training diverged after its first epoch. The module has the last finite weights.
 
         Raises
         ------
@@ -142,7 +142,7 @@ class Net(NeuralNet):
             raise FloatingPointError(self.divergence)
 
     def release(self) -> None:
-        """Delete what only training needs: optimizer, built-in callbacks, validation samples and losses per batch."""
+        """Delete the optimizer, the built-in callbacks, the validation samples and the losses of each batch."""
         self.optimizer_ = None
         self.train_split = None
         self.iterator_valid__collate_fn = None
@@ -153,8 +153,8 @@ class Net(NeuralNet):
             epoch.pop("batches", None)
 
     def __getstate__(self) -> dict[str, Any]:
-        # NeuralNet would serialise the module separately. The estimator also refers to the module, and this way the
-        # pickle contains its weights once.
+        # NeuralNet.__getstate__ serialises the module to bytes. The estimator also refers to the module, so its pickle
+        # would contain the weights twice.
         return {**self.__dict__, "device": "cpu"}
 
     def __setstate__(self, state: dict[str, Any]) -> None:

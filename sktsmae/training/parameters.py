@@ -1,4 +1,4 @@
-"""The parameters of the training loop, and constraints that validate the parameters of estimators."""
+"""The parameters of the training loop, which all estimators that train have in common."""
 
 from __future__ import annotations
 

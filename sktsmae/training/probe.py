@@ -1,4 +1,4 @@
-"""Fits of linear probes, whose mixture weights and temperature are based on leave-one-out (LOO) predictions."""
+"""Functions that fit linear probes by ridge regression and combine their models by leave-one-out (LOO) predictions."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ def fit_classifier_probe(
     weights : ndarray of shape (n,)
         Sample weights.
     """
-    # If there are more features than samples, class weights hardly change a ridge regression, so they scale the
-    # probabilities instead.
+    # If there are more features than samples, class weights hardly change a ridge regression. Therefore the sample
+    # weights are divided by them, and the predicted probabilities are multiplied by them.
     num_classes = len(probe.class_offset)
     counts, totals = np.bincount(codes, minlength=num_classes), np.bincount(codes, weights, minlength=num_classes)
     class_weights = np.maximum(totals / np.maximum(counts, 1), 1e-12)
     probe.class_offset.copy_(torch.from_numpy(np.log(class_weights)))
-    kept = weights > 0
-    features = {name: values[kept] for name, values in features.items()}
-    codes, weights = codes[kept], (weights / class_weights[codes])[kept]
+    positive = weights > 0
+    features = {name: values[positive] for name, values in features.items()}
+    codes, weights = codes[positive], (weights / class_weights[codes])[positive]
     each = zip(probe.linear, probe.inputs, strict=True)
     logits = [_fit_classes(linear, _joined(features, names), codes, weights) for linear, names in each]
     loo = softmax(logits, axis=2) + 1e-30  # (K, n, C)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 from scipy.linalg import eigh
 
+# Penalties to choose from.
 ALPHAS = np.logspace(-1, 5, 13)
 
 
 def fit_ridge(
     features: np.ndarray, targets: np.ndarray, weights: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Fit a ridge regression; the penalty is the one with the lowest squared error of the leave-one-out predictions.
+    """Fit a ridge regression with the penalty that minimises the squared error of the leave-one-out predictions.
 
     Parameters
     ----------

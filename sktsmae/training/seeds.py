@@ -1,4 +1,4 @@
-"""Seeds, which make results reproducible without changing the global random generators."""
+"""Seeds, which make results reproducible and leave the global random generators unchanged."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def draw_seed(random_state: Any) -> int:
     Parameters
     ----------
     random_state : int, RandomState or None
-        None uses entropy of the operating system, not the global generator of numpy.
+        None uses the entropy of the operating system instead of the global generator of numpy.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""The subset of the samples that linear models are fitted on if there are too many."""
+"""Choice of a subset of the samples for linear models, if a fit on all samples would take too long."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MAX_SAMPLES, MAX_VALUES = 4000, 10**8
 
 
 def choose_samples(codes: np.ndarray, num_features: int, seed: int) -> np.ndarray:
-    """Choose the samples that a probe is fitted on.
+    """Choose the samples on which the linear models of a probe are fitted.
 
     Parameters
     ----------
@@ -26,8 +26,8 @@ def choose_samples(codes: np.ndarray, num_features: int, seed: int) -> np.ndarra
     Returns
     -------
     ndarray of int of shape (m,)
-        Increasing indices into `codes`. If there are too many samples, they are a subset with the same fraction of each
-        class and at least one sample per class.
+        Increasing indices into `codes`: all, or a random subset with the same fraction of each class and at least one
+        sample per class.
 
     Warns
     -----
@@ -46,6 +46,6 @@ def choose_samples(codes: np.ndarray, num_features: int, seed: int) -> np.ndarra
         )
     shuffled = np.random.default_rng(seed).permutation(len(codes))
     by_class = shuffled[codes[shuffled].argsort(kind="stable")]
-    rank = np.arange(len(codes)) - np.searchsorted(codes[by_class], codes[by_class])  # position within the class
-    fraction = rank / counts[np.searchsorted(classes, codes[by_class])]
+    position = np.arange(len(codes)) - np.searchsorted(codes[by_class], codes[by_class])  # within the class
+    fraction = position / counts[np.searchsorted(classes, codes[by_class])]
     return np.sort(by_class[fraction.argsort(kind="stable")[:count]])

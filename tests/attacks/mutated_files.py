@@ -31,7 +31,7 @@ import torch
 from sktsmae import MAEClassifier, MAEPretrainer
 from sktsmae.commands._signals import read_signals
 from sktsmae.models import CWT_MAE_RoPE, TF_MAE_Classifier, load_reference_mae
-from sktsmae.training.resume import read_checkpoint
+from sktsmae.training.checkpoint_files import read_checkpoint
 
 MAX_SECONDS, MAX_MEMORY = 10, 2 * 2**30
 # Parameters of a small `CWT_MAE_RoPE`, and below of a small `MAEPretrainer`.

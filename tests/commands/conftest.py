@@ -12,12 +12,12 @@ from sktsmae.datasets import load_sparwatch
 
 @pytest.fixture(scope="session")
 def data():
-    """40 training signals and 24 test signals of one channel and three classes."""
+    """Return 40 training signals and 24 test signals: one channel, 100 samples and three classes."""
 
     def select(subset, per_class):
         X, y = load_sparwatch(subset=subset, return_X_y=True)
-        rows = np.concatenate([np.flatnonzero(y == label)[:per_class] for label in np.unique(y)[:3]])
-        return X[rows, 1, :100], y[rows]
+        indices = np.concatenate([np.flatnonzero(y == label)[:per_class] for label in np.unique(y)[:3]])
+        return X[indices, 1, :100], y[indices]
 
     X_train, y_train = select("train", 14)
     X_test, y_test = select("test", 8)
@@ -26,7 +26,7 @@ def data():
 
 @pytest.fixture(scope="session")
 def write_table():
-    """Function that writes signals to a .csv file, with labels, if any, in the first column."""
+    """Return a function that writes signals to a .csv file. Labels, if given, are in the first column."""
 
     def write(path, X, y=None):
         with open(path, "w", newline="") as file:
@@ -41,7 +41,7 @@ def write_table():
 
 @pytest.fixture(scope="session")
 def fitted(data, write_table, tmp_path_factory):
-    """File with a classifier that the command ``fit`` fitted to a .csv file."""
+    """Return the path of a saved classifier. The command ``fit`` fitted it to a .csv file."""
     folder = tmp_path_factory.mktemp("fitted")
     path = write_table(folder / "train.csv", data.X, data.y)
     output = folder / "classifier.safetensors"
@@ -51,7 +51,7 @@ def fitted(data, write_table, tmp_path_factory):
 
 @pytest.fixture
 def error_line(capsys):
-    """Function that runs a command, checks that it ends with exit code 1 and one line, and returns the line."""
+    """Return a function that runs a command, checks that it returns 1 with one error line, and returns the line."""
 
     def run(*arguments):
         assert main([str(argument) for argument in arguments]) == 1

@@ -6,14 +6,14 @@ import pytest
 from sktsmae.commands import _estimating
 from sktsmae.commands._estimating import describe_accuracy, map_chunks
 
-SAME = {
+EQUAL_LABELS = {
     "integers and floats": (np.array([1.0, 2.0]), np.array([1, 2])),
     "numbers and text": (np.array([1, 2]), np.array(["1.0", "2"])),
     "text": (np.array(["a", "b"]), np.array(["a", "b"], dtype=object)),
 }
 
 
-@pytest.mark.parametrize(("classes", "y"), SAME.values(), ids=SAME)
+@pytest.mark.parametrize(("classes", "y"), EQUAL_LABELS.values(), ids=EQUAL_LABELS)
 def test_labels_are_compared_as_numbers_if_possible_and_otherwise_as_text(classes, y):
     assert describe_accuracy(classes[[0, 0]], y, classes) == "accuracy 0.500 on 2 signals"
 
@@ -36,7 +36,7 @@ def test_warning_if_no_label_is_a_class_of_the_classifier():
         assert describe_accuracy(classes, np.array(["A", "B"]), classes) == "accuracy 0.000 on 2 signals"
 
 
-def test_error_names_the_start_of_its_chunk(monkeypatch):
+def test_error_message_names_the_first_signal_of_the_chunk(monkeypatch):
     monkeypatch.setattr(_estimating, "CHUNK_SIZE", 10)
 
     def function(X):

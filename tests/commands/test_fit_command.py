@@ -9,8 +9,8 @@ from sktsmae import MAEClassifier, MAEPretrainer
 from sktsmae.__main__ import main
 from sktsmae.commands import fit
 
-TS = "@problemName exercises\n@timeStamps false\n@classLabel true\n@data\n"
-NETWORK = {"cwt_scales": 8, "embed_dim": 16, "depth": 1, "num_heads": 1, "decoder_embed_dim": 16, "max_epochs": 0}
+TS_HEADER = "@problemName exercises\n@timeStamps false\n@classLabel true\n@data\n"
+SMALL_NETWORK = {"cwt_scales": 8, "embed_dim": 16, "depth": 1, "num_heads": 1, "decoder_embed_dim": 16, "max_epochs": 0}
 
 
 def run(*arguments):
@@ -19,11 +19,11 @@ def run(*arguments):
 
 def write_ts(path, X, y):
     lines = [f"{','.join(map(str, row))}:{label}\n" for row, label in zip(X, y, strict=True)]
-    path.write_text(TS + "".join(lines))
+    path.write_text(TS_HEADER + "".join(lines))
     return path
 
 
-def test_classifier_equals_one_that_is_fitted_in_python(fitted, data):
+def test_classifier_equals_a_classifier_fitted_in_python(fitted, data):
     classifier = MAEClassifier.load(fitted)
     expected = MAEClassifier(random_state=0).fit(data.X, data.y)
     np.testing.assert_array_equal(classifier.classes_, expected.classes_)
@@ -41,15 +41,15 @@ def test_all_file_types_give_the_same_classifier(fitted, data, tmp_path, capsys)
         [write_ts(ts, data.X, data.y), "--test", write_ts(test, data.X_test, data.y_test)],
     ):
         assert run(*arguments, "--output", output) == 0
-        same, expected = MAEClassifier.load(output), MAEClassifier.load(fitted)
+        classifier, expected = MAEClassifier.load(output), MAEClassifier.load(fitted)
         np.testing.assert_allclose(
-            same.predict_proba(data.X_test), expected.predict_proba(data.X_test), rtol=0, atol=1e-4
+            classifier.predict_proba(data.X_test), expected.predict_proba(data.X_test), rtol=0, atol=1e-4
         )
         fit_line, test_line = capsys.readouterr().out.splitlines()
         assert re.search(
             r"classifier.safetensors: fitted in \d+\.\d seconds to 40 signals of shape \(.*100,?\), 3 cl", fit_line
         )
-        accuracy = np.mean(same.predict(data.X_test) == data.y_test)
+        accuracy = np.mean(classifier.predict(data.X_test) == data.y_test)
         assert test_line == f"{arguments[-1]}: accuracy {accuracy:.3f} on 24 signals"
 
 
@@ -61,7 +61,7 @@ def test_missing_label_is_not_a_class(data, write_table, tmp_path, capsys):
     assert "40 signals of shape (100,) (10 without a label), 3 classes" in capsys.readouterr().out
 
 
-def test_training_on_npz_and_test_on_csv(data, write_table, tmp_path, capsys):
+def test_training_signals_may_be_npz_and_test_signals_csv(data, write_table, tmp_path, capsys):
     np.savez(tmp_path / "train.npz", X=data.X, y=data.y)
     test = write_table(tmp_path / "test.csv", data.X_test, data.y_test)
     output = tmp_path / "a.safetensors"
@@ -70,18 +70,18 @@ def test_training_on_npz_and_test_on_csv(data, write_table, tmp_path, capsys):
 
 
 @pytest.mark.parametrize("finetune", ["lora", "1"])
-def test_fine_tuning_of_a_part_of_the_encoder(data, tmp_path, finetune):
+def test_finetune_option_accepts_lora_and_a_number_of_blocks(data, tmp_path, finetune):
     np.savez(tmp_path / "train.npz", X=data.X, y=data.y)
-    own, output = tmp_path / "own.safetensors", tmp_path / "a.safetensors"
-    MAEPretrainer(**NETWORK, random_state=0).fit(data.X).save(own)
-    arguments = ["--pretrainer", own, "--finetune", finetune, "--epochs", 1, "--output", output]
+    encoder, output = tmp_path / "encoder.safetensors", tmp_path / "a.safetensors"
+    MAEPretrainer(**SMALL_NETWORK, random_state=0).fit(data.X).save(encoder)
+    arguments = ["--pretrainer", encoder, "--finetune", finetune, "--epochs", 1, "--output", output]
     assert run(tmp_path / "train.npz", *arguments) == 0
     assert MAEClassifier.load(output).finetune == (finetune if finetune == "lora" else 1)
 
 
-def test_fine_tuning_of_a_given_encoder(data, tmp_path, capsys):
+def test_encoder_from_a_file_is_fine_tuned_with_the_given_options(data, tmp_path, capsys):
     encoder, output = tmp_path / "encoder.safetensors", tmp_path / "classifier.safetensors"
-    MAEPretrainer(**NETWORK, random_state=0).fit(data.X).save(encoder)
+    MAEPretrainer(**SMALL_NETWORK, random_state=0).fit(data.X).save(encoder)
     np.savez(tmp_path / "data.npz", X=data.X, y=data.y)
     options = ["--pretrainer", encoder, "--finetune", "head", "--epochs", "2", "--seed", "3", "--device", "cpu"]
     assert run(tmp_path / "data.npz", *options, "--output", output) == 0
@@ -93,39 +93,41 @@ def test_fine_tuning_of_a_given_encoder(data, tmp_path, capsys):
 
 @pytest.fixture
 def folder(data, write_table, tmp_path, monkeypatch):
-    """Working folder with files of signals and of labels."""
+    """Return the working folder, with files of signals and of labels."""
     write_table(tmp_path / "good.csv", data.X, data.y)
-    write_table(tmp_path / "one.csv", data.X[:5], data.y[:5])
-    write_table(tmp_path / "plain.csv", data.X)
+    write_table(tmp_path / "one_class.csv", data.X[:5], data.y[:5])
+    write_table(tmp_path / "unlabelled.csv", data.X)
     np.save(tmp_path / "X.npy", data.X)
-    np.save(tmp_path / "few.npy", data.y[:5])
+    np.save(tmp_path / "five_labels.npy", data.y[:5])
     (tmp_path / "damaged.safetensors").write_bytes(b"nonsense")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
-GOOD = "good.csv --label exercise"
-WRONG = {
+VALID_INPUT = "good.csv --label exercise"
+ERROR_MESSAGES = {
     "good.csv": "good.csv, line 2, column 'exercise': 'ABD' is not a number; name the column of labels with --label",
     "X.npy": "X.npy: the file contains no labels; give --labels FILE",
-    "plain.csv": "plain.csv: the file contains no labels; name the column of labels with --label",
+    "unlabelled.csv": "unlabelled.csv: the file contains no labels; name the column of labels with --label",
     "good.csv --label nonsense": "good.csv: --label nonsense matches 0 columns",
-    f"{GOOD} --labels few.npy": "--labels few.npy: good.csv also has labels",
-    "X.npy --labels few.npy": "few.npy: there are 40 signals, but the labels have shape (5,)",
-    "one.csv --label exercise": "one.csv: y has only one class",
-    f"{GOOD} --pretrainer damaged.safetensors": "damaged.safetensors: not a",
-    f"{GOOD} --pretrainer nothing": "nothing: ",
-    f"{GOOD} --device nonsense": "device='nonsense' is not available",
-    f"{GOOD} --output no/a.safetensors": "--output no/a.safetensors: the folder no does not exist; create it first",
-    f"{GOOD} --output .": "--output .: the file name must end in .safetensors",
-    f"{GOOD} --output good.csv": "--output good.csv: the file name must end in .safetensors",
-    f"{GOOD} --test X.npy": "X.npy: the file contains no labels to compare with",
-    f"{GOOD} --test nothing.npz": "nothing.npz: the file does not exist",
+    f"{VALID_INPUT} --labels five_labels.npy": "--labels five_labels.npy: good.csv also has labels",
+    "X.npy --labels five_labels.npy": "five_labels.npy: there are 40 signals, but the labels have shape (5,)",
+    "one_class.csv --label exercise": "one_class.csv: y has only one class",
+    f"{VALID_INPUT} --pretrainer damaged.safetensors": "damaged.safetensors: not a",
+    f"{VALID_INPUT} --pretrainer missing": "missing: ",
+    f"{VALID_INPUT} --device nonsense": "device='nonsense' is not available",
+    f"{VALID_INPUT} --output missing/a.safetensors": (
+        "--output missing/a.safetensors: the folder missing does not exist; create it first"
+    ),
+    f"{VALID_INPUT} --output .": "--output .: the file name must end in .safetensors",
+    f"{VALID_INPUT} --output good.csv": "--output good.csv: the file name must end in .safetensors",
+    f"{VALID_INPUT} --test X.npy": "X.npy: the file contains no labels to compare with",
+    f"{VALID_INPUT} --test missing.npz": "missing.npz: the file does not exist",
 }
 
 
-@pytest.mark.parametrize(("arguments", "match"), WRONG.items(), ids=WRONG)
-def test_invalid_file_gives_one_error_line_and_writes_no_file(arguments, match, folder, error_line):
+@pytest.mark.parametrize(("arguments", "match"), ERROR_MESSAGES.items(), ids=ERROR_MESSAGES)
+def test_invalid_arguments_give_one_error_line_and_write_no_file(arguments, match, folder, error_line):
     before = sorted(folder.iterdir())
     assert match in error_line("fit", *arguments.split())
     assert sorted(folder.iterdir()) == before
@@ -144,9 +146,9 @@ def test_classifier_is_saved_even_if_the_test_signals_are_invalid(data, write_ta
     [("2", "needs --finetune full"), ("0", "not an integer of at least 1"), ("x", "not an integer")],
 )
 def test_epochs_must_be_positive_and_need_fine_tuning(epochs, match, tmp_path, capsys):
-    with pytest.raises(SystemExit) as ended:
+    with pytest.raises(SystemExit) as exit_error:
         run(tmp_path / "a.npz", "--epochs", epochs)
-    assert ended.value.code == 2
+    assert exit_error.value.code == 2
     assert match in capsys.readouterr().err
 
 

@@ -19,7 +19,7 @@ def run(*arguments):
 
 
 def check_table(text, classifier, X):
-    """Compare a .csv table with the predictions of the classifier."""
+    """Check that a .csv table contains the predictions and probabilities of the classifier."""
     header, *rows = csv.reader(io.StringIO(text))
     assert header == ["prediction", *(f"probability_{label}" for label in classifier.classes_)]
     np.testing.assert_array_equal([row[0] for row in rows], classifier.predict(X))
@@ -28,7 +28,7 @@ def check_table(text, classifier, X):
 
 
 def test_predictions_are_written_as_csv(fitted, data, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(_estimating, "CHUNK_SIZE", 10)
+    monkeypatch.setattr(_estimating, "CHUNK_SIZE", 10)  # splits the 24 signals into three chunks
     classifier = MAEClassifier.load(fitted)
     np.save(tmp_path / "X.npy", data.X_test)
     assert run(fitted, tmp_path / "X.npy", "--output", tmp_path / "a.csv") == 0
@@ -36,7 +36,7 @@ def test_predictions_are_written_as_csv(fitted, data, tmp_path, capsys, monkeypa
     assert printed.out == f"{tmp_path / 'a.csv'}: 24 predictions\n"
     assert "24/24" in printed.err  # the progress bar
     check_table((tmp_path / "a.csv").read_text(), classifier, data.X_test)
-    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []  # no temporary file
 
 
 def test_accuracy_is_printed_if_the_signals_have_labels(fitted, data, write_table, tmp_path, capsys):
@@ -53,9 +53,9 @@ def test_accuracy_is_printed_if_the_signals_have_labels(fitted, data, write_tabl
 
 @pytest.fixture
 def folder(data, fitted, write_table, tmp_path, monkeypatch):
-    """Working folder with a classifier, a damaged classifier, and valid and invalid signals."""
+    """Return the working folder, with a classifier, a truncated classifier, and valid and invalid signals."""
     (tmp_path / "model.safetensors").write_bytes(fitted.read_bytes())
-    (tmp_path / "cut.safetensors").write_bytes(fitted.read_bytes()[:5000])
+    (tmp_path / "truncated.safetensors").write_bytes(fitted.read_bytes()[:5000])
     np.save(tmp_path / "X.npy", data.X)
     np.save(tmp_path / "short.npy", data.X[:, :50])
     np.save(tmp_path / "channels.npy", np.stack([data.X, data.X], axis=1))
@@ -66,26 +66,26 @@ def folder(data, fitted, write_table, tmp_path, monkeypatch):
     return tmp_path
 
 
-WRONG = {
+ERROR_MESSAGES = {
     "model.safetensors short.npy": "short.npy: X has 50 features",
     "model.safetensors channels.npy": "channels.npy: X has samples of shape (2, 100)",
     "model.safetensors infinite.csv": "infinite.csv: Input X contains infinity",
     "model.safetensors table.csv": "table.csv, line 2, column 'exercise'",
     "model.safetensors table.csv --label other": "table.csv: --label other matches 0 columns",
-    "model.safetensors nothing.npy": "nothing.npy: the file does not exist",
+    "model.safetensors missing.npy": "missing.npy: the file does not exist",
     "model.safetensors X.npy --output a.npy": "--output a.npy: the file name must end in .csv",
-    "model.safetensors X.npy --output no/a.csv": "the folder no does not exist",
+    "model.safetensors X.npy --output missing/a.csv": "the folder missing does not exist",
     "model.safetensors short.npy --output old.csv": "short.npy: X has 50 features",
     "model.safetensors table.csv --label exercise --output table.csv": "this file is also an input of the command",
     "model.safetensors X.npy --device nonsense": "device='nonsense'",
-    "nothing.safetensors X.npy": "nothing.safetensors: ",
-    "cut.safetensors X.npy": "cut.safetensors: not a readable safetensors file",
+    "missing.safetensors X.npy": "missing.safetensors: ",
+    "truncated.safetensors X.npy": "truncated.safetensors: not a readable safetensors file",
     "X.npy X.npy": "X.npy: not a safetensors file",
 }
 
 
-@pytest.mark.parametrize(("arguments", "match"), WRONG.items(), ids=WRONG)
-def test_invalid_file_gives_one_error_line_and_changes_no_file(arguments, match, folder, error_line):
+@pytest.mark.parametrize(("arguments", "match"), ERROR_MESSAGES.items(), ids=ERROR_MESSAGES)
+def test_invalid_arguments_give_one_error_line_and_change_no_file(arguments, match, folder, error_line):
     before = sorted(folder.iterdir())
     assert match in error_line("predict", *arguments.split())
     assert sorted(folder.iterdir()) == before
@@ -93,11 +93,11 @@ def test_invalid_file_gives_one_error_line_and_changes_no_file(arguments, match,
 
 
 @pytest.mark.slow
-def test_closed_pipe_ends_the_command_without_a_message(fitted, data, tmp_path):
+def test_closed_pipe_ends_the_command_without_an_error_message(fitted, data, tmp_path):
     np.save(tmp_path / "X.npy", data.X_test)
     receiver, sender = os.pipe()
     os.close(receiver)
     command = [sys.executable, "-m", "sktsmae", "predict", fitted, tmp_path / "X.npy"]
-    done = subprocess.run(command, stdout=sender, stderr=subprocess.PIPE, text=True, check=False)
+    result = subprocess.run(command, stdout=sender, stderr=subprocess.PIPE, text=True, check=False)
     os.close(sender)
-    assert (done.returncode, done.stderr) == (1, "")
+    assert (result.returncode, result.stderr) == (1, "")

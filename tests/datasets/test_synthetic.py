@@ -1,3 +1,5 @@
+"""Tests of the synthetic signals for pre-training."""
+
 from __future__ import annotations
 
 from itertools import islice
@@ -11,6 +13,7 @@ from sktsmae.datasets import _families, make_signals, stream_signals
 
 @pytest.fixture(scope="module")
 def corpus():
+    """Return 1,024 synthetic signals of 512 samples."""
     return make_signals(1024, 512, random_state=0)
 
 
@@ -34,7 +37,7 @@ def test_all_signals_are_different(corpus):
     assert len(np.unique(corpus, axis=0)) == len(corpus)
 
 
-def test_signals_depend_on_the_seed_only(corpus):
+def test_equal_seeds_give_equal_signals_and_other_seeds_give_other_signals(corpus):
     assert_array_equal(make_signals(200, random_state=0), corpus[:200])
     others = make_signals(200, random_state=1)
     assert not (others == corpus[:200]).all(1).any()
@@ -54,14 +57,14 @@ def test_random_state_object_gives_new_signals_in_each_call():
 
 @pytest.mark.parametrize("random_state", [None, 0])
 def test_global_generator_of_numpy_is_unchanged(random_state):
-    np.random.seed(0)  # noqa: NPY002 - the global state is what is tested
+    np.random.seed(0)  # noqa: NPY002 - this test is about the global generator
     before = np.random.get_state()[1].copy()  # noqa: NPY002
     make_signals(3, 20, random_state=random_state)
     next(stream_signals(20, batch_size=3, random_state=random_state))
     assert_array_equal(np.random.get_state()[1], before)  # noqa: NPY002
 
 
-def test_random_state_none_ignores_the_seed_of_numpy():
+def test_random_state_none_ignores_the_global_seed_of_numpy():
     draws = []
     for _ in range(2):
         np.random.seed(0)  # noqa: NPY002
@@ -78,10 +81,10 @@ def test_concatenated_batches_equal_make_signals(batch_size, corpus):
 
 @pytest.mark.parametrize("batch_size", [1, 48, 128, 300])
 @pytest.mark.parametrize("start", [1, 3, 7])
-def test_batch_does_not_depend_on_start(batch_size, start):
-    whole = list(islice(stream_signals(40, batch_size=batch_size, random_state=5), start + 2))
-    later = list(islice(stream_signals(40, batch_size=batch_size, random_state=5, start=start), 2))
-    assert_array_equal(later, whole[start:])
+def test_stream_with_start_skips_the_first_batches(batch_size, start):
+    all_batches = list(islice(stream_signals(40, batch_size=batch_size, random_state=5), start + 2))
+    later_batches = list(islice(stream_signals(40, batch_size=batch_size, random_state=5, start=start), 2))
+    assert_array_equal(later_batches, all_batches[start:])
 
 
 def test_batches_before_start_are_not_generated():
@@ -89,21 +92,21 @@ def test_batches_before_start_are_not_generated():
     assert next(stream_signals(20, batch_size=4, random_state=0, start=10**12)).shape == (4, 20)
 
 
-def test_changes_of_a_batch_do_not_affect_the_next():
-    changed, untouched = (stream_signals(40, batch_size=3, random_state=0) for _ in range(2))
+def test_changing_a_batch_does_not_affect_the_next_batch():
+    changed, unchanged = (stream_signals(40, batch_size=3, random_state=0) for _ in range(2))
     next(changed)[:] = 0
-    next(untouched)
-    assert_array_equal(next(changed), next(untouched))
+    next(unchanged)
+    assert_array_equal(next(changed), next(unchanged))
 
 
-@pytest.mark.parametrize("family", _families._FAMILIES, ids=lambda f: f.__name__)
+@pytest.mark.parametrize("family", _families._FAMILIES, ids=lambda function: function.__name__)
 @pytest.mark.parametrize("n_timepoints", [8, 31, 512, 2000])
 def test_family_generates_finite_signals_that_are_not_constant(family, n_timepoints):
-    x = family(np.random.default_rng(0), 60, n_timepoints)
-    assert x.shape == (60, n_timepoints)
-    assert np.isfinite(x).all()
-    assert (x.std(1) > 1e-4 * np.abs(x).max(1)).all()
-    assert len(np.unique(x, axis=0)) > 30  # short square waves have few possible shapes
+    signals = family(np.random.default_rng(0), 60, n_timepoints)
+    assert signals.shape == (60, n_timepoints)
+    assert np.isfinite(signals).all()
+    assert (signals.std(1) > 1e-4 * np.abs(signals).max(1)).all()
+    assert len(np.unique(signals, axis=0)) > 30  # short square waves have few possible shapes
 
 
 def test_weights_of_families_are_between_2_and_15_percent():
@@ -112,7 +115,9 @@ def test_weights_of_families_are_between_2_and_15_percent():
     assert (weights / weights.sum()).max() < 0.15
 
 
-@pytest.mark.parametrize("distortion", [f for f, _ in _families._DISTORTIONS], ids=lambda f: f.__name__)
+@pytest.mark.parametrize(
+    "distortion", [function for function, _ in _families._DISTORTIONS], ids=lambda function: function.__name__
+)
 def test_distortion_changes_most_signals_and_keeps_their_shape(distortion, corpus):
     changed = distortion(np.random.default_rng(0), corpus[:50])
     assert changed.shape == (50, 512)
@@ -121,35 +126,37 @@ def test_distortion_changes_most_signals_and_keeps_their_shape(distortion, corpu
     assert distortion(np.random.default_rng(0), corpus[:0]).shape == (0, 512)
 
 
-@pytest.mark.parametrize("n", [0, 1, 200])
-def test_mixture_depends_on_both_signals(n):
-    a, b = np.random.default_rng(1).standard_normal((2, 200, 64), np.float32)[:, :n]
-    mixed = _families._mix(np.random.default_rng(0), a, b)
-    assert mixed.shape == (n, 64)
+@pytest.mark.parametrize("n_pairs", [0, 1, 200])
+def test_mixture_depends_on_both_signals(n_pairs):
+    first, second = np.random.default_rng(1).standard_normal((2, 200, 64), np.float32)[:, :n_pairs]
+    mixed = _families._mix(np.random.default_rng(0), first, second)
+    assert mixed.shape == (n_pairs, 64)
     assert np.isfinite(mixed).all()
-    assert (mixed != _families._mix(np.random.default_rng(0), a, b[::-1])).any(1).sum() >= 0.9 * (n - n % 2)
+    other = _families._mix(np.random.default_rng(0), first, second[::-1])
+    # If the number of pairs is odd, the reversal keeps the pair in the middle.
+    assert (mixed != other).any(1).sum() >= 0.9 * (n_pairs - n_pairs % 2)
 
 
-def test_constant_and_infinite_signals_are_replaced_by_noise_and_others_are_kept():
+def test_constant_infinite_and_nan_signals_are_replaced_by_noise_and_others_are_kept():
     ramp = np.linspace(-1, 1, 50)
-    x = np.array(
+    signals = np.array(
         [np.full(50, 3), ramp, np.zeros(50), ramp + np.inf, ramp + np.nan, 1e6 + ramp, 1e30 * ramp], np.float32
     )
-    result = _families._replace_flat(np.random.default_rng(0), x)
+    result = _families._replace_flat(np.random.default_rng(0), signals)
     assert_allclose(result.mean(1), 0, atol=1e-6)
     assert_allclose(result.std(1), 1, atol=1e-6)
     assert_allclose(result[1], ramp / ramp.std(), atol=1e-6)
 
 
-def test_time_scales_span_two_decades(corpus):
+def test_spectral_centroids_range_from_2_to_100_cycles_per_signal(corpus):
     power = np.abs(np.fft.rfft(corpus)) ** 2
-    centroid = (power * np.arange(257)).sum(1) / power.sum(1)  # in cycles per signal
-    low, high = np.quantile(centroid, [0.02, 0.98])
+    centroids = (power * np.arange(257)).sum(1) / power.sum(1)  # in cycles per signal
+    low, high = np.quantile(centroids, [0.02, 0.98])
     assert low < 2
     assert high > 100
 
 
-def test_fractions_of_smooth_and_rough_signals(corpus):
+def test_corpus_contains_smooth_and_rough_signals(corpus):
     roughness = (np.diff(corpus, axis=1) ** 2).mean(1) / 2  # 1 for white noise
     assert 0.2 < (roughness < 0.01).mean() < 0.5
     assert 0.1 < (roughness > 0.25).mean() < 0.4

@@ -1,4 +1,4 @@
-"""Invalid input: each error names what is wrong and leaves the estimator unchanged."""
+"""Tests that invalid input raises an error that names the problem and leaves the estimator unchanged."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from sklearn.preprocessing import StandardScaler
 
 from sktsmae import CWTTransformer, MAEPretrainer
 
+# For each estimator, the methods besides `fit` that are called with invalid X.
 METHODS = {
     "transformer": ["transform"],
     "pretrainer": ["transform", "score", "reconstruct"],
@@ -27,17 +28,16 @@ METHODS = {
 
 
 def with_one_value(X: np.ndarray, value: float) -> np.ndarray:
-    """Return a copy of X in which one value of one sample is replaced."""
+    """Return a copy of X with another value at one time in all channels of one sample."""
     changed = X.astype(np.float64)
     changed[3, ..., 7] = value
     return changed
 
 
-# The defaults of parameters that have no effect with spectrograms; other values cause a warning.
+# Default values of parameters that have no effect with spectrograms. Any other value would cause a warning.
 UNUSED_WITH_SPECTROGRAMS = {"cwt_scales": "auto", "boundary": "reflect"}
 
-RAGGED = [np.zeros((2, 30)), np.zeros((3, 30))]
-# Each function makes X invalid. It accepts X with or without an axis of channels.
+# Functions that return an invalid X, and regular expressions for the error. X may have an axis of channels.
 INVALID_X = {
     "all-nan-sample": (
         lambda X: np.where(np.arange(len(X)).reshape(-1, *[1] * (X.ndim - 1)) == 3, np.nan, X),
@@ -50,13 +50,16 @@ INVALID_X = {
     "no-time-points": (lambda X: X[..., :0], r"\(41, (2, )?0\)"),
     "one-axis": (lambda X: X.ravel(), "Expected 2D array, got 1D array.*length"),
     "five-axes": (lambda X: X.reshape(41, -1, 1, 1, 1), "got 5D array.*channels"),
-    "series": (lambda X: pd.Series(X.ravel()), "Expected 2D array, got 1D array"),
+    "pandas-series": (lambda X: pd.Series(X.ravel()), "Expected 2D array, got 1D array"),
     "complex": (lambda X: X + 1j, "Complex data not supported"),
-    "strings": (lambda X: X.astype(str), "strings"),
-    "objects": (lambda X: np.full(X.shape, "one", dtype=object), "X contains text; give numbers"),
-    "numbers-as-text": (lambda X: X.astype(str).astype(object), "X contains text; give numbers"),
-    "ragged-channels": (lambda X: RAGGED, "X is ragged: its signals differ in the number of channels"),
-    "ragged-text": (lambda X: [["a", "b"], ["a", "b", "c"]], "X contains text"),
+    "array-of-strings": (lambda X: X.astype(str), "strings"),
+    "object-array-of-text": (lambda X: np.full(X.shape, "one", dtype=object), "X contains text; give numbers"),
+    "object-array-of-numbers-as-text": (lambda X: X.astype(str).astype(object), "X contains text; give numbers"),
+    "different-numbers-of-channels": (
+        lambda X: [np.zeros((2, 30)), np.zeros((3, 30))],
+        "X is ragged: its signals differ in the number of channels",
+    ),
+    "text-of-different-lengths": (lambda X: [["a", "b"], ["a", "b", "c"]], "X contains text"),
     "file-name": (lambda X: "signals.npy", "X='signals.npy' is a file name; give the signals in the file"),
     "None": (lambda X: None, "X"),
 }
@@ -89,12 +92,12 @@ def fitted_on_channels(new_pretrainer, new_classifier, X_channels, y) -> dict[st
 
 
 @pytest.mark.parametrize("name", METHODS)
-@pytest.mark.parametrize(("make", "match"), INVALID_X.values(), ids=INVALID_X)
+@pytest.mark.parametrize(("make_invalid", "match"), INVALID_X.values(), ids=INVALID_X)
 def test_invalid_array_is_refused_by_every_method(
-    fitted, fitted_on_channels, X, X_channels, refused, name, make, match
+    fitted, fitted_on_channels, X, X_channels, refused, name, make_invalid, match
 ):
     for estimator, valid in ((fitted[name], X), (fitted_on_channels[name], X_channels)):
-        invalid, duplicate = make(valid), copy.deepcopy(estimator)
+        invalid, duplicate = make_invalid(valid), copy.deepcopy(estimator)
         with refused(duplicate, match):
             duplicate.fit(invalid, np.arange(41 if invalid is None or isinstance(invalid, str) else len(invalid)) % 2)
         for method in METHODS[name]:
@@ -103,9 +106,9 @@ def test_invalid_array_is_refused_by_every_method(
 
 
 @pytest.mark.parametrize("name", METHODS)
-@pytest.mark.parametrize(("make", "error", "match"), INVALID_TABLES.values(), ids=INVALID_TABLES)
-def test_invalid_table_is_refused_by_every_method(fitted, X, y, refused, name, make, error, match):
-    invalid, duplicate = make(X), copy.deepcopy(fitted[name])
+@pytest.mark.parametrize(("make_invalid", "error", "match"), INVALID_TABLES.values(), ids=INVALID_TABLES)
+def test_invalid_table_is_refused_by_every_method(fitted, X, y, refused, name, make_invalid, error, match):
+    invalid, duplicate = make_invalid(X), copy.deepcopy(fitted[name])
     with refused(duplicate, match, error):
         duplicate.fit(invalid, y)
     for method in METHODS[name]:
@@ -123,7 +126,7 @@ def test_one_sample_cannot_be_fitted_but_can_be_transformed(fitted, X, y, refuse
     assert estimator.transform(X[:1]).shape == (1, 32)
 
 
-# Shape of a sample in `fit`, and shapes that are refused afterwards.
+# Shape of a sample in `fit`, and shapes of samples that the other methods refuse afterwards.
 SHAPES = {
     (200,): [(100,), (2, 200), (3, 16, 200)],
     (2, 200): [(200,), (2,), (3, 200), (2, 100), (6, 16, 200)],
@@ -136,14 +139,14 @@ SHAPES = {
 )
 def test_shape_that_differs_from_fit_is_refused(fitted, y, refused, fitted_shape, other_shape):
     is_spectrogram = len(fitted_shape) == 3
-    data = np.random.default_rng(0).normal(size=(41, *fitted_shape))
+    training_samples = np.random.default_rng(0).normal(size=(41, *fitted_shape))
     for name in METHODS if not is_spectrogram else ["pretrainer", "classifier"]:
         estimator = clone(fitted[name])
         if name != "transformer":
             estimator.set_params(max_epochs=0)
         if name == "pretrainer" and is_spectrogram:
             estimator.set_params(**UNUSED_WITH_SPECTROGRAMS)
-        estimator.fit(data, y)
+        estimator.fit(training_samples, y)
         for method in METHODS[name]:
             match = rf"{re.escape(str(other_shape))}.*{re.escape(str(fitted_shape))}|100 features.*200 features"
             with refused(estimator, match):
@@ -178,26 +181,26 @@ INVALID_WEIGHTS = {
     "two-columns": (np.ones((41, 2)), "[Ss]ample.weights must be 1D"),
     "nan": (np.full(41, np.nan), "sample_weight contains NaN"),
     "zeros": (np.zeros(41), "[Ss]ample.weight.*(non-zero|give at least one)"),
-    "one-class": (np.eye(41)[0], "y has only one class.*label and a positive sample_weight"),
+    "one-positive-weight": (np.eye(41)[0], "y has only one class.*label and a positive sample_weight"),
 }
 
 
-@pytest.mark.parametrize(("make", "match"), INVALID_Y.values(), ids=INVALID_Y)
-def test_invalid_labels_are_refused(fitted_classifier, X, y, refused, make, match):
+@pytest.mark.parametrize(("make_invalid", "match"), INVALID_Y.values(), ids=INVALID_Y)
+def test_invalid_labels_are_refused(fitted_classifier, X, y, refused, make_invalid, match):
     classifier = copy.deepcopy(fitted_classifier)
     with refused(classifier, match):
-        classifier.fit(X, make(y))
+        classifier.fit(X, make_invalid(y))
 
 
-TOO_FEW_LABELS = {
-    "no-labels": (np.full(41, -1), r"no row of y has both a label \(unlabeled=-1\) and a positive sample_weight"),
+INVALID_PARTLY_UNLABELLED_Y = {
+    "all-unlabelled": (np.full(41, -1), r"no row of y has both a label \(unlabeled=-1\) and a positive sample_weight"),
     "one-class": (np.where(np.arange(41) < 30, -1, 2), r"y has only one class, \[2\].*give at least two classes"),
     "unlabeled-of-another-type": (np.full(41, "-1"), "unlabeled=-1 is not text; give unlabeled='-1'"),
 }
 
 
-@pytest.mark.parametrize(("labels", "match"), TOO_FEW_LABELS.values(), ids=TOO_FEW_LABELS)
-def test_too_few_labels_are_refused(fitted_classifier, X, refused, labels, match):
+@pytest.mark.parametrize(("labels", "match"), INVALID_PARTLY_UNLABELLED_Y.values(), ids=INVALID_PARTLY_UNLABELLED_Y)
+def test_invalid_labels_of_partly_unlabelled_data_are_refused(fitted_classifier, X, refused, labels, match):
     classifier = copy.deepcopy(fitted_classifier).set_params(unlabeled=-1)
     with refused(classifier, match):
         classifier.fit(X, labels)
@@ -219,7 +222,7 @@ def test_error_for_a_pth_file_names_the_function_that_loads_it(new_classifier, X
         classifier.fit(X, y)
 
 
-def test_error_for_a_misspelt_scratch_gives_the_spelling(new_classifier, X, y, refused):
+def test_error_for_a_misspelt_scratch_gives_the_correct_spelling(new_classifier, X, y, refused):
     classifier = new_classifier(pretrainer="Scratch")
     with refused(classifier, "pretrainer='Scratch': no such file.*'scratch'", FileNotFoundError):
         classifier.fit(X, y)
@@ -233,9 +236,9 @@ def test_invalid_sample_weights_are_refused(fitted_classifier, X, y, refused, we
 
 
 CLASSES = ["ABD", "ER", "FEL", "IR", "PEN", "ROW", "TRAP"]
-SCALES = [0, -3, 16.0, "many", None, [], [3, 2, 1], [1, 1], [0, 1], [-1, 2], [np.nan], [np.inf], ["a"], [[1, 2]]]
-DIFF_ORDERS = [(), (3,), (0, 0), 5, "012", (0.5,), [[0, 1]]]
-TRAINING = {
+BAD_SCALES = [0, -3, 16.0, "many", None, [], [3, 2, 1], [1, 1], [0, 1], [-1, 2], [np.nan], [np.inf], ["a"], [[1, 2]]]
+BAD_DIFF_ORDERS = [(), (3,), (0, 0), 5, "012", (0.5,), [[0, 1]]]
+INVALID_TRAINING_PARAMETERS = {
     "sampling_rate": [0, -50, "fast"],
     "max_epochs": [-1, 1.5, None],
     "batch_size": [0, -4, 1.5],
@@ -253,10 +256,11 @@ TRAINING = {
     "callbacks": ["mine", 3],
     "checkpoint_dir": [3],
 }
+# For each estimator and parameter, a list of invalid values.
 INVALID_PARAMETERS = {
     "transformer": {
-        "cwt_scales": SCALES,
-        "diff_orders": DIFF_ORDERS,
+        "cwt_scales": BAD_SCALES,
+        "diff_orders": BAD_DIFF_ORDERS,
         "standardize": ["yes", None, "column"],
         "boundary": ["wrap", None],
         "output": ["picture", None],
@@ -265,13 +269,13 @@ INVALID_PARAMETERS = {
         "device": ["nonsense", "cuda:99", 3],
     },
     "pretrainer": {
-        "cwt_scales": SCALES,
-        "diff_orders": DIFF_ORDERS,
+        "cwt_scales": BAD_SCALES,
+        "diff_orders": BAD_DIFF_ORDERS,
         "standardize": ["yes", None, "column"],
         "boundary": ["wrap", None],
         "signal_len": [0, -1, 1.5],
         "patch_size": ["large", 4, None, (4,), (4, 25, 1), (0, 25), (4, -1), (4.0, 25), ("4", "25")],
-        "embed_dim": [0, -32, 1.5, 33, 34],
+        "embed_dim": [0, -32, 1.5, 33, 34],  # with 2 heads, rotary embedding needs a multiple of 8
         "depth": [0, -1, 1.5],
         "num_heads": [0, -1, 5],
         "mlp_rank_ratio": [0, -0.5],
@@ -286,12 +290,12 @@ INVALID_PARAMETERS = {
         "pooling": ["median", None],
         "warm_start": ["yes", None],
         "pretext_task": ["jigsaw", None],
-        **TRAINING,
+        **INVALID_TRAINING_PARAMETERS,
     },
     "classifier": {
         "pretrainer": [3, StandardScaler(), MAEPretrainer, FrozenEstimator(StandardScaler())],
         "probe": ["yes", None],
-        "finetune": ["everything", None, "none"],
+        "finetune": ["everything", None, "none"],  # "none" is invalid, because the classifier has probe=False
         "head": ["linear", None],
         "num_reasoning_tokens": [0, -1, 1.5],
         "num_res_blocks": [-1, 1.5],
@@ -300,13 +304,20 @@ INVALID_PARAMETERS = {
         "layer_decay": [0, -1, 1.5],
         "label_smoothing": [-0.1, 1],
         "class_weight": ["heavy", 3, {"ABD": -1.0}, {"ABD": np.nan}, {"nobody": 1.0}, dict.fromkeys(CLASSES, 0.0)],
-        **TRAINING,
+        **INVALID_TRAINING_PARAMETERS,
     },
 }
-CASES = [(name, key, value) for name, params in INVALID_PARAMETERS.items() for key in params for value in params[key]]
+INVALID_VALUES = [
+    (name, parameter, value)
+    for name, parameters in INVALID_PARAMETERS.items()
+    for parameter, values in parameters.items()
+    for value in values
+]
 
 
-@pytest.mark.parametrize(("name", "parameter", "value"), CASES, ids=lambda part: str(part).replace(" ", "")[:40])
+@pytest.mark.parametrize(
+    ("name", "parameter", "value"), INVALID_VALUES, ids=lambda value: str(value).replace(" ", "")[:40]
+)
 def test_invalid_parameter_value_is_refused(fitted, X, y, refused, name, parameter, value):
     estimator = copy.deepcopy(fitted[name]).set_params(**{parameter: value})
     with refused(estimator, parameter):
@@ -314,8 +325,9 @@ def test_invalid_parameter_value_is_refused(fitted, X, y, refused, name, paramet
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_invalid_values_cover_every_parameter(fitted, name):
-    assert set(fitted[name].get_params(deep=False)) - set(INVALID_PARAMETERS[name]) <= {"unlabeled"}
+def test_invalid_values_are_listed_for_every_parameter_except_unlabeled(fitted, name):
+    parameters = set(fitted[name].get_params(deep=False))
+    assert parameters - set(INVALID_PARAMETERS[name]) <= {"unlabeled"}
 
 
 def test_mask_ratio_error_gives_the_number_of_visible_patches(new_pretrainer, X):
@@ -338,15 +350,17 @@ def test_invalid_parameter_of_an_unfitted_pretrainer_is_refused(
         classifier.fit(X, y)
 
 
-@pytest.mark.parametrize(("fraction", "rows"), [(0.01, 41), (0.99, 41), (0.1, 14)])
-def test_validation_fraction_that_cannot_be_stratified_is_refused(fitted_classifier, X, y, refused, fraction, rows):
+@pytest.mark.parametrize(("fraction", "n_samples"), [(0.01, 41), (0.99, 41), (0.1, 14)])
+def test_validation_fraction_that_cannot_be_stratified_is_refused(
+    fitted_classifier, X, y, refused, fraction, n_samples
+):
     settings = {"early_stopping": True, "validation_fraction": fraction}
     classifier = copy.deepcopy(fitted_classifier).set_params(**settings)
     with refused(classifier, f"early_stopping=True.*validation_fraction={fraction}.*early_stopping=False"):
-        classifier.fit(X[:rows], y[:rows])
+        classifier.fit(X[:n_samples], y[:n_samples])
 
 
-def test_validation_fraction_that_leaves_no_training_signal_is_refused(fitted_pretrainer, X, refused):
+def test_validation_fraction_that_leaves_no_training_signals_is_refused(fitted_pretrainer, X, refused):
     pretrainer = copy.deepcopy(fitted_pretrainer).set_params(early_stopping=True, validation_fraction=0.99)
     with refused(pretrainer, "validation_fraction=0.99"):
         pretrainer.fit(X[:2])

@@ -1,4 +1,4 @@
-"""MAEClassifier: fine-tuning, choice of the pretrainer, unlabelled rows and weights."""
+"""Tests of MAEClassifier: fine-tuning, the choice of the pretrainer, unlabelled rows, sample and class weights."""
 
 from __future__ import annotations
 
@@ -23,10 +23,11 @@ from sktsmae.models import Encoder, LatentReasoningHead, ResidualMLPHead, Signal
 HEADS = {"reasoning": LatentReasoningHead, "mlp": ResidualMLPHead}
 
 
-def test_classifier_is_better_than_chance_on_new_persons(new_pretrainer, new_classifier, many, strangers):
+def test_classifier_is_better_than_chance_on_new_persons(new_pretrainer, new_classifier, many, new_persons):
     classifier = new_classifier(pretrainer=new_pretrainer(), max_epochs=10, lr=0.003).fit(many.data, many.target)
     assert classifier.score(many.data, many.target) > 0.5
-    assert classifier.score(strangers.data, strangers.target) > 0.3  # the largest class gives 0.19
+    # Always predicting the largest class gives 0.19.
+    assert classifier.score(new_persons.data, new_persons.target) > 0.3
 
 
 @pytest.mark.parametrize("finetune", ["full", "head", "lora", 1])
@@ -37,7 +38,7 @@ def test_probabilities_labels_and_score_are_consistent(new_classifier, X_channel
     probabilities = classifier.predict_proba(X_channels)
     assert probabilities.shape == (41, 7)
     assert probabilities.dtype == np.float32
-    assert_allclose(probabilities.sum(1), 1, rtol=1e-5)  # seven float32 values
+    assert_allclose(probabilities.sum(1), 1, rtol=1e-5)  # rounding errors of a sum of seven float32 values
     predicted = classifier.predict(X_channels)
     assert_array_equal(predicted, classifier.classes_[probabilities.argmax(1)])
     assert classifier.score(X_channels, y) == accuracy_score(y, predicted)
@@ -70,27 +71,29 @@ def test_full_fine_tuning_changes_the_encoder_but_not_the_pretrainer(
 
 
 @pytest.fixture(scope="module")
-def three_blocks(new_pretrainer, X):
+def three_block_pretrainer(new_pretrainer, X):
     """Return a frozen pretrainer whose encoder has three blocks."""
     return FrozenEstimator(new_pretrainer(depth=3, max_epochs=0).fit(X))
 
 
 def changed_parameters(classifier, pretrainer):
-    """Return the names of the encoder's parameters that training changed."""
+    """Return the names of the encoder's parameters that differ between the classifier and its frozen pretrainer."""
     before = pretrainer.estimator.encoder_.state_dict()
     return {name for name, weights in classifier.encoder_.named_parameters() if not torch.equal(weights, before[name])}
 
 
-@pytest.mark.parametrize("count", [1, 2, 3])
-def test_fine_tuning_the_last_blocks_leaves_earlier_blocks_unchanged(new_classifier, three_blocks, X, y, count):
-    classifier = new_classifier(pretrainer=three_blocks, finetune=count).fit(X, y)
-    changed = {".".join(name.split(".")[:2]) for name in changed_parameters(classifier, three_blocks)}
-    assert changed == {"norm.weight", "norm.bias", *(f"blocks.{block}" for block in range(3 - count, 3))}
+@pytest.mark.parametrize("num_blocks", [1, 2, 3])
+def test_fine_tuning_the_last_blocks_leaves_earlier_blocks_unchanged(
+    new_classifier, three_block_pretrainer, X, y, num_blocks
+):
+    classifier = new_classifier(pretrainer=three_block_pretrainer, finetune=num_blocks).fit(X, y)
+    changed_parts = {".".join(name.split(".")[:2]) for name in changed_parameters(classifier, three_block_pretrainer)}
+    assert changed_parts == {"norm.weight", "norm.bias", *(f"blocks.{block}" for block in range(3 - num_blocks, 3))}
     assert all(weights.requires_grad for weights in classifier.model_.parameters())
 
 
-def test_fine_tuning_more_blocks_than_exist_is_refused(new_classifier, three_blocks, X, y, refused):
-    classifier = new_classifier(pretrainer=three_blocks, finetune=4)
+def test_fine_tuning_more_blocks_than_exist_is_refused(new_classifier, three_block_pretrainer, X, y, refused):
+    classifier = new_classifier(pretrainer=three_block_pretrainer, finetune=4)
     with refused(classifier, "finetune=4, but the encoder has 3 blocks; it must be at most 3, or 'full'"):
         classifier.fit(X, y)
 
@@ -112,7 +115,7 @@ def test_finetune_true_is_refused(new_classifier, X, y, refused):
 
 
 @pytest.mark.parametrize("finetune", ["full", "head"])
-def test_pretrainer_without_gradients_is_unchanged_and_its_copy_is_fine_tuned(
+def test_pretrainer_keeps_requires_grad_false_but_its_encoder_can_be_fine_tuned(
     new_classifier, new_pretrainer, X, y, finetune
 ):
     pretrainer = new_pretrainer(max_epochs=0).fit(X)
@@ -123,22 +126,25 @@ def test_pretrainer_without_gradients_is_unchanged_and_its_copy_is_fine_tuned(
     assert bool(changed_parameters(classifier, frozen)) == (finetune == "full")
 
 
-def test_lora_updates_are_merged_into_the_matrices_of_the_blocks(new_classifier, three_blocks, X, y, same_weights):
-    classifier = new_classifier(pretrainer=three_blocks, finetune="lora").fit(X, y)
-    source = three_blocks.estimator.encoder_
+def test_lora_updates_are_merged_into_the_matrices_of_the_blocks(
+    new_classifier, three_block_pretrainer, X, y, same_weights
+):
+    classifier = new_classifier(pretrainer=three_block_pretrainer, finetune="lora").fit(X, y)
+    source = three_block_pretrainer.estimator.encoder_
     matrices = {name for name, weights in source.blocks.named_parameters(prefix="blocks") if weights.ndim == 2}
-    assert changed_parameters(classifier, three_blocks) == matrices
+    assert changed_parameters(classifier, three_block_pretrainer) == matrices
     assert classifier.encoder_.state_dict().keys() == source.state_dict().keys()
     assert all(weights.requires_grad for weights in classifier.model_.parameters())
     update = (classifier.encoder_.blocks[0].attn.qkv.weight - source.blocks[0].attn.qkv.weight).detach()
-    assert torch.linalg.matrix_rank(update, rtol=1e-3) <= 8  # full rank is 32; rtol excludes rounding errors of the sum
+    # LoRA updates have rank 8, and the full rank is 32. The rtol excludes rounding errors of the merged weights.
+    assert torch.linalg.matrix_rank(update, rtol=1e-3) <= 8
     assert not same_weights(
-        classifier.model_.head, new_classifier(pretrainer=three_blocks, max_epochs=0).fit(X, y).model_.head
+        classifier.model_.head, new_classifier(pretrainer=three_block_pretrainer, max_epochs=0).fit(X, y).model_.head
     )
 
 
 @pytest.mark.parametrize("finetune", ["lora", 2])
-def test_optimiser_has_only_the_fine_tuned_parameters(new_classifier, three_blocks, X, y, finetune):
+def test_optimiser_has_only_the_fine_tuned_parameters(new_classifier, three_block_pretrainer, X, y, finetune):
     class CountParameters(Callback):
         counts: ClassVar[list[int]] = []
 
@@ -146,11 +152,14 @@ def test_optimiser_has_only_the_fine_tuned_parameters(new_classifier, three_bloc
             groups = net.optimizer_.param_groups
             self.counts.append(sum(weights.numel() for group in groups for weights in group["params"]))
 
-    classifier = new_classifier(pretrainer=three_blocks, finetune=finetune, callbacks=[CountParameters()]).fit(X, y)
+    classifier = new_classifier(
+        pretrainer=three_block_pretrainer, finetune=finetune, callbacks=[CountParameters()]
+    ).fit(X, y)
     encoder, head = classifier.encoder_, classifier.model_.head
     expected = sum(weights.numel() for weights in head.parameters())
     if finetune == "lora":
         matrices = [layer.weight for layer in encoder.blocks.modules() if isinstance(layer, torch.nn.Linear)]
+        # LoRA adds two matrices of rank 8 for each m x n matrix: m x 8 and 8 x n.
         expected += sum(8 * sum(weights.shape) for weights in matrices)
     else:
         expected += sum(weights.numel() for weights in [*encoder.blocks[1:].parameters(), *encoder.norm.parameters()])
@@ -158,7 +167,7 @@ def test_optimiser_has_only_the_fine_tuned_parameters(new_classifier, three_bloc
 
 
 @pytest.mark.parametrize("finetune", ["lora", 1])
-def test_partly_fine_tuned_network_survives_save_pickle_and_copy(new_classifier, X, y, finetune, tmp_path):
+def test_saved_pickled_and_copied_classifiers_give_the_same_probabilities(new_classifier, X, y, finetune, tmp_path):
     classifier = new_classifier(finetune=finetune, early_stopping=True, validation_fraction=0.4).fit(X, y)
     classifier.save(tmp_path / "classifier.safetensors")
     expected = classifier.predict_proba(X)
@@ -226,7 +235,7 @@ def test_pretrainer_scratch_does_not_pre_train(new_classifier, X, y, same_weight
 
 
 @pytest.mark.parametrize("path_type", [str, Path])
-def test_pretrainer_from_a_file_gives_the_results_of_a_frozen_one(
+def test_pretrainer_from_a_file_gives_the_same_results_as_a_frozen_pretrainer(
     new_classifier, fitted_pretrainer, fitted_classifier, X, y, tmp_path, path_type
 ):
     fitted_pretrainer.save(tmp_path / "mae.safetensors")
@@ -241,13 +250,13 @@ def test_encoder_is_adapted_to_signals_of_another_length(
 ):
     X = X_channels[:, :, :length]
     classifier = new_classifier(finetune=finetune).fit(X, y)
-    columns = -(-length // 25)
+    columns = -(-length // 25)  # patches of 25 samples, of which the last may be padded
     assert classifier.encoder_.grid_size == (4, columns)
     assert fitted_pretrainer.encoder_.grid_size == (4, 8)
     assert classifier.predict_proba(X).shape == (41, 7)
     untrained = new_classifier(finetune=finetune, max_epochs=0).fit(X, y)
-    blocks, source = untrained.encoder_.blocks.state_dict(), fitted_pretrainer.encoder_.blocks.state_dict()
-    assert all(torch.equal(blocks[name], source[name]) for name in source)
+    blocks, expected = untrained.encoder_.blocks.state_dict(), fitted_pretrainer.encoder_.blocks.state_dict()
+    assert all(torch.equal(blocks[name], expected[name]) for name in expected)
     assert torch.equal(untrained.encoder_.pos_embed[:, 0], fitted_pretrainer.encoder_.pos_embed[:, 0])
 
 
@@ -265,18 +274,18 @@ def test_pretrainer_fitted_on_signals_accepts_spectrograms(new_classifier, X, y)
     ],
     ids=["integers", "objects", "strings"],
 )
-@pytest.mark.parametrize("container", [np.asarray, list], ids=["array", "list"])
+@pytest.mark.parametrize("array_type", [np.asarray, list], ids=["array", "list"])
 @pytest.mark.parametrize("finetune", ["full", "head"])
 def test_unlabelled_rows_are_used_for_pre_training_only(
-    new_pretrainer, new_classifier, fitted_pretrainer, X, y, same_weights, convert, unlabeled, container, finetune
+    new_pretrainer, new_classifier, fitted_pretrainer, X, y, same_weights, convert, unlabeled, array_type, finetune
 ):
     target = convert(y)
     target[::3] = unlabeled
     labelled = np.arange(41) % 3 > 0
     classifier = new_classifier(pretrainer=new_pretrainer(), unlabeled=unlabeled, finetune=finetune)
-    classifier.fit(X, container(target))
+    classifier.fit(X, array_type(target))
     assert same_weights(classifier.pretrainer_.model_, fitted_pretrainer.model_)  # fitted on all of X
-    labelled_only = new_classifier(finetune=finetune).fit(X[labelled], container(target[labelled]))
+    labelled_only = new_classifier(finetune=finetune).fit(X[labelled], array_type(target[labelled]))
     assert unlabeled not in classifier.classes_
     assert_array_equal(classifier.classes_, labelled_only.classes_)
     assert_array_equal(classifier.predict_proba(X), labelled_only.predict_proba(X))
@@ -288,11 +297,11 @@ def test_minus_one_is_a_class_by_default(new_classifier, X, y):
 
 
 @pytest.mark.parametrize("finetune", ["full", "head"])
-def test_row_with_zero_weight_is_not_used_for_fine_tuning(new_classifier, X, y, finetune):
-    kept = np.arange(41) % 4 > 0
-    weights = np.linspace(0.5, 2, 41) * kept
+def test_rows_with_zero_weight_are_not_used_for_fine_tuning(new_classifier, X, y, finetune):
+    has_weight = np.arange(41) % 4 > 0
+    weights = np.linspace(0.5, 2, 41) * has_weight
     weighted = new_classifier(finetune=finetune).fit(X, y, sample_weight=weights)
-    without = new_classifier(finetune=finetune).fit(X[kept], y[kept], sample_weight=weights[kept])
+    without = new_classifier(finetune=finetune).fit(X[has_weight], y[has_weight], sample_weight=weights[has_weight])
     assert_array_equal(weighted.predict_proba(X), without.predict_proba(X))
 
 
@@ -301,7 +310,7 @@ def test_class_with_zero_weight_is_not_in_classes(new_classifier, X, y):
     assert classifier.classes_.tolist() == [label for label in np.unique(y) if label != "PEN"]
 
 
-@pytest.mark.parametrize("weights", [np.ones(41), np.full(41, 4), [0.25] * 41], ids=["ones", "fours", "list"])
+@pytest.mark.parametrize("weights", [np.ones(41), np.full(41, 4), [0.25] * 41], ids=["all-1", "all-4", "list-of-0.25"])
 def test_equal_sample_weights_have_no_effect(new_classifier, fitted_classifier, X, y, weights):
     classifier = new_classifier().fit(X, y, sample_weight=weights)
     assert_array_equal(classifier.predict_proba(X), fitted_classifier.predict_proba(X))

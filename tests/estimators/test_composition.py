@@ -1,4 +1,4 @@
-"""The estimators in pipelines, grid searches and meta-estimators of scikit-learn."""
+"""Tests of the estimators in pipelines, grid searches and meta-estimators of scikit-learn."""
 
 from __future__ import annotations
 
@@ -26,36 +26,37 @@ from sktsmae import CWTTransformer
 
 @pytest.fixture
 def cwt_classifier_pipeline(new_pretrainer, new_classifier) -> Pipeline:
-    """Return a pipeline of wavelet images and a classifier with a pretrainer."""
-    # Other values of cwt_scales and boundary cause a warning, because they have no effect with spectrograms.
+    """Return a pipeline of a CWTTransformer and a classifier with an unfitted pretrainer."""
+    # Values of cwt_scales and boundary other than the defaults would cause a warning, because they have no effect
+    # with spectrograms.
     classifier = new_classifier(pretrainer=new_pretrainer(cwt_scales="auto", boundary="reflect"))
     return Pipeline([("cwt", CWTTransformer(cwt_scales=16, device="cpu")), ("clf", classifier)])
 
 
 @pytest.fixture
-def embedding_regression_pipeline(new_pretrainer) -> Pipeline:
+def embedding_pipeline(new_pretrainer) -> Pipeline:
     """Return a pipeline of a pretrainer and logistic regression."""
     regression = LogisticRegression(max_iter=1000)
     return Pipeline([("mae", new_pretrainer()), ("scale", StandardScaler()), ("clf", regression)])
 
 
-def test_pipeline_of_images_and_classifier_is_better_than_chance(cwt_classifier_pipeline, many, strangers):
+def test_pipeline_of_cwt_transformer_and_classifier_is_better_than_chance(cwt_classifier_pipeline, many, new_persons):
     pipeline = cwt_classifier_pipeline.set_params(clf__max_epochs=10, clf__lr=0.003).fit(many.data, many.target)
     assert_array_equal(pipeline.classes_, np.unique(many.target))
-    assert pipeline.predict_proba(strangers.data).shape == (83, 7)
-    assert pipeline.score(strangers.data, strangers.target) > 0.3  # the largest class gives 0.19
+    assert pipeline.predict_proba(new_persons.data).shape == (83, 7)
+    assert pipeline.score(new_persons.data, new_persons.target) > 0.3  # always predicting the largest class gives 0.19
 
 
-def test_pipeline_of_pretrainer_and_regression_is_better_than_chance(embedding_regression_pipeline, many, strangers):
-    pipeline = embedding_regression_pipeline.fit(many.data, many.target)
+def test_pipeline_of_pretrainer_and_logistic_regression_is_better_than_chance(embedding_pipeline, many, new_persons):
+    pipeline = embedding_pipeline.fit(many.data, many.target)
     assert pipeline.n_features_in_ == 3
     assert pipeline["clf"].coef_.shape == (7, 3 * 32)
-    assert pipeline.score(strangers.data, strangers.target) > 0.35  # the largest class gives 0.19
+    assert pipeline.score(new_persons.data, new_persons.target) > 0.35  # always predicting the largest class gives 0.19
 
 
 def test_fine_tuned_classifier_works_as_a_transformer_in_a_pipeline(new_classifier, X, y):
-    tuned = new_classifier(max_epochs=5, lr=0.003)
-    pipeline = make_pipeline(tuned, StandardScaler(), LogisticRegression(max_iter=1000)).fit(X, y)
+    fine_tuned = new_classifier(max_epochs=5, lr=0.003)
+    pipeline = make_pipeline(fine_tuned, StandardScaler(), LogisticRegression(max_iter=1000)).fit(X, y)
     assert pipeline[:-1].get_feature_names_out().tolist() == [f"maeclassifier{index}" for index in range(32)]
     assert pipeline.score(X, y) > 0.8
 
@@ -69,7 +70,7 @@ def test_grid_search_over_all_steps_works_in_two_processes(cwt_classifier_pipeli
     assert best.input_shape_ == (6, search.best_params_["cwt__cwt_scales"], 200)
     assert best.pretrainer_.mask_ratio == search.best_params_["clf__pretrainer__mask_ratio"]
     assert best.pretrainer_.model_.settings["mask_ratio"] == search.best_params_["clf__pretrainer__mask_ratio"]
-    # A new fit with the best parameters in this process gives the same probabilities.
+    # A fit with the best parameters in this process gives the same probabilities.
     refitted = clone(search.best_estimator_).fit(X_channels, y)
     assert_array_equal(refitted.predict_proba(X_channels), search.predict_proba(X_channels))
     restored = pickle.loads(pickle.dumps(search))
@@ -107,13 +108,13 @@ def test_frozen_pretrainer_gives_the_same_results_in_other_processes(new_classif
     )
     for local, remote in zip(one_process["estimator"], two_processes["estimator"], strict=True):
         assert_array_equal(remote.transform(X), fitted_pretrainer.transform(X))
-        # Processes may use different numbers of threads, which changes rounding.
+        # Processes may use different numbers of threads, which changes rounding errors.
         assert_allclose(remote.predict_proba(X), local.predict_proba(X), atol=1e-5)
 
 
-def test_pipeline_memory_caches_the_fitted_pretrainer(embedding_regression_pipeline, X, y, tmp_path):
-    expected = embedding_regression_pipeline.fit(X, y).predict_proba(X)
-    cached = clone(embedding_regression_pipeline).set_params(memory=str(tmp_path))
+def test_pipeline_memory_caches_the_fitted_pretrainer(embedding_pipeline, X, y, tmp_path):
+    expected = embedding_pipeline.fit(X, y).predict_proba(X)
+    cached = clone(embedding_pipeline).set_params(memory=str(tmp_path))
     assert_array_equal(cached.fit(X, y).predict_proba(X), expected)
     cached.set_params(clf__C=0.1).fit(X, y)
     assert len(list(tmp_path.rglob("output.pkl"))) == 2  # one for the pretrainer and one for the scaler
@@ -122,7 +123,7 @@ def test_pipeline_memory_caches_the_fitted_pretrainer(embedding_regression_pipel
 
 @pytest.fixture
 def table(few) -> pd.DataFrame:
-    """Return a table of signals with two other columns: a number and a text."""
+    """Return a table of signals with two more columns: the person as a number, and a side as text."""
     frame = pd.DataFrame(few.data[:, 0]).add_prefix("acc_")
     return frame.assign(person=few.groups, side=np.where(few.groups % 2, "left", "right"))
 
@@ -147,7 +148,7 @@ def test_pandas_output_keeps_the_index(fitted_pretrainer, table, X):
     assert (out.dtypes == np.float32).all()
 
 
-def test_images_stay_arrays_with_pandas_output_for_all_transformers(cwt_classifier_pipeline, X, y):
+def test_pipeline_of_images_works_if_pandas_output_is_configured_globally(cwt_classifier_pipeline, X, y):
     expected = cwt_classifier_pipeline.fit(X, y).predict_proba(X)
     with config_context(transform_output="pandas"):
         assert_array_equal(cwt_classifier_pipeline.fit(X, y).predict_proba(X), expected)
@@ -167,11 +168,11 @@ def test_soft_vote_with_a_random_forest_is_the_mean_of_both(new_classifier, X, y
     forest = RandomForestClassifier(10, random_state=0)
     vote = VotingClassifier([("mae", new_classifier()), ("forest", forest)], voting="soft").fit(X, y)
     members = [member.predict_proba(X) for member in vote.estimators_]
-    assert_allclose(vote.predict_proba(X), np.mean(members, axis=0), rtol=1e-6)  # float32 and float64
+    assert_allclose(vote.predict_proba(X), np.mean(members, axis=0), rtol=1e-6)  # rounding errors of float32
     assert set(vote.predict(X)) <= set(y)
 
 
-def test_stacking_with_a_random_forest_uses_both(new_classifier, fitted_classifier, X, y):
+def test_stacking_with_a_random_forest_uses_the_probabilities_of_both(new_classifier, fitted_classifier, X, y):
     forest = RandomForestClassifier(10, random_state=0)
     stack = StackingClassifier([("mae", new_classifier()), ("forest", forest)], LogisticRegression(), cv=2).fit(X, y)
     assert stack.final_estimator_.coef_.shape == (7, 14)
@@ -193,9 +194,9 @@ def test_self_training_labels_the_most_confident_predictions(new_classifier, X, 
     self_training = SelfTrainingClassifier(new_classifier(), criterion="k_best", k_best=5, max_iter=1).fit(X, labels)
     assert self_training.classes_.tolist() == list(range(7))
     assert (self_training.labeled_iter_ == 1).sum() == 5
-    first = new_classifier().fit(X[labels >= 0], labels[labels >= 0])
+    first_classifier = new_classifier().fit(X[labels >= 0], labels[labels >= 0])
     pseudo_labelled = self_training.labeled_iter_ == 1
-    assert_array_equal(self_training.transduction_[pseudo_labelled], first.predict(X)[pseudo_labelled])
+    assert_array_equal(self_training.transduction_[pseudo_labelled], first_classifier.predict(X)[pseudo_labelled])
     assert set(self_training.predict(X)) <= set(range(7))
 
 
@@ -211,8 +212,8 @@ def test_cross_validation_by_person_returns_the_score_of_each_fold(new_classifie
 
 
 def test_pipeline_passes_sample_weights_to_the_classifier(cwt_classifier_pipeline, X, y):
-    kept = np.arange(41) % 4 > 0
+    has_weight = np.arange(41) % 4 > 0
     cwt_classifier_pipeline.set_params(clf__pretrainer="scratch")
-    pipeline = cwt_classifier_pipeline.fit(X, y, clf__sample_weight=kept.astype(float))
+    pipeline = cwt_classifier_pipeline.fit(X, y, clf__sample_weight=has_weight.astype(float))
     weighted = pipeline.predict_proba(X)
     assert not np.array_equal(pipeline.fit(X, y).predict_proba(X), weighted)

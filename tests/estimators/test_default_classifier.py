@@ -1,4 +1,4 @@
-"""The default MAEClassifier: linear classifiers on frozen features, with the encoder in the package."""
+"""Tests of the default MAEClassifier: linear classifiers on frozen features, with the encoder in the package."""
 
 from __future__ import annotations
 
@@ -19,25 +19,27 @@ from sktsmae.training.subset import MAX_SAMPLES, choose_samples
 
 
 @pytest.fixture(scope="module")
-def shipped():
-    """Return the encoder in the package. Tests must not change it."""
+def shipped_pretrainer():
+    """Return the pretrainer with the pre-trained encoder in the package. Tests must not change it."""
     return MAEPretrainer.from_pretrained()
 
 
 @pytest.fixture(scope="module")
-def default(many):
+def default_classifier(many):
     """Return a fitted default classifier. Tests must not change it."""
     return MAEClassifier(random_state=0).fit(many.data, many.target)
 
 
 @pytest.mark.parametrize("shape", [(2, 1), (2, 24), (3, 2, 512), (2, 700), (1, 5, 1300)])
-def test_shipped_encoder_accepts_signals_of_any_length_and_number_of_channels(shipped, shape):
-    out = shipped.transform(np.random.default_rng(0).normal(size=shape))
-    assert out.shape == (shape[0], shipped.transform(np.zeros((1, 9))).shape[1] * (shape[1] if len(shape) == 3 else 1))
+def test_shipped_encoder_accepts_signals_of_any_length_and_number_of_channels(shipped_pretrainer, shape):
+    out = shipped_pretrainer.transform(np.random.default_rng(0).normal(size=shape))
+    features_per_channel = shipped_pretrainer.transform(np.zeros((1, 9))).shape[1]
+    n_channels = shape[1] if len(shape) == 3 else 1
+    assert out.shape == (shape[0], n_channels * features_per_channel)
     assert np.isfinite(out).all()
 
 
-def test_shipped_encoder_is_small_and_its_pre_training_is_documented():
+def test_shipped_encoder_is_below_12_megabytes_and_its_pre_training_is_documented():
     folder = files("sktsmae") / "weights"
     assert len((folder / "encoder.safetensors").read_bytes()) < 12e6
     readme = (folder / "README.md").read_text()
@@ -47,35 +49,38 @@ def test_shipped_encoder_is_small_and_its_pre_training_is_documented():
     assert losses == sorted(losses, reverse=True)
 
 
-def test_shipped_encoder_refuses_spectrograms(shipped):
+def test_shipped_encoder_refuses_spectrograms(shipped_pretrainer):
     with pytest.raises(ValueError, match="a spectrogram, but MAEPretrainer resamples signals"):
-        shipped.transform(np.zeros((2, 3, 32, 512)))
+        shipped_pretrainer.transform(np.zeros((2, 3, 32, 512)))
 
 
-def test_default_classifier_generalises_to_new_persons(default, strangers):
-    # Networks trained on these data alone reach at most 0.5. The largest class gives 0.19.
-    assert default.score(strangers.data, strangers.target) > 0.6
+def test_default_classifier_generalises_to_new_persons(default_classifier, new_persons):
+    # Networks that are trained only on these data reach at most 0.5. Always predicting the largest class gives 0.19.
+    assert default_classifier.score(new_persons.data, new_persons.target) > 0.6
 
 
-def test_default_classifier_is_calibrated(default, strangers):
-    probabilities = default.predict_proba(strangers.data)
+def test_default_classifier_is_calibrated(default_classifier, new_persons):
+    probabilities = default_classifier.predict_proba(new_persons.data)
     assert_allclose(probabilities.sum(1), 1, atol=1e-5)
-    correct = default.predict(strangers.data) == strangers.target
+    correct = default_classifier.predict(new_persons.data) == new_persons.target
     assert abs(probabilities.max(1).mean() - correct.mean()) < 0.15
-    assert log_loss(strangers.target, probabilities) < 0.75 * np.log(7)
+    log_loss_of_equal_probabilities = np.log(7)  # for seven classes
+    assert log_loss(new_persons.target, probabilities) < 0.75 * log_loss_of_equal_probabilities
 
 
-def test_default_classifier_trains_no_network(default):
-    assert default.history_ == []
-    assert not hasattr(default, "net_")
-    assert not hasattr(default, "model_")
+def test_default_classifier_trains_no_network(default_classifier):
+    assert default_classifier.history_ == []
+    assert not hasattr(default_classifier, "net_")
+    assert not hasattr(default_classifier, "model_")
     signals = np.random.default_rng(0).normal(size=(2, 3, 200))
-    # The pretrainer subtracts the mean of each signal. Rounding may then move one of 64 columns across a threshold.
-    assert_allclose(default.transform(signals), MAEPretrainer.from_pretrained().transform(signals), atol=1 / 64)
+    expected = MAEPretrainer.from_pretrained().transform(signals)
+    # Embeddings contain fractions of 64 columns of patches in which a feature exceeds a threshold. Only the pretrainer
+    # subtracts the mean of each signal, so different rounding errors may move one column across a threshold.
+    assert_allclose(default_classifier.transform(signals), expected, atol=1 / 64)
 
 
 @pytest.mark.parametrize("finetune", ["none", "full", "head"])
-def test_probe_and_network_survive_save_pickle_and_copy(new_classifier, X_channels, y, finetune, tmp_path):
+def test_saved_pickled_and_copied_classifiers_give_the_same_results(new_classifier, X_channels, y, finetune, tmp_path):
     classifier = new_classifier(probe=True, finetune=finetune).fit(X_channels, y)
     classifier.save(tmp_path / "classifier.safetensors")
     expected = classifier.predict_proba(X_channels)
@@ -113,7 +118,7 @@ def test_class_with_a_large_weight_becomes_more_probable(X, y):
 
 def test_spectrograms_are_classified_by_their_embedding_only(new_pretrainer, X, y):
     spectrograms = CWTTransformer(cwt_scales=16).fit_transform(X)
-    unused = {"cwt_scales": "auto", "boundary": "reflect"}  # the defaults; other values cause a warning
+    unused = {"cwt_scales": "auto", "boundary": "reflect"}  # defaults; other values would cause a warning
     pretrainer = FrozenEstimator(new_pretrainer(max_epochs=1, pooling="bands", **unused).fit(spectrograms))
     classifier = MAEClassifier(pretrainer=pretrainer, random_state=0).fit(spectrograms, y)
     assert list(classifier.probe_.features) == ["embedding"]
@@ -134,11 +139,11 @@ def test_the_same_fraction_of_each_class_is_chosen_from_many_samples():
     codes = np.r_[np.zeros(3 * MAX_SAMPLES, int), np.ones(50, int)]
     chosen = choose_samples(codes, 10, seed=0)
     assert len(chosen) == MAX_SAMPLES
-    assert abs((codes[chosen] == 1).sum() - 50 / 3) < 2  # the same fraction of each class
+    assert abs((codes[chosen] == 1).sum() - 50 / 3) < 2  # about a third of all samples are chosen
     assert (np.diff(chosen) > 0).all()
 
 
-def test_fewer_samples_of_each_class_are_chosen_if_there_are_many_features():
+def test_fewer_samples_but_all_classes_are_chosen_if_there_are_many_features():
     with pytest.warns(UserWarning, match="fitted on 100 of 500 samples"):
         assert len(choose_samples(np.arange(500) % 2, 10**6, seed=0)) == 100
     with pytest.warns(UserWarning, match="fitted on 80 of 500"):
@@ -154,7 +159,7 @@ def test_zero_class_weight_and_tiny_sample_weight_are_accepted(X, y):
     assert np.isfinite(MAEClassifier(random_state=0).fit(X, y, weights).predict_proba(X)).all()
 
 
-def test_global_random_generator_is_unchanged(X, y, tmp_path):
+def test_fit_save_and_load_leave_the_global_random_generator_unchanged(X, y, tmp_path):
     before = torch.get_rng_state()
     classifier = MAEClassifier(random_state=0).fit(X, y)
     classifier.save(tmp_path / "classifier.safetensors")

@@ -1,4 +1,4 @@
-"""Files of format version 1, which were written before tensors were renamed, load and give the same results."""
+"""Tests that files of format version 1 load and give the results of the package version that wrote them."""
 
 from __future__ import annotations
 
@@ -15,25 +15,27 @@ FOLDER = Path(__file__).parent / "format_1"
 
 @pytest.fixture(scope="module")
 def expected():
-    """Return the signals, and the results of the version that wrote the files."""
+    """Return signals, and the results for them of the package version that wrote the files."""
     with np.load(FOLDER / "expected.npz") as file:
         return dict(file)
 
 
 def test_loaded_pretrainer_gives_the_same_embeddings(expected):
     pretrainer = MAEPretrainer.load(FOLDER / "pretrainer.safetensors").set_params(device="cpu")
-    # float32 values of up to 3.4: the results of the version that wrote the files differ by 7e-6 between processors.
+    # Embeddings are float32 values of up to 3.4. Those of the package version that wrote the files differ by 7e-6
+    # between processors.
     assert_allclose(pretrainer.transform(expected["X"]), expected["embeddings"], rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize(
-    ("name", "samples"),
+    ("name", "index"),
     [("classifier_network", np.s_[:]), ("classifier_probe_and_mlp", np.s_[:, :1, :32])],
+    ids=["network", "probe-and-mlp-for-one-channel-of-32-samples"],
 )
-def test_loaded_classifier_gives_the_same_probabilities(expected, name, samples):
+def test_loaded_classifier_gives_the_same_probabilities(expected, name, index):
     classifier = MAEClassifier.load(FOLDER / f"{name}.safetensors").set_params(device="cpu")
     assert classifier.classes_.tolist() == expected["classes"].tolist()
-    assert_allclose(classifier.predict_proba(expected["X"][samples]), expected[name], rtol=0, atol=1e-6)
+    assert_allclose(classifier.predict_proba(expected["X"][index]), expected[name], rtol=0, atol=1e-6)
 
 
 def test_loaded_regressor_gives_the_same_predictions(expected):

@@ -1,4 +1,4 @@
-"""Limited resources: many threads and processes, too little memory and full disks."""
+"""Tests with limited resources: many threads and processes, too little memory and full disks."""
 
 from __future__ import annotations
 
@@ -19,13 +19,18 @@ CPU = torch.device("cpu")
 
 def test_sixteen_threads_give_the_results_of_one_thread(fitted_pretrainer, fitted_classifier, X, y):
     statistics = CWTTransformer(output="statistics", cwt_scales=6, device="cpu").fit(X)
-    default = MAEClassifier(random_state=0, device="cpu").fit(X, y)
-    calls = [statistics.transform, fitted_pretrainer.transform, fitted_classifier.predict_proba, default.predict_proba]
-    expected = [call(X) for call in calls]
+    default_classifier = MAEClassifier(random_state=0, device="cpu").fit(X, y)
+    methods = [
+        statistics.transform,
+        fitted_pretrainer.transform,
+        fitted_classifier.predict_proba,
+        default_classifier.predict_proba,
+    ]
+    expected = [method(X) for method in methods]
     with ThreadPoolExecutor(16) as pool:
-        results = list(pool.map(lambda index: calls[index % 4](X), range(64)))
+        results = list(pool.map(lambda index: methods[index % 4](X), range(64)))
     for index, result in enumerate(results):
-        # Threads share the cores, which may change the order of summation.
+        # Concurrent threads share the cores, which may change the order of summation and therefore the rounding errors.
         assert_allclose(result, expected[index % 4], atol=1e-5)
 
 
@@ -45,7 +50,7 @@ def test_classifier_saved_with_one_thread_gives_the_same_results_with_two(new_cl
 
 
 def torch_threads_after_transform(estimator, X) -> int:
-    """Return the number of threads that torch uses after a transform."""
+    """Transform X, and return the number of threads that torch uses afterwards."""
     estimator.transform(X)
     return torch.get_num_threads()
 
@@ -56,60 +61,65 @@ def test_joblib_workers_do_not_use_more_threads_than_cores(fitted_pretrainer, X)
 
 
 def out_of_memory_above(max_size: int, error: Exception):
-    """Return a function that raises `error` for batches above `max_size`, and a list of the sizes of its batches."""
+    """Return a function that doubles a batch, and the list to which it appends the size of each batch.
+
+    The function raises `error` if a batch has more than `max_size` samples.
+    """
     sizes = []
 
-    def function(batch: torch.Tensor) -> torch.Tensor:
+    def double(batch: torch.Tensor) -> torch.Tensor:
         sizes.append(len(batch))
         if len(batch) > max_size:
             raise error
         return 2 * batch
 
-    return function, sizes
+    return double, sizes
 
 
-ERRORS = {
+OUT_OF_MEMORY_ERRORS = {
     "numpy": MemoryError("Unable to allocate"),
-    "gpu": torch.OutOfMemoryError("CUDA out of memory"),
-    "cpu": RuntimeError("[enforce fail at alloc_cpu.cpp:127] DefaultCPUAllocator: can't allocate memory: you tried"),
+    "torch-on-gpu": torch.OutOfMemoryError("CUDA out of memory"),
+    "torch-on-cpu": RuntimeError(
+        "[enforce fail at alloc_cpu.cpp:127] DefaultCPUAllocator: can't allocate memory: you tried"
+    ),
 }
 
 
-@pytest.mark.parametrize("error", ERRORS.values(), ids=ERRORS)
-@pytest.mark.parametrize("rows", [None, np.arange(40, 0, -2)])
+@pytest.mark.parametrize("error", OUT_OF_MEMORY_ERRORS.values(), ids=OUT_OF_MEMORY_ERRORS)
+@pytest.mark.parametrize("rows", [None, np.arange(40, 0, -2)], ids=["all-rows", "some-rows"])
 def test_batch_size_is_halved_if_memory_runs_out(X, error, rows):
-    function, sizes = out_of_memory_above(5, error)
+    double, sizes = out_of_memory_above(5, error)
     with pytest.warns(UserWarning, match="out of memory: continuing with batches of"):
-        out = map_batches(function, X, 16, CPU, rows)
+        out = map_batches(double, X, 16, CPU, rows)
     assert_array_equal(out, 2 * (X if rows is None else X[rows]))
     assert sizes[:4] == [16, 8, 4, 4]
 
 
 def test_too_little_memory_for_one_sample_is_an_error(X):
-    function, _ = out_of_memory_above(0, MemoryError("Unable to allocate"))
+    double, _ = out_of_memory_above(0, MemoryError("Unable to allocate"))
     with pytest.raises(MemoryError), pytest.warns(UserWarning, match="batches of 1"):
-        map_batches(function, X, 4, CPU)
+        map_batches(double, X, 4, CPU)
 
 
 def test_other_errors_do_not_halve_the_batch_size(X):
-    function, sizes = out_of_memory_above(0, RuntimeError("shapes do not fit"))
+    double, sizes = out_of_memory_above(0, RuntimeError("shapes do not fit"))
     with pytest.raises(RuntimeError, match="shapes"):
-        map_batches(function, X, 4, CPU)
+        map_batches(double, X, 4, CPU)
     assert sizes == [4]
 
 
 def test_full_disk_leaves_earlier_checkpoints_intact(new_pretrainer, X, same_weights, tmp_path, monkeypatch):
     uninterrupted = new_pretrainer(max_epochs=4).fit(X)
-    save, calls = torch.save, []
+    original_save, files = torch.save, []
 
-    def save_until_full(state, file):
-        calls.append(1)
-        if len(calls) == 3:
-            file.write(b"the beginning")
+    def fail_on_third_file(state, file):
+        files.append(file)
+        if len(files) == 3:
+            file.write(b"incomplete")
             raise OSError(28, "No space left on device")
-        save(state, file)
+        original_save(state, file)
 
-    monkeypatch.setattr(torch, "save", save_until_full)
+    monkeypatch.setattr(torch, "save", fail_on_third_file)
     with pytest.raises(OSError, match="No space left"):
         new_pretrainer(max_epochs=4, checkpoint_dir=tmp_path).fit(X)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["epoch-000001.pt", "epoch-000002.pt"]
@@ -122,11 +132,11 @@ def test_full_disk_leaves_the_existing_file_intact(fitted_pretrainer, tmp_path, 
     fitted_pretrainer.save(path)
     before = path.read_bytes()
 
-    def fail_on_full_disk(tensors, file, metadata):
-        file.write_bytes(b"the beginning")
+    def write_incomplete_file(tensors, file, metadata):
+        file.write_bytes(b"incomplete")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("sktsmae.models.checkpoints.save_file", fail_on_full_disk)
+    monkeypatch.setattr("sktsmae.models.checkpoints.save_file", write_incomplete_file)
     with pytest.raises(OSError, match="No space left"):
         fitted_pretrainer.save(path)
     assert path.read_bytes() == before

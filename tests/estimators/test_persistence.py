@@ -1,4 +1,4 @@
-"""Pickling, copying, saving and loading of fitted estimators."""
+"""Tests of pickling, copying, saving and loading fitted estimators."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from sktsmae import CWTTransformer, MAEClassifier, MAEPretrainer
 from sktsmae.models import load_mae, save_mae
 
 
-def through_joblib(estimator: BaseEstimator) -> Any:
-    """Return the estimator after joblib has written and read it, compressed."""
+def dump_and_load_with_joblib(estimator: BaseEstimator) -> Any:
+    """Write the estimator with joblib, with compression, and return the estimator that joblib reads."""
     buffer = BytesIO()
     joblib.dump(estimator, buffer, compress=3)
     buffer.seek(0)
@@ -33,7 +33,7 @@ def through_joblib(estimator: BaseEstimator) -> Any:
 
 
 def results(estimator: Any, X: np.ndarray) -> list[np.ndarray]:
-    """Return all results of an estimator for X."""
+    """Return the outputs for X of all methods that compute something from signals."""
     outputs = [estimator.transform(X)]
     if isinstance(estimator, MAEClassifier):
         outputs += [estimator.predict_proba(X), estimator.predict(X)]
@@ -42,10 +42,10 @@ def results(estimator: Any, X: np.ndarray) -> list[np.ndarray]:
     return outputs
 
 
-def assert_same_results(one: Any, other: Any, X: np.ndarray) -> None:
-    for left, right in zip(results(one, X), results(other, X), strict=True):
-        assert_array_equal(left, right)
-        assert left.dtype == right.dtype
+def assert_same_results(estimator: Any, other: Any, X: np.ndarray) -> None:
+    for output, other_output in zip(results(estimator, X), results(other, X), strict=True):
+        assert_array_equal(output, other_output)
+        assert output.dtype == other_output.dtype
 
 
 @pytest.fixture(scope="module")
@@ -55,37 +55,38 @@ def fitted(new_classifier, fitted_pretrainer, fitted_classifier, X, y) -> dict[s
         "transformer": CWTTransformer(cwt_scales=8, device="cpu").fit(X),
         "pretrainer": fitted_pretrainer,
         "classifier": fitted_classifier,
-        "tuned-head": new_classifier(finetune="head", head="mlp", hidden_dim=24).fit(X, y),
+        "fine-tuned-head": new_classifier(finetune="head", head="mlp", hidden_dim=24).fit(X, y),
         "stopped-early": new_classifier(early_stopping=True, validation_fraction=0.3).fit(X, y),
     }
 
 
-COPIERS = {
+WAYS_TO_COPY = {
     "pickle": lambda estimator: pickle.loads(pickle.dumps(estimator)),
-    "joblib": through_joblib,
+    "joblib": dump_and_load_with_joblib,
     "deepcopy": copy.deepcopy,
 }
-NAMES = ["transformer", "pretrainer", "classifier", "tuned-head", "stopped-early"]
+NAMES = ["transformer", "pretrainer", "classifier", "fine-tuned-head", "stopped-early"]
+NAMES_WITH_SAVE = NAMES[1:]
 
 
-@pytest.mark.parametrize("copier", COPIERS.values(), ids=COPIERS)
+@pytest.mark.parametrize("make_copy", WAYS_TO_COPY.values(), ids=WAYS_TO_COPY)
 @pytest.mark.parametrize("name", NAMES)
-def test_copy_gives_the_same_results(fitted, X, name, copier):
-    duplicate = copier(fitted[name])
+def test_copy_gives_the_same_results(fitted, X, name, make_copy):
+    duplicate = make_copy(fitted[name])
     assert_same_results(duplicate, fitted[name], X)
-    assert_same_results(copier(duplicate), fitted[name], X)
+    assert_same_results(make_copy(duplicate), fitted[name], X)
     assert getattr(duplicate, "history_", None) == getattr(fitted[name], "history_", None)
 
 
-@pytest.mark.parametrize("copier", COPIERS.values(), ids=COPIERS)
-def test_fitting_a_copy_leaves_the_original_unchanged(fitted, X, y, copier):
+@pytest.mark.parametrize("make_copy", WAYS_TO_COPY.values(), ids=WAYS_TO_COPY)
+def test_fitting_a_copy_leaves_the_original_unchanged(fitted, X, y, make_copy):
     expected = fitted["classifier"].predict_proba(X)
-    copier(fitted["classifier"]).set_params(random_state=1).fit(X, y)
+    make_copy(fitted["classifier"]).set_params(random_state=1).fit(X, y)
     assert_array_equal(fitted["classifier"].predict_proba(X), expected)
 
 
 def num_weight_bytes(*networks: torch.nn.Module) -> int:
-    """Return the number of bytes of all tensors. A shared tensor counts once."""
+    """Return the total number of bytes of the distinct tensors of the networks, including buffers."""
     states = [network.state_dict(keep_vars=True) for network in networks]
     return sum({tensor.data_ptr(): tensor.nbytes for state in states for tensor in state.values()}.values())
 
@@ -96,13 +97,14 @@ def test_pickle_contains_each_weight_once(new_pretrainer, new_classifier, X, y, 
     classifier = new_classifier(pretrainer=FrozenEstimator(pretrainer), finetune=finetune, max_epochs=1).fit(X, y)
     pretrainer_bytes = num_weight_bytes(pretrainer.model_)
     total_bytes = num_weight_bytes(classifier.model_, pretrainer.model_)
-    # A pickle takes about half a kilobyte more per tensor. The two moments of the optimiser would triple the size.
+    # A pickle has an overhead of about half a kilobyte per tensor. The two moments per weight that the optimiser stores
+    # would triple the size.
     assert pretrainer_bytes < len(pickle.dumps(pretrainer)) < 1.05 * pretrainer_bytes + 20_000
     assert total_bytes < len(pickle.dumps(classifier)) < 1.05 * total_bytes + 20_000
 
 
-@pytest.mark.parametrize("early_stopping", [False, True], ids=["all-epochs", "stopped-early"])
-@pytest.mark.parametrize("finetune", [None, "full", "head"], ids=["pretrainer", "full", "head"])
+@pytest.mark.parametrize("early_stopping", [False, True], ids=["no-early-stopping", "early-stopping"])
+@pytest.mark.parametrize("finetune", [None, "full", "head"], ids=["pretrainer", "full-classifier", "head-classifier"])
 def test_pickle_does_not_contain_the_training_data(new_pretrainer, new_classifier, X, y, finetune, early_stopping):
     stopping = {"early_stopping": True, "validation_fraction": 0.3} if early_stopping else {}
     settings = {**stopping, "max_epochs": 1}
@@ -112,29 +114,29 @@ def test_pickle_does_not_contain_the_training_data(new_pretrainer, new_classifie
     assert size_with_twice_the_data < size + 0.1 * X.nbytes
 
 
-def test_pickle_does_not_contain_a_gpu_device(new_pretrainer, new_classifier, X, y):
+def test_pickle_does_not_refer_to_a_gpu(new_pretrainer, new_classifier, X, y):
     classifier = new_classifier(pretrainer=new_pretrainer(device="auto"), device="auto").fit(X, y)
     assert b"cuda:" not in pickle.dumps(classifier)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_fitted_estimator_uses_the_cpu_if_its_device_is_missing(fitted, X, name):
-    moved = pickle.loads(pickle.dumps(copy.deepcopy(fitted[name]).set_params(device="cuda:99")))
+def test_fitted_estimator_uses_the_cpu_if_its_device_is_not_available(fitted, X, name):
+    unpickled = pickle.loads(pickle.dumps(copy.deepcopy(fitted[name]).set_params(device="cuda:99")))
     with pytest.warns(UserWarning, match="device='cuda:99' is not available.*computing on the CPU"):
-        outputs = results(moved, X)
+        outputs = results(unpickled, X)
     for output, expected in zip(outputs, results(fitted[name], X), strict=True):
         assert_array_equal(output, expected)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_fitting_on_a_missing_device_is_refused(fitted, refused, X, y, name):
-    moved = copy.deepcopy(fitted[name]).set_params(device="cuda:99")
-    with refused(moved, "device='cuda:99' is not available.*'cpu'.*'auto'"):
-        moved.fit(X, y)
+def test_fitting_on_a_device_that_is_not_available_is_refused(fitted, refused, X, y, name):
+    estimator = copy.deepcopy(fitted[name]).set_params(device="cuda:99")
+    with refused(estimator, "device='cuda:99' is not available.*'cpu'.*'auto'"):
+        estimator.fit(X, y)
 
 
 @pytest.mark.parametrize("path_type", [str, Path])
-@pytest.mark.parametrize("name", NAMES[1:])
+@pytest.mark.parametrize("name", NAMES_WITH_SAVE)
 def test_loaded_estimator_gives_the_same_results(fitted, X, tmp_path, name, path_type):
     estimator, path = fitted[name], path_type(tmp_path / "estimator.safetensors")
     estimator.save(path)
@@ -158,7 +160,7 @@ def test_loaded_estimator_has_the_same_parameters(new_pretrainer, new_classifier
     assert MAEClassifier.load(tmp_path / "classifier.safetensors").get_params() == classifier.get_params()
 
 
-def test_parameters_that_are_objects_are_not_saved(new_pretrainer, X, tmp_path):
+def test_random_state_objects_are_not_saved(new_pretrainer, X, tmp_path):
     pretrainer = new_pretrainer(random_state=np.random.RandomState(0), max_epochs=0).fit(X)
     pretrainer.save(tmp_path / "mae.safetensors")
     loaded = MAEPretrainer.load(tmp_path / "mae.safetensors")
@@ -169,7 +171,7 @@ def test_parameters_that_are_objects_are_not_saved(new_pretrainer, X, tmp_path):
 @pytest.mark.parametrize(
     "labels",
     [["ab", "cde"], [3, 7], [False, True], [1.0, 2.0], np.array(["ab", "cde"], dtype=object), np.array([1, 2], "u1")],
-    ids=["string", "integer", "boolean", "float", "object", "small-integer"],
+    ids=["string", "integer", "boolean", "float", "object", "uint8"],
 )
 def test_loaded_classes_have_the_same_dtype(new_classifier, X, labels, tmp_path):
     y = np.asarray(labels)[np.arange(41) % 2]
@@ -213,14 +215,16 @@ def test_weights_from_a_file_are_copied_into_the_classifier(
     assert_array_equal(restored.pretrainer_.transform(X), fitted_pretrainer.transform(X))
 
 
-def test_files_of_networks_and_pretrainers_are_interchangeable(fitted_pretrainer, X, same_weights, tmp_path):
+def test_pretrainer_loads_network_files_and_load_mae_loads_pretrainer_files(
+    fitted_pretrainer, X, same_weights, tmp_path
+):
     save_mae(fitted_pretrainer.model_, tmp_path / "network.safetensors")
     fitted_pretrainer.save(tmp_path / "pretrainer.safetensors")
     loaded = MAEPretrainer.load(tmp_path / "network.safetensors").set_params(pooling="mean")
     assert_array_equal(loaded.transform(X), fitted_pretrainer.transform(X))
     assert same_weights(load_mae(tmp_path / "pretrainer.safetensors"), fitted_pretrainer.model_)
-    same = {"cwt_scales", "embed_dim", "depth", "num_heads", "decoder_embed_dim", "mask_ratio", "rope"}
-    assert all(getattr(loaded, name) == getattr(fitted_pretrainer, name) for name in same)
+    architecture = {"cwt_scales", "embed_dim", "depth", "num_heads", "decoder_embed_dim", "mask_ratio", "rope"}
+    assert all(getattr(loaded, name) == getattr(fitted_pretrainer, name) for name in architecture)
     assert clone(loaded).fit(X).transform(X).shape == (41, 32)
 
 
@@ -233,20 +237,21 @@ def test_saving_replaces_an_existing_file(fitted_pretrainer, new_pretrainer, X, 
 
 @pytest.fixture
 def files(fitted_pretrainer, fitted_classifier, tmp_path) -> dict[str, Any]:
-    """Return a file of a pretrainer ('valid') and paths that are not such a file, by the reason."""
-    paths = {name: tmp_path / f"{name}.safetensors" for name in ("valid", "truncated", "text", "foreign", "classifier")}
+    """Return paths by name: 'valid' is the file of a pretrainer, and the others are not."""
+    names = ["valid", "truncated", "text", "other-tensors", "classifier"]
+    paths = {name: tmp_path / f"{name}.safetensors" for name in names}
     fitted_pretrainer.save(paths["valid"])
     fitted_classifier.save(paths["classifier"])
     content = paths["valid"].read_bytes()
     paths["truncated"].write_bytes(content[: len(content) // 2])
     paths["text"].write_text("hello world\n" * 50)
-    save_file({"weight": torch.zeros(3)}, paths["foreign"])
+    save_file({"weight": torch.zeros(3)}, paths["other-tensors"])
     return {**paths, "missing": tmp_path / "missing.safetensors", "directory": tmp_path}
 
 
 @pytest.mark.parametrize("path_type", [str, Path])
-@pytest.mark.parametrize("name", ["missing", "directory", "truncated", "text", "foreign", "classifier"])
-def test_file_without_a_pretrainer_is_refused(fitted_classifier, X, y, files, refused, name, path_type):
+@pytest.mark.parametrize("name", ["missing", "directory", "truncated", "text", "other-tensors", "classifier"])
+def test_path_that_is_not_a_pretrainer_file_is_refused(fitted_classifier, X, y, files, refused, name, path_type):
     path, error = path_type(files[name]), FileNotFoundError if name == "missing" else ValueError
     classifier = copy.deepcopy(fitted_classifier).set_params(pretrainer=path)
     with refused(classifier, re.escape(str(path)), error):
@@ -265,21 +270,21 @@ def test_file_of_another_kind_of_estimator_is_refused(files):
         MAEPretrainer.load(files["classifier"])
 
 
-RELEASES = sorted(path for path in (Path(__file__).parent / "releases").iterdir() if (path / "expected.npz").exists())
+RELEASE_FOLDERS = sorted(path.parent for path in (Path(__file__).parent / "releases").glob("*/expected.npz"))
 
 
-@pytest.mark.parametrize("folder", RELEASES, ids=lambda folder: folder.name)
+@pytest.mark.parametrize("folder", RELEASE_FOLDERS, ids=lambda folder: folder.name)
 def test_files_of_every_release_load_and_give_the_same_results(folder):
     with np.load(folder / "expected.npz") as expected:
         X = expected["X"]
         pretrainer = MAEPretrainer.load(folder / "pretrainer.safetensors")
         classifier = MAEClassifier.load(folder / "classifier.safetensors")
-        # Other processors may change the order of summation. A value that rounding moves across a threshold changes a
-        # fraction of time, of 50 samples, by 0.02.
+        # Rounding errors depend on the processor, because the order of summation does. They may move values across a
+        # threshold and thereby change fractions of time.
         assert_allclose(pretrainer.transform(X), expected["embeddings"], atol=0.05)
         assert_allclose(classifier.predict_proba(X), expected["probabilities"], atol=0.01)
         assert_array_equal(classifier.classes_.astype(str), expected["classes"])
 
 
-def test_files_of_this_version_are_among_the_releases():
-    assert sktsmae.__version__ in [folder.name for folder in RELEASES]
+def test_files_of_the_current_version_exist():
+    assert sktsmae.__version__ in [folder.name for folder in RELEASE_FOLDERS]

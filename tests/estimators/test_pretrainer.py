@@ -1,4 +1,4 @@
-"""MAEPretrainer: embeddings, reconstructions, scores and warm starts."""
+"""Tests of MAEPretrainer: embeddings, reconstructions, scores and warm starts."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_each_channel_has_its_own_embedding(new_pretrainer, X_channels, pooling)
     assert both.dtype == np.float32
     for channel in (0, 1):
         alone = new_pretrainer(pooling=pooling, max_epochs=0).fit(X_channels[:, channel])
-        # Matrix products of another batch size may round differently.
+        # Rounding errors of matrix products depend on the batch size.
         assert_allclose(alone.transform(X_channels[:, channel]), both[:, 32 * channel : 32 * (channel + 1)], atol=1e-5)
 
 
@@ -55,20 +55,21 @@ def test_mean_max_and_cls_pooling_give_different_embeddings(new_pretrainer, X):
 
 
 def test_embedding_does_not_depend_on_the_batch(fitted_pretrainer, X):
-    # Matrix products of another batch size may round differently.
+    # Rounding errors of matrix products depend on the batch size.
     assert_allclose(fitted_pretrainer.transform(X[5:6]), fitted_pretrainer.transform(X)[5:6], atol=1e-5)
 
 
 def test_pre_training_lowers_the_loss_and_changes_the_embeddings(trained, untrained, X):
     losses = [row["train_loss"] for row in trained.history_]
     assert losses[-1] < 0.75 * losses[0]
-    assert trained.score(X) > 0.75 * untrained.score(X)  # both are negative
+    assert trained.score(X) > 0.75 * untrained.score(X)  # scores are negative losses
     assert not np.allclose(trained.transform(X), untrained.transform(X), atol=0.1)
 
 
-def test_classifier_on_embeddings_generalises_to_new_persons(new_pretrainer, many, strangers):
-    features = make_pipeline(new_pretrainer(max_epochs=10), StandardScaler(), LogisticRegression(max_iter=1000))
-    assert features.fit(many.data, many.target).score(strangers.data, strangers.target) > 0.35
+def test_classifier_on_embeddings_generalises_to_new_persons(new_pretrainer, many, new_persons):
+    pipeline = make_pipeline(new_pretrainer(max_epochs=10), StandardScaler(), LogisticRegression(max_iter=1000))
+    # Always predicting the largest class gives 0.19.
+    assert pipeline.fit(many.data, many.target).score(new_persons.data, new_persons.target) > 0.35
 
 
 def test_score_is_negative_and_repeatable(fitted_pretrainer, X):
@@ -98,7 +99,8 @@ def test_reconstruction_contains_every_channel(fitted_on_channels, X_channels):
     assert result.mask.shape == (3, 2, 16, 200)
     assert result.mask.dtype == bool
     images = CWTTransformer(cwt_scales=16, device="cpu").fit_transform(X_channels[:3]).reshape(3, 2, 3, 16, 200)
-    assert_allclose(result.image, images, atol=1e-5)  # Fourier transforms of another batch size may round differently
+    # Rounding errors of Fourier transforms depend on the batch size.
+    assert_allclose(result.image, images, atol=1e-5)
 
 
 @pytest.mark.parametrize("mask_ratio", [0.25, 0.75])
@@ -106,6 +108,7 @@ def test_reconstruction_masks_whole_patches(new_pretrainer, X, mask_ratio):
     result = new_pretrainer(mask_ratio=mask_ratio, max_epochs=0).fit(X).reconstruct(X[:3])
     assert result.mask.shape == (3, 1, 16, 200)
     assert (result.mask.mean((1, 2, 3)) == mask_ratio).all()
+    # Arrange the mask as 4 x 8 patches of 4 x 25 values.
     patches = result.mask.reshape(3, 4, 4, 8, 25).transpose(0, 1, 3, 2, 4).reshape(3, 32, 100)
     assert_array_equal(patches.min(-1), patches.max(-1))
 
@@ -117,30 +120,30 @@ def test_reconstruction_is_repeatable(trained, X):
 
 
 def test_training_lowers_the_reconstruction_error(trained, untrained, X):
-    signal = StandardScaler().fit_transform(X.T).T[:, None]
+    standardised_signals = StandardScaler().fit_transform(X.T).T[:, None]
     errors = []
     for pretrainer in (untrained, trained):
         result = pretrainer.reconstruct(X)
         masked = np.broadcast_to(result.mask[:, :, None], result.image.shape)
         image_error = np.square(result.image_pred - result.image)[masked].mean()
-        errors.append((image_error, np.square(result.signal_pred - signal).mean()))
+        errors.append((image_error, np.square(result.signal_pred - standardised_signals).mean()))
     assert errors[1][0] < 0.9 * errors[0][0]
     assert errors[1][1] < 0.75 * errors[0][1]
 
 
 @pytest.mark.parametrize(
-    ("params", "grid"),
+    ("params", "grid_size"),
     [
         ({"patch_size": "auto"}, (4, 16)),
         ({"patch_size": [8, 40]}, (2, 5)),
         ({"patch_size": (5, 30)}, (4, 7)),
         ({"patch_size": "auto", "cwt_scales": [1, 2, 4, 8]}, (4, 16)),
     ],
-    ids=["auto", "given", "ragged", "given-scales"],
+    ids=["auto", "without-padding", "with-padding", "auto-for-four-scales"],
 )
-def test_patches_cover_the_image(new_pretrainer, X, params, grid):
+def test_number_of_patches_follows_from_the_patch_size(new_pretrainer, X, params, grid_size):
     pretrainer = new_pretrainer(**params).fit(X)
-    assert pretrainer.encoder_.grid_size == grid
+    assert pretrainer.encoder_.grid_size == grid_size
     assert np.isfinite(pretrainer.history_[-1]["train_loss"])
 
 
@@ -203,12 +206,13 @@ def test_refitting_on_arrays_removes_the_column_names(new_pretrainer, X, X_chann
     assert not hasattr(pretrainer.fit(X_channels), "feature_names_in_")
 
 
-def test_score_samples_returns_the_negative_loss_averaged_over_masks(fitted_pretrainer, X):
+def test_score_samples_returns_the_negative_loss_averaged_over_random_masks(fitted_pretrainer, X):
     model = fitted_pretrainer.model_.eval()
     generator = torch.Generator().manual_seed(0)
+    # The masks are determined by sorting random numbers, one per patch.
     noises = [torch.rand(1, model.encoder.num_patches, generator=generator) for _ in range(3)]
-    draws = iter(noises)
-    original, model.draw = model.draw, lambda count, device=None: {"noise": next(draws)}
+    remaining_noises = iter(noises)
+    original, model.draw = model.draw, lambda count, device=None: {"noise": next(remaining_noises)}
     try:
         scores = fitted_pretrainer.score_samples(X, n_draws=3)
     finally:
@@ -229,10 +233,10 @@ def test_score_of_a_sample_does_not_depend_on_other_samples(fitted_pretrainer, X
 def test_more_draws_reduce_the_error_of_the_score(fitted_pretrainer, X):
     exact = fitted_pretrainer.score_samples(X, n_draws=100)
     errors = [np.abs(fitted_pretrainer.score_samples(X, n_draws=count) - exact).mean() for count in (1, 16)]
-    assert errors[1] < 0.5 * errors[0]  # the standard error of 16 draws is a quarter of that of one
+    assert errors[1] < 0.5 * errors[0]  # the standard error for 16 draws is a quarter of that for one draw
 
 
-def test_signals_unlike_the_training_signals_have_lower_scores(new_pretrainer, many):
+def test_noise_has_lower_scores_than_the_training_signals(new_pretrainer, many):
     X = many.data[:, 0]
     pretrainer = new_pretrainer(max_epochs=30).fit(X)
     noise = np.random.default_rng(0).normal(size=X[:50].shape)

@@ -1,4 +1,4 @@
-"""MAERegressor: extrinsic regression, which predicts a number from a signal."""
+"""Tests of MAERegressor, which predicts a number from a signal (time series extrinsic regression)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sktsmae import MAERegressor
 
 
 def noisy_bursts(count, seed):
-    """Return signals of noise with a burst each, and the frequency of each burst in cycles per sample."""
+    """Return noisy signals with one burst per signal, and the frequency of each burst in cycles per sample."""
     rng = np.random.default_rng(seed)
     frequency, position = rng.uniform(0.03, 0.2, count), rng.uniform(50, 150, count)
     time = np.arange(200) - position[:, None]
@@ -26,10 +26,10 @@ def new_regressor(fitted_pretrainer):
     return lambda **params: MAERegressor(**{**small, **params})
 
 
-def test_frequency_of_a_burst_is_predicted_at_any_position():
+def test_frequency_of_a_burst_at_a_random_position_is_predicted():
     X, y = noisy_bursts(120, seed=0)
     X_test, y_test = noisy_bursts(60, seed=1)
-    # Measured: 0.97, with noise a fifth as large as the burst. Predicting the mean gives 0.
+    # Measured R^2: 0.97. Predicting the mean gives 0.
     assert MAERegressor(random_state=0).fit(X, y).score(X_test, y_test) > 0.9
 
 
@@ -48,7 +48,9 @@ def test_predictions_shift_and_scale_with_the_target(new_regressor):
 
 
 @pytest.mark.parametrize(
-    "settings", [{}, {"finetune": "full", "max_epochs": 1}, {"probe": False, "finetune": "head", "max_epochs": 1}]
+    "settings",
+    [{}, {"finetune": "full", "max_epochs": 1}, {"probe": False, "finetune": "head", "max_epochs": 1}],
+    ids=["probe", "probe-and-network", "network"],
 )
 def test_loaded_regressor_gives_the_same_predictions(new_regressor, tmp_path, settings):
     X, y = noisy_bursts(30, seed=0)
@@ -61,18 +63,17 @@ def test_loaded_regressor_gives_the_same_predictions(new_regressor, tmp_path, se
 def test_mean_of_the_target_ignores_unlabelled_rows(new_regressor):
     X, y = noisy_bursts(40, seed=0)
     labelled = np.arange(40) % 2 == 0
-    regressor = new_regressor(unlabeled=np.nan, probe=False, finetune="full", max_epochs=1).fit(
-        X, np.where(labelled, y, np.nan)
-    )
+    regressor = new_regressor(unlabeled=np.nan, probe=False, finetune="full", max_epochs=1)
+    regressor.fit(X, np.where(labelled, y, np.nan))
     assert regressor.target_mean_ == pytest.approx(y[labelled].mean())
 
 
-def test_sample_weights_lower_the_error_of_heavy_samples(new_regressor):
+def test_samples_with_large_weights_have_smaller_errors(new_regressor):
     X, y = noisy_bursts(60, seed=0)
-    heavy = y < np.median(y)
-    weighted = new_regressor().fit(X, y, np.where(heavy, 100.0, 0.01)).predict(X)
+    has_large_weight = y < np.median(y)
+    weighted = new_regressor().fit(X, y, np.where(has_large_weight, 100.0, 0.01)).predict(X)
     errors = np.abs(weighted - y)
-    assert errors[heavy].mean() < 0.5 * errors[~heavy].mean()
+    assert errors[has_large_weight].mean() < 0.5 * errors[~has_large_weight].mean()
 
 
 INVALID_Y = {
@@ -80,29 +81,31 @@ INVALID_Y = {
     "nan": (lambda y: np.where(y > 0.19, np.nan, y), "y contains NaN"),
     "shorter": (lambda y: y[:-1], "inconsistent numbers of samples"),
     "None": (lambda y: None, "requires y to be passed"),
-    "nan-among-objects": (lambda y: np.array([None, *y[1:]], dtype=object), "y contains NaN"),
-    "infinite": (lambda y: np.where(y > 0.19, np.inf, y).tolist(), "y contains infinity"),
+    "None-in-object-array": (lambda y: np.array([None, *y[1:]], dtype=object), "y contains NaN"),
+    "infinity": (lambda y: np.where(y > 0.19, np.inf, y).tolist(), "y contains infinity"),
     "too-large": (lambda y: np.sign(y - 0.1) * 1.7e308, "y contains values as large as 1.7e"),
 }
 
 
-@pytest.mark.parametrize(("make", "match"), INVALID_Y.values(), ids=INVALID_Y)
-def test_invalid_targets_are_refused(new_regressor, refused, make, match):
+@pytest.mark.parametrize(("make_invalid", "match"), INVALID_Y.values(), ids=INVALID_Y)
+def test_invalid_targets_are_refused(new_regressor, refused, make_invalid, match):
     X, y = noisy_bursts(40, seed=0)
     regressor = new_regressor()
     with refused(regressor, match):
-        regressor.fit(X, make(y))
+        regressor.fit(X, make_invalid(y))
 
 
 @pytest.mark.parametrize("unit", [1e200, 1e-200])
-@pytest.mark.parametrize("settings", [{}, {"probe": False, "finetune": "head", "max_epochs": 1}])
+@pytest.mark.parametrize(
+    "settings", [{}, {"probe": False, "finetune": "head", "max_epochs": 1}], ids=["probe", "network"]
+)
 def test_targets_whose_squares_overflow_or_underflow_are_learned(new_regressor, unit, settings):
     X, y = noisy_bursts(20, seed=0)
     expected = new_regressor(**settings).fit(X, y).predict(X)
     assert_allclose(new_regressor(**settings).fit(X, unit * y).predict(X), unit * expected, rtol=1e-6)
 
 
-def test_single_row_with_a_target_is_refused(new_regressor, refused):
+def test_y_with_a_single_labelled_row_is_refused(new_regressor, refused):
     X, y = noisy_bursts(20, seed=0)
     y[1:] = np.nan
     regressor = new_regressor(unlabeled=np.nan)
@@ -110,15 +113,16 @@ def test_single_row_with_a_target_is_refused(new_regressor, refused):
         regressor.fit(X, y)
 
 
-def test_mean_of_a_signal_is_predicted_among_thousands_of_other_features(new_regressor):
-    """The target is the mean of a signal of white noise. Wavelet coefficients do not depend on it."""
+def test_offset_of_a_signal_is_predicted_although_most_features_do_not_depend_on_it(new_regressor):
+    """The target is an offset that is added to white noise. Wavelet coefficients do not depend on the offset."""
     rng = np.random.default_rng(0)
     y = rng.normal(size=60)
     X = y[:, None] + rng.normal(size=(60, 200))
-    # The mean of 200 values has a standard error of 0.07 times the standard deviation of y, which limits R^2 to 0.995.
+    # The mean of 200 samples estimates the offset with a standard error of 1 / sqrt(200). The variance of y is 1, so
+    # R^2 is at most about 1 - 1 / 200.
     assert new_regressor().fit(X[:40], y[:40]).score(X[40:], y[40:]) > 0.97
 
 
-def test_a_constant_target_is_predicted(new_regressor):
+def test_constant_target_is_predicted(new_regressor):
     X, _ = noisy_bursts(20, seed=0)
     assert_allclose(new_regressor().fit(X, np.full(20, 3.5)).predict(X), 3.5, atol=1e-5)

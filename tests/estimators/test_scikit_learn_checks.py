@@ -1,4 +1,4 @@
-"""The checks that scikit-learn provides for estimators."""
+"""Tests that the estimators pass the checks that scikit-learn provides."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ CLASSIFIERS = [
     for head in ("reasoning", "mlp")
     for finetune in ("full", "head")
 ]
-PROBES = [
+CLASSIFIERS_WITH_PROBE = [
     MAEClassifier(pretrainer=PRETRAINER, random_state=0),
     MAEClassifier(pretrainer=PRETRAINER, finetune="full", **HEADS["reasoning"], **QUICK),
 ]
@@ -45,11 +45,11 @@ def expected_failures(estimator: BaseEstimator) -> dict[str, str]:
         return {}
     reasons = {}
     if estimator.finetune != "none":
-        reason = "a repeated row gives other mini-batches than a row with weight 2, so training steps differ"
+        reason = "repeating a row changes which rows share a mini-batch, but a weight of 2 does not"
         reasons["check_sample_weight_equivalence_on_dense_data"] = reason
     elif isinstance(estimator, MAEClassifier):
         reason = (
-            "the leave-one-out prediction of a repeated row uses its copy, so that probabilities are more confident"
+            "the leave-one-out prediction of a repeated row uses its copy, so that the probabilities are more confident"
         )
         reasons["check_sample_weight_equivalence_on_dense_data"] = reason
     else:
@@ -64,14 +64,16 @@ def _with_array_api(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SCIPY_ARRAY_API", "1")
 
 
-# A check of scikit-learn sets n_iter_no_change of every classifier.
+# A check of scikit-learn sets n_iter_no_change=20 in every classifier that has this parameter.
 @pytest.mark.filterwarnings("ignore:n_iter_no_change=20 has no effect")
 @parametrize_with_checks(
-    [*TRANSFORMERS, PRETRAINER, *CLASSIFIERS, *PROBES, *REGRESSORS], expected_failed_checks=expected_failures
+    [*TRANSFORMERS, PRETRAINER, *CLASSIFIERS, *CLASSIFIERS_WITH_PROBE, *REGRESSORS],
+    expected_failed_checks=expected_failures,
 )
 def test_estimator_passes_the_scikit_learn_checks(estimator, check, monkeypatch):
     if isinstance(estimator, MAERegressor) and check.func.__name__ == "check_methods_subset_invariance":
-        # The check allows 1e-7. Float32 sums depend on the batch size: errors are 3e-7 standard deviations of y.
+        # The tolerance of this check is 1e-7. Rounding errors of float32 sums depend on the batch size. Measured
+        # differences are 3e-7 standard deviations of y.
         monkeypatch.setattr(
             estimator_checks,
             "assert_allclose",

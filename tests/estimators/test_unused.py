@@ -1,4 +1,4 @@
-"""Warnings about parameters that were set but have no effect."""
+"""Tests of the warnings about parameters that were set but have no effect."""
 
 from __future__ import annotations
 
@@ -47,19 +47,19 @@ FINE_TUNING_PARAMETERS = {
 
 
 @pytest.mark.parametrize("name", FINE_TUNING_PARAMETERS)
-def test_fine_tuning_parameter_without_fine_tuning_is_named(data, name, tmp_path, monkeypatch):
+def test_fine_tuning_parameter_without_fine_tuning_causes_a_warning(data, name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     value = FINE_TUNING_PARAMETERS[name]
     (message,) = unused_parameter_warnings(MAEClassifier(random_state=0, device="cpu", **{name: value}), *data)
     assert message == (
-        f"{name}={value!r} has no effect with finetune='none'; choose another value of finetune to make it count."
+        f"{name}={value!r} has no effect with finetune='none'; choose another value of finetune to use it."
     )
 
 
-def test_all_parameters_without_effect_are_named_in_one_warning(data):
+def test_one_warning_names_all_parameters_without_effect(data):
     (message,) = unused_parameter_warnings(MAERegressor(random_state=0, lr=0.1, dropout=0.5), data[0], np.arange(41.0))
     assert message.startswith("dropout=0.5, lr=0.1 have no effect with finetune='none'; ")
-    assert message.endswith("to make them count.")
+    assert message.endswith("to use them.")
 
 
 def test_warning_points_to_the_line_that_calls_fit(data):
@@ -69,7 +69,7 @@ def test_warning_points_to_the_line_that_calls_fit(data):
 
 
 @pytest.mark.parametrize(
-    ("params", "named"),
+    ("params", "expected_warning"),
     [
         ({}, None),
         ({"num_reasoning_tokens": 2}, None),
@@ -81,12 +81,12 @@ def test_warning_points_to_the_line_that_calls_fit(data):
         ({"finetune": 1, "layer_decay": 0.5}, None),
     ],
 )
-def test_unused_parameters_of_head_and_early_stopping_are_named(new_classifier, X, y, params, named):
+def test_unused_parameters_of_head_and_early_stopping_cause_a_warning(new_classifier, X, y, params, expected_warning):
     messages = unused_parameter_warnings(new_classifier(max_epochs=1, **params), X, y)
-    assert [message.split(";")[0] for message in messages] == ([] if named is None else [named])
+    assert [message.split(";")[0] for message in messages] == ([] if expected_warning is None else [expected_warning])
 
 
-def test_precision_and_checkpoint_dir_are_used_if_a_pretrainer_is_fitted(new_pretrainer, X, y, tmp_path):
+def test_precision_and_checkpoint_dir_cause_no_warning_if_a_pretrainer_is_fitted(new_pretrainer, X, y, tmp_path):
     params = {"precision": "float32", "checkpoint_dir": tmp_path, "random_state": 0, "device": "cpu"}
     classifier = MAEClassifier(pretrainer=new_pretrainer(max_epochs=1, pooling="mean"), **params)
     assert all(
@@ -96,7 +96,7 @@ def test_precision_and_checkpoint_dir_are_used_if_a_pretrainer_is_fitted(new_pre
 
 
 @pytest.mark.parametrize(
-    ("params", "named"),
+    ("params", "expected_warning"),
     [
         ({}, None),
         ({"max_epochs": 0}, None),
@@ -105,19 +105,19 @@ def test_precision_and_checkpoint_dir_are_used_if_a_pretrainer_is_fitted(new_pre
         ({"validation_fraction": 0.3, "early_stopping": True}, None),
     ],
 )
-def test_unused_parameters_of_a_pretrainer_are_named(X, params, named):
+def test_unused_parameters_of_a_pretrainer_cause_a_warning(X, params, expected_warning):
     messages = unused_parameter_warnings(
         MAEPretrainer(**{"max_epochs": 1, "embed_dim": 16, "depth": 1, "device": "cpu", **params}), X
     )
-    assert [message.split(";")[0] for message in messages] == ([] if named is None else [named])
+    assert [message.split(";")[0] for message in messages] == ([] if expected_warning is None else [expected_warning])
 
 
-def test_cwt_scales_have_no_effect_with_spectrograms(new_pretrainer, X):
+def test_cwt_scales_cause_a_warning_with_spectrograms(new_pretrainer, X):
     images = CWTTransformer(cwt_scales=16, device="cpu").fit_transform(X)
     (message,) = unused_parameter_warnings(new_pretrainer(max_epochs=1, cwt_scales=8, boundary="reflect"), images)
     assert message.startswith("cwt_scales=8 has no effect with spectrograms as X; give signals")
 
 
-def test_standardize_has_no_effect_with_statistics(X):
+def test_standardize_causes_a_warning_with_statistics(X):
     (message,) = unused_parameter_warnings(CWTTransformer(output="statistics", standardize=False), X)
     assert message.startswith("standardize=False has no effect with output='statistics'; choose output='image'")

@@ -1,3 +1,5 @@
+"""Tests of the interpolation of gaps, and of functions that are applied to signals without their padding."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -8,7 +10,7 @@ from torch.testing import assert_close
 from sktsmae.functional.gaps import fill_gaps, map_unpadded
 
 NAN = float("nan")
-FILLED = {
+INTERPOLATED = {
     "no missing value": ([1.0, 2, 3], [1.0, 2, 3]),
     "one gap": ([1, NAN, NAN, 4, 5], [1, 2, 3, 4, 5]),
     "several gaps": ([0, NAN, 2, NAN, NAN, NAN, 6], [0, 1, 2, 3, 4, 5, 6]),
@@ -17,7 +19,7 @@ FILLED = {
 }
 
 
-@pytest.mark.parametrize(("given", "expected"), FILLED.values(), ids=FILLED)
+@pytest.mark.parametrize(("given", "expected"), INTERPOLATED.values(), ids=INTERPOLATED)
 def test_gaps_are_interpolated_and_padding_is_kept(given, expected):
     assert_close(fill_gaps(torch.tensor([given])), torch.tensor([expected], dtype=torch.float), equal_nan=True)
 
@@ -42,17 +44,17 @@ def test_each_signal_is_mapped_without_its_padding(shape):
     bounds = [(0, 20), (0, 7), (3, 20), (0, 7), (5, 6), (0, 20)]
     for signal, (start, stop) in zip(x, bounds, strict=True):
         signal[..., :start] = signal[..., stop:] = NAN
-    lengths = []
+    shapes = []
 
     def function(unpadded):
         assert not unpadded.isnan().any()
-        lengths.append((len(unpadded), unpadded.shape[-1]))
+        shapes.append((len(unpadded), unpadded.shape[-1]))
         return torch.stack((unpadded.sum(-1), unpadded.amax(-1)), dim=-1)
 
     out = map_unpadded(function, x)
     expected = [function(signal[None, ..., start:stop])[0] for signal, (start, stop) in zip(x, bounds, strict=True)]
     assert_close(out, torch.stack(expected))
-    assert lengths[:4] == [(2, 7), (2, 20), (1, 17), (1, 1)]  # signals with equal padding share one call
+    assert shapes[:4] == [(2, 7), (2, 20), (1, 17), (1, 1)]  # one call per group of signals with equal padding
 
 
 def test_signals_without_padding_are_mapped_in_one_call():

@@ -1,3 +1,5 @@
+"""Tests of the random masks of patches."""
+
 from __future__ import annotations
 
 import math
@@ -13,7 +15,7 @@ from sktsmae.functional.patches import take_tokens
     ("num_patches", "mask_ratio", "kept"),
     [(960, 0.75, 240), (128, 0.75, 32), (10, 0.75, 2), (7, 0.5, 3), (2, 0.5, 1), (21, 0.1, 18), (100, 0.99, 1)],
 )
-def test_masking_keeps_the_exact_number_of_patches(num_patches, mask_ratio, kept):
+def test_masking_keeps_the_given_fraction_of_patches_rounded_down(num_patches, mask_ratio, kept):
     ids_keep, ids_restore, mask = random_masking(torch.rand(5, num_patches), mask_ratio)
     assert num_kept(num_patches, mask_ratio) == kept
     assert ids_keep.shape == (5, kept)
@@ -47,7 +49,7 @@ def test_every_patch_is_kept_equally_often():
 
 
 @pytest.mark.parametrize("mask_ratio", [0.0, 1.0, -0.1, 1.5, math.nan, math.inf])
-def test_mask_ratio_outside_the_unit_interval_is_refused(mask_ratio):
+def test_mask_ratio_must_be_strictly_between_zero_and_one(mask_ratio):
     with pytest.raises(ValueError, match=rf"mask_ratio={mask_ratio}: give a fraction strictly between 0 and 1"):
         random_masking(torch.rand(2, 10), mask_ratio)
 
@@ -70,8 +72,8 @@ def test_mixed_noise_keeps_single_patches_whole_columns_or_whole_rows():
     kept = mixed_noise(4000, (4, 8)).unflatten(1, (4, 8)) < 0.25
     whole_columns = (kept.all(1) | ~kept.any(1)).all(1)
     whole_rows = (kept.all(2) | ~kept.any(2)).all(1)
-    # A quarter of the images keeps whole columns, and a quarter keeps whole rows. Images that keep none or all of the
-    # 8 columns or 4 rows do not count, because they satisfy both conditions. The tolerance is four standard deviations.
+    # A quarter of the images keep whole columns, and a quarter keep whole rows. Images that keep no patch or all
+    # patches are excluded, because they satisfy both conditions. The tolerance is four standard deviations.
     assert abs((whole_columns & ~whole_rows).float().mean() - 0.25 * (1 - 0.75**8 - 0.25**8)) < 0.025
     assert abs((whole_rows & ~whole_columns).float().mean() - 0.25 * (1 - 0.75**4 - 0.25**4)) < 0.025
     assert abs(kept.float().mean() - 0.25) < 0.02

@@ -1,3 +1,5 @@
+"""Tests of the division of images into patches, and of its inverse."""
+
 from __future__ import annotations
 
 import pytest
@@ -6,7 +8,7 @@ from torch.testing import assert_close
 
 from sktsmae.functional.patches import grid_size, patch_validity, patchify, unpatchify
 
-SIZES = [
+IMAGE_AND_PATCH_SIZES = [
     ((8, 100), (4, 50)),
     ((8, 101), (4, 50)),
     ((9, 100), (4, 50)),
@@ -31,7 +33,7 @@ def test_grid_size_rounds_up(image_size, patch_size, expected):
 
 
 @pytest.mark.parametrize("num_views", [1, 3])
-@pytest.mark.parametrize(("image_size", "patch_size"), SIZES)
+@pytest.mark.parametrize(("image_size", "patch_size"), IMAGE_AND_PATCH_SIZES)
 def test_unpatchify_inverts_patchify(image_size, patch_size, num_views):
     image = torch.randn(2, num_views, *image_size)
     patches = patchify(image, patch_size)
@@ -49,7 +51,7 @@ def test_patches_are_in_raster_order_and_flattened_by_view_scale_and_time():
             assert torch.equal(patches[0, 2 * row + column], block.flatten())
 
 
-@pytest.mark.parametrize(("image_size", "patch_size"), SIZES)
+@pytest.mark.parametrize(("image_size", "patch_size"), IMAGE_AND_PATCH_SIZES)
 def test_patch_validity_marks_padding(image_size, patch_size):
     valid = patch_validity(image_size, patch_size, num_views=2)
     patches = patchify(torch.full((1, 2, *image_size), 7.0), patch_size)[0]

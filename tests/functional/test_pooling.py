@@ -1,3 +1,5 @@
+"""Tests of threshold statistics, and of the pooling of tokens over time."""
+
 from itertools import pairwise
 
 import pytest
@@ -8,12 +10,12 @@ from sktsmae.functional.pooling import pool_bands
 from sktsmae.functional.thresholds import QUANTILES, quantile_thresholds, quarter_bounds, threshold_statistics
 
 
-def by_definition(row: list[float], threshold: float) -> list[float]:
+def statistics_by_definition(row: list[float], threshold: float) -> list[float]:
     """Compute the seven statistics of one row at one threshold from their definition."""
     marks = "".join("1" if value > threshold else "0" for value in row)
     bounds = [part * len(row) // 4 for part in range(5)]
     quarters = [marks[start:stop] for start, stop in pairwise(bounds)]
-    runs = [max(map(len, marks.split(other))) for other in "01"]
+    runs = [max(map(len, marks.split(other))) for other in "01"]  # the longest run of 1 and the longest run of 0
     whole = [marks.count("1") / len(row), *(run / len(row) for run in runs)]
     return whole + [quarter.count("1") / len(quarter) for quarter in quarters]
 
@@ -24,7 +26,7 @@ def test_threshold_statistics_agree_with_their_definition(n_timepoints):
     thresholds = torch.tensor([[-0.5, 0.0, 0.5, 9.0], [-9.0, 0.1, 0.2, 0.3], [0.0, 0.0, 1.0, 2.0]])
     expected = [
         [
-            [by_definition(row.tolist(), threshold) for threshold in row_thresholds.tolist()]
+            [statistics_by_definition(row.tolist(), threshold) for threshold in row_thresholds.tolist()]
             for row, row_thresholds in zip(x, thresholds, strict=True)
         ]
         for x in rows
@@ -65,7 +67,7 @@ def test_pool_bands_computes_statistics_over_time():
 
 
 @pytest.mark.parametrize("columns", [1, 2, 3])
-def test_fewer_columns_than_quarters_can_be_pooled(columns):
+def test_pool_bands_accepts_fewer_columns_than_quarters(columns):
     pooled = pool_bands(torch.randn(2, 1 + columns, 4), (1, columns), torch.zeros(4, 8))
     assert pooled.shape == (2, 20 * 4)
     assert pooled.isfinite().all()

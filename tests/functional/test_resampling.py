@@ -1,3 +1,5 @@
+"""Tests of the resampling of signals to another length."""
+
 import numpy as np
 import pytest
 import torch
@@ -11,7 +13,7 @@ def test_resample_interpolates_linearly_from_the_first_to_the_last_sample(old, n
     x = torch.randn(3, 2, old)
     positions = np.linspace(0, old - 1, new)
     expected = np.stack([[np.interp(positions, np.arange(old), row) for row in rows] for rows in x.numpy()])
-    # Positions between samples are float32. At position 100 they are off by up to 1e-5 of a sample.
+    # `resample` computes positions in float32. At position 100, their rounding error is up to 1e-5 of a sample.
     assert_close(resample(x, new), torch.from_numpy(expected).float(), rtol=0, atol=1e-4)
 
 

@@ -1,3 +1,5 @@
+"""Tests of rotary position embeddings as functions."""
+
 from __future__ import annotations
 
 import pytest
@@ -25,6 +27,7 @@ def tokens() -> tuple[Tensor, Tensor]:
     return q, k
 
 
+# Positions of six tokens: raster indices, or (time, frequency) indices.
 RASTER = torch.tensor([[0], [1], [2], [5], [9], [30]])
 AXIAL = torch.tensor([[0, 0], [1, 1], [2, 1], [5, 1], [1, 3], [7, 4]])
 
@@ -41,7 +44,7 @@ AXIAL = torch.tensor([[0, 0], [1, 1], [2, 1], [5, 1], [1, 3], [7, 4]])
         (AXIAL, [5000, 0]),
         (AXIAL, [0, 5000]),
     ],
-    ids=str,
+    ids=["raster-1", "raster-17", "raster-5000", "time-3", "frequency-3", "both", "time-5000", "frequency-5000"],
 )
 def test_scores_depend_only_on_relative_positions(tokens, positions, shift):
     # float32 rounds an angle of up to 5030 radians by up to 2.5e-4. A score of unit vectors changes by at most the sum
@@ -58,11 +61,11 @@ def test_scores_change_with_relative_positions(tokens, positions, axis):
     moved[-1, axis] += 4
     change = (scores(*tokens, moved) - scores(*tokens, positions)).abs()[0, 0]
     assert change[-1, :-1].min() > 1e-4  # scores of the moved query with the other keys
-    assert change[:-1, -1].min() > 1e-4
+    assert change[:-1, -1].min() > 1e-4  # scores of the moved key with the other queries
     assert change[:-1, :-1].max() == 0
 
 
-def test_each_axis_rotates_its_own_features():
+def test_time_and_frequency_rotate_different_features():
     x = torch.randn(1, 1, 1, DIM)
     in_time = rotary_angles(torch.tensor([[7, 0]]), DIM)[0]
     in_frequency = rotary_angles(torch.tensor([[0, 7]]), DIM)[0]

@@ -1,3 +1,5 @@
+"""Tests of the wavelet transform, its scales, and the standardisation of its input and output."""
+
 from __future__ import annotations
 
 import math
@@ -67,7 +69,7 @@ def test_ricker_is_even_with_unit_energy_and_zero_mean(scale):
     psi = ricker(torch.tensor([scale], dtype=torch.float64), 2 * math.ceil(10 * scale) + 1)[0]
     assert_close(psi, psi.flip(0), rtol=0, atol=0)
     assert psi.argmax() == len(psi) // 2
-    # The sums approximate integrals. From scale 2 on, aliasing is below the tolerance.
+    # The sums approximate integrals. At scales of at least 2, the aliasing error is below the tolerance.
     assert psi.square().sum().item() == pytest.approx(1, abs=1e-6)
     assert psi.sum().item() == pytest.approx(0, abs=1e-6)
 
@@ -75,7 +77,7 @@ def test_ricker_is_even_with_unit_energy_and_zero_mean(scale):
 def test_ricker_has_the_shape_of_pywavelets_mexh():
     psi, x = pywt.ContinuousWavelet("mexh").wavefun(level=10)
     step = x[1] - x[0]
-    scale = 2 / step  # every second sample falls on the grid of PyWavelets, which has no point at 0
+    scale = 2 / step  # every second sample is on the grid of PyWavelets, which has no point at 0
     ours = ricker(torch.tensor([scale], dtype=torch.float64), 2 * len(x) - 1)[0, ::2].numpy()
     np.testing.assert_allclose(ours, psi / np.sqrt(scale), rtol=0, atol=1e-12)
 
@@ -85,13 +87,13 @@ def test_cwt_correlates_with_pywavelets():
     signal = np.random.default_rng(0).standard_normal(1000)
     theirs = pywt.cwt(signal, scales, "mexh", method="fft")[0]
     ours = cwt(torch.from_numpy(signal), torch.tensor(scales)).numpy()
-    # PyWavelets differentiates a sampled integral, so the results are close but not equal.
-    for a, b in zip(ours, theirs, strict=True):
-        assert np.corrcoef(a, b)[0, 1] > 0.99
+    # PyWavelets differentiates a sampled integral of the wavelet, so the results are not exactly equal.
+    for our_scale, their_scale in zip(ours, theirs, strict=True):
+        assert np.corrcoef(our_scale, their_scale)[0, 1] > 0.99
 
 
 @pytest.mark.parametrize(
-    ("largest", "n_timepoints", "expected"),
+    ("largest_scale", "n_timepoints", "expected"),
     [
         (63.1, 3000, 631),
         (63.1, 631, 631),
@@ -104,8 +106,8 @@ def test_cwt_correlates_with_pywavelets():
         (63.1, 2, 3),
     ],
 )
-def test_kernel_length_is_odd_and_limited_by_the_signal_length(largest, n_timepoints, expected):
-    assert kernel_length(torch.tensor([0.1, largest], dtype=torch.float64), n_timepoints) == expected
+def test_kernel_length_is_odd_and_limited_by_the_signal_length(largest_scale, n_timepoints, expected):
+    assert kernel_length(torch.tensor([0.1, largest_scale], dtype=torch.float64), n_timepoints) == expected
 
 
 @pytest.mark.parametrize("n_scales", [3, 64], ids=["short-kernel", "kernel-of-up-to-631-samples"])
@@ -138,16 +140,16 @@ def test_cwt_of_views_equals_direct_convolutions_of_the_differences(n_timepoints
 
 
 @pytest.mark.parametrize("n_timepoints", [500, 1000, 3000])
-def test_error_of_float32_views_is_below_the_effect_of_rounding_a_smooth_signal(n_timepoints):
+def test_float32_transform_adds_less_error_than_rounding_a_smooth_signal_to_float32(n_timepoints):
     scales = scale_grid(32)
-    exact = torch.hann_window(n_timepoints, dtype=torch.float64)
-    rounded = cwt_of_views(exact.float().double(), scales)
+    signal = torch.hann_window(n_timepoints, dtype=torch.float64)
+    rounded = cwt_of_views(signal.float().double(), scales)
     std = rounded.flatten(1).std(1)
-    error = (cwt_of_views(exact.float(), scales) - rounded).flatten(1).abs().amax(1) / std
+    error = (cwt_of_views(signal.float(), scales) - rounded).flatten(1).abs().amax(1) / std
     # Rounding the signal changes the second difference most: by 1e-2 of its standard deviation at 3000 samples.
-    rounding = (rounded - cwt_of_views(exact, scales)).flatten(1).abs().amax(1) / std
-    assert (error < 1e-5 + rounding / 10).all()
-    assert (error[:2] < 2e-5).all()
+    rounding_effect = (rounded - cwt_of_views(signal, scales)).flatten(1).abs().amax(1) / std
+    assert (error < 1e-5 + rounding_effect / 10).all()
+    assert (error[:2] < 2e-5).all()  # the signal and the first difference
 
 
 @pytest.mark.parametrize("order", [3, -1])
@@ -157,24 +159,24 @@ def test_unknown_diff_orders_are_refused(order):
 
 
 @pytest.mark.parametrize("chunk_bytes", [1, 20_000, 10**9])
-def test_finish_is_applied_to_whole_signals_for_any_chunk_size(monkeypatch, chunk_bytes):
+def test_finish_function_receives_whole_signals_for_any_chunk_size(monkeypatch, chunk_bytes):
     x, scales = torch.randn(7, 97), scale_grid(8)
     monkeypatch.setattr(wavelets, "CHUNK_BYTES", chunk_bytes)
     out = cwt_of_views(x, scales, (0, 2), lambda part: part - part.mean((-2, -1), keepdim=True))
-    plain = torch.stack([cwt_of_views(signal, scales, (0, 2)) for signal in x])
-    assert_close(out, plain - plain.mean((-2, -1), keepdim=True))
+    unfinished = torch.stack([cwt_of_views(signal, scales, (0, 2)) for signal in x])
+    assert_close(out, unfinished - unfinished.mean((-2, -1), keepdim=True))
 
 
 @pytest.mark.parametrize("shape", [(40,), (3, 40), (2, 3, 40)])
-def test_finish_is_applied_to_single_views_with_and_without_gradients(shape):
+def test_finish_function_receives_single_views_with_and_without_gradients(shape):
     x, scales, shapes = torch.randn(shape), scale_grid(4), []
 
     def finish(part: torch.Tensor) -> torch.Tensor:
         shapes.append(part.shape[1:])
         return standardize(part, (-2, -1))
 
-    plain = cwt_of_views(x, scales, finish=finish)
-    assert_close(cwt_of_views(x.requires_grad_(), scales, finish=finish), plain)
+    expected = cwt_of_views(x, scales, finish=finish)
+    assert_close(cwt_of_views(x.requires_grad_(), scales, finish=finish), expected)
     assert set(shapes) == {(4, 40)}
 
 
@@ -187,7 +189,7 @@ def test_filter_bank_cached_in_inference_mode_can_be_used_in_training():
 
 
 @pytest.mark.parametrize("n_timepoints", [1, 2, 3, 97, 512, 3000, 60_000])
-def test_fft_length_is_even_sufficient_and_at_most_20_percent_longer(n_timepoints):
+def test_fft_length_has_small_prime_factors_and_is_at_most_20_percent_longer_than_needed(n_timepoints):
     bank = wavelets._filter_bank((1.0, 12.0), n_timepoints, "zeros", torch.float32, torch.device("cpu"))
     n_fft = 2 * (bank.shape[1] - 1)
     needed = n_timepoints + 1 + kernel_length(torch.tensor([12.0]), n_timepoints) // 2
@@ -258,12 +260,12 @@ def test_standardize_gives_mean_zero_and_unbiased_standard_deviation_one(dim):
     assert_close(out.std(dim, correction=1), torch.ones_like(out.std(dim)))
 
 
-def test_standardize_divides_tiny_signals_by_the_floor():
+def test_standardize_clamps_the_standard_deviation_of_tiny_signals():
     assert_close(standardize(torch.tensor([0.0, 1e-6]), -1), torch.tensor([-0.05, 0.05]))
 
 
 @pytest.mark.parametrize("amplitude", [1e-40, 1e-30, 1e-6, 1.0, 1e15, 1e37])
-def test_unit_amplitude_scales_any_range_to_about_1_by_a_power_of_two(amplitude):
+def test_unit_amplitude_multiplies_by_the_power_of_two_that_gives_a_range_of_one_half_to_one(amplitude):
     x = torch.rand(20, 3, 50) * amplitude
     out = unit_amplitude(x)
     span = out.amax(-1) - out.amin(-1)
@@ -289,8 +291,8 @@ def test_reflect_boundary_convolves_the_mirrored_signal_with_zero_mean_wavelets(
     rows = np.stack([[np.convolve(signal, hat - hat.mean(), "same") for hat in hats] for signal in mirrored])
     here, before, after = (rows[..., margin + lag : margin + lag + n_timepoints] for lag in (0, -1, 1))
     expected = np.stack([here, here - before, after - 2 * here + before], axis=1)
-    for sample in (x, x.clone().requires_grad_()):
-        views = cwt_of_views(sample, scales, boundary="reflect").detach().numpy()
+    for signals in (x, x.clone().requires_grad_()):  # the implementation with gradients is different
+        views = cwt_of_views(signals, scales, boundary="reflect").detach().numpy()
         np.testing.assert_allclose(views, expected, rtol=0, atol=1e-12)
 
 
@@ -313,6 +315,6 @@ def test_spectrum_of_a_wavelet_peaks_at_its_peak_frequency(scale):
     psi = ricker(torch.tensor([scale], dtype=torch.float64), 2 * math.ceil(10 * scale) + 1)
     found = torch.fft.rfft(psi, n_fft).abs().argmax() * rate / n_fft
     expected = peak_frequency(torch.tensor([scale]), rate)[0].item()
-    # The spectrum is sampled in steps of rate / n_fft. Its flat top adds an error of the same size.
+    # The spectrum is sampled in steps of rate / n_fft. Its peak is flat, which adds an error of the same size.
     assert found.item() == pytest.approx(expected, abs=2 * rate / n_fft)
     assert expected == pytest.approx(math.sqrt(2) * rate / (2 * math.pi * scale))

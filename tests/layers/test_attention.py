@@ -1,3 +1,5 @@
+"""Tests of the attention layer."""
+
 from __future__ import annotations
 
 import pytest
@@ -18,6 +20,7 @@ def attention() -> Attention:
 
 @pytest.fixture
 def rotation() -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the cosines and sines that rotate seven tokens."""
     return RotaryEmbedding(DIM // HEADS, 1)(torch.arange(7)[None, :, None])
 
 

@@ -1,3 +1,5 @@
+"""Tests of the transformer block."""
+
 from __future__ import annotations
 
 from functools import partial
@@ -14,6 +16,7 @@ from sktsmae.layers.rotary import RotaryEmbedding
 
 @pytest.fixture
 def rotation() -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the cosines and sines that rotate the tokens of 3 x 2 patches."""
     return RotaryEmbedding(8, 2)(torch.cartesian_prod(torch.arange(3), torch.arange(2))[None])
 
 

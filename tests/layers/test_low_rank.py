@@ -1,3 +1,5 @@
+"""Tests of the low-rank linear layer."""
+
 from __future__ import annotations
 
 import pytest

@@ -1,3 +1,5 @@
+"""Tests of the multilayer perceptron (MLP) of a block."""
+
 from __future__ import annotations
 
 import torch

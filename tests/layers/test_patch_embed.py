@@ -1,3 +1,5 @@
+"""Tests of the patch embedding."""
+
 from __future__ import annotations
 
 import torch

@@ -1,3 +1,5 @@
+"""Tests of the layer that computes rotary position embeddings."""
+
 from __future__ import annotations
 
 import pytest

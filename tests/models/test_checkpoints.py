@@ -1,3 +1,5 @@
+"""Tests of saved models and of .pth files: loading, damaged files, and settings that differ from the file."""
+
 from __future__ import annotations
 
 import json
@@ -24,12 +26,12 @@ from sktsmae.models import (
 )
 from sktsmae.models.checkpoints import stored_kind, write_safetensors
 
-FOREIGN = {
+OTHER_FORMATS = {
     "empty": b"",
     "text": b"hello world\n" * 50,
     "png": b"\x89PNG\r\n\x1a\n" + bytes(100),
     "zip": b"PK\x03\x04" + bytes(60),
-    "zeros": bytes(1000),
+    "zero-bytes": bytes(1000),
     "empty-pickle": b"\x80\x02.",
     "pickle-of-a-number": b"\x80\x02K\x01.",
 }
@@ -41,13 +43,13 @@ def model(small) -> CWT_MAE_RoPE:
 
 
 @pytest.fixture
-def read(small) -> Callable[[Path], Any]:
+def load_file(small) -> Callable[[Path], Any]:
     """Return a function that loads a file with the loader for its suffix."""
     return lambda path: load_mae(path) if path.suffix == ".safetensors" else load_reference_mae(path, **small)
 
 
-def refused(path: Path) -> Any:
-    """Expect a ValueError that names the file."""
+def error_naming(path: Path) -> Any:
+    """Expect a ValueError whose message contains the path."""
     return pytest.raises(ValueError, match=re.escape(str(path)))
 
 
@@ -56,10 +58,10 @@ def refused(path: Path) -> Any:
     [{}, {"rope": "raster", "mask_ratio": 0.5}, {"cwt_scales": (0.5, 2, 7.25), "diff_orders": (2, 0)}],
     ids=["default", "raster", "custom-scales"],
 )
-@pytest.mark.parametrize("kind", [str, Path])
-def test_loaded_model_equals_the_saved_one(tmp_path, small, changes, kind):
+@pytest.mark.parametrize("path_type", [str, Path])
+def test_loaded_model_equals_the_saved_model(tmp_path, small, changes, path_type):
     model = CWT_MAE_RoPE(**{**small, **changes}).eval()
-    path = kind(tmp_path / "mae.safetensors")
+    path = path_type(tmp_path / "mae.safetensors")
     save_mae(model, path)
     loaded = load_mae(path)
     assert loaded.settings == model.settings
@@ -77,7 +79,7 @@ def test_saving_replaces_an_older_file(tmp_path, small, model):
     assert os.listdir(tmp_path) == ["mae.safetensors"]
 
 
-def test_pth_file_of_a_new_model_loads_with_its_settings(tmp_path, small, model):
+def test_pth_file_with_the_state_dict_of_this_package_restores_the_model(tmp_path, small, model):
     for number, state in enumerate([model.state_dict(), {"model": model.state_dict(), "epoch": 100}]):
         torch.save(state, tmp_path / f"{number}.pth")
         loaded = load_reference_mae(tmp_path / f"{number}.pth", **small)
@@ -85,40 +87,41 @@ def test_pth_file_of_a_new_model_loads_with_its_settings(tmp_path, small, model)
         assert_close(loaded.state_dict(), model.state_dict(), rtol=0, atol=0)
 
 
-@pytest.mark.parametrize("name", ["none.safetensors", "none.pth", ""])
+@pytest.mark.parametrize("name", ["none.safetensors", "none.pth", ""], ids=["safetensors", "pth", "directory"])
 @pytest.mark.parametrize("load", [load_mae, load_reference_mae, load_reference_classifier, TF_MAE_Classifier])
-def test_error_names_a_missing_file(tmp_path, load, name):
+def test_error_names_a_missing_file_or_a_directory(tmp_path, load, name):
     path = tmp_path / name
     settings = {} if load in (load_mae, load_reference_mae) else {"num_classes": 3}
     with pytest.raises(FileNotFoundError if name else ValueError, match=re.escape(str(path))):
         load(path, **settings)
 
 
+# The file is cut at `end`: an integer is a position in bytes, and a float is a fraction of the file's length.
 @pytest.mark.parametrize("end", [0, 1, 18, 40, 0.1, 0.5, 0.99, -1], ids=str)
-@pytest.mark.parametrize("kind", ["safetensors", "zip.pth", "legacy.pth"])
-def test_truncated_file_is_refused(tmp_path, model, read, kind, end):
-    path = tmp_path / f"mae.{kind}"
-    if kind == "safetensors":
+@pytest.mark.parametrize("file_format", ["safetensors", "zip.pth", "legacy.pth"])
+def test_truncated_file_is_refused(tmp_path, model, load_file, file_format, end):
+    path = tmp_path / f"mae.{file_format}"
+    if file_format == "safetensors":
         save_mae(model, path)
     else:
-        torch.save(model.state_dict(), path, _use_new_zipfile_serialization=kind == "zip.pth")
+        torch.save(model.state_dict(), path, _use_new_zipfile_serialization=file_format == "zip.pth")
     content = path.read_bytes()
     path.write_bytes(content[: end if isinstance(end, int) else int(end * len(content))])
-    with refused(path):
-        read(path)
+    with error_naming(path):
+        load_file(path)
 
 
 @pytest.mark.parametrize("suffix", [".safetensors", ".pth"])
-@pytest.mark.parametrize("name", FOREIGN)
-def test_files_of_other_formats_are_refused(tmp_path, read, name, suffix):
-    path = tmp_path / f"foreign{suffix}"
-    path.write_bytes(FOREIGN[name])
-    with refused(path):
-        read(path)
+@pytest.mark.parametrize("name", OTHER_FORMATS)
+def test_files_of_other_formats_are_refused(tmp_path, load_file, name, suffix):
+    path = tmp_path / f"other{suffix}"
+    path.write_bytes(OTHER_FORMATS[name])
+    with error_naming(path):
+        load_file(path)
 
 
 @pytest.mark.parametrize(
-    ("metadata", "reason"),
+    ("metadata", "message"),
     [
         (None, "was not written by sktsmae"),
         ({"format": "pt"}, "was not written by sktsmae"),
@@ -134,14 +137,15 @@ def test_files_of_other_formats_are_refused(tmp_path, read, name, suffix):
         ),
         ({"sktsmae": json.dumps({"version": 1})}, "the kind 'mae' is required"),
     ],
+    ids=["no-metadata", "other-program", "invalid-json", "json-list", "newer-version", "other-kind", "no-kind"],
 )
-def test_safetensors_of_other_programs_or_versions_are_refused(tmp_path, metadata, reason):
+def test_safetensors_of_other_programs_versions_or_kinds_are_refused(tmp_path, metadata, message):
     path = tmp_path / "other.safetensors"
     save_file({"weight": torch.zeros(2)}, path, metadata)
     for load in (load_mae, lambda path: TF_MAE_Classifier(path, 3)):
-        with refused(path) as error:
+        with error_naming(path) as error:
             load(path)
-        assert reason in str(error.value)
+        assert message in str(error.value)
 
 
 def test_error_names_missing_and_unknown_tensors(tmp_path, model):
@@ -149,7 +153,7 @@ def test_error_names_missing_and_unknown_tensors(tmp_path, model):
     state = model.state_dict()
     state["signal_encoder.encoder.extra"] = state.pop("signal_encoder.encoder.norm.weight")
     write_safetensors(path, state, {"kind": "mae", "settings": model.settings})
-    with refused(path) as error:
+    with error_naming(path) as error:
         load_mae(path)
     assert "signal_encoder.encoder.norm.weight is missing" in str(error.value)
     assert "signal_encoder.encoder.extra is unknown" in str(error.value)
@@ -165,36 +169,36 @@ class CreatesDirectory:
         return os.mkdir, (str(self.path),)
 
 
-@pytest.mark.parametrize("how", ["torch", "torch-legacy", "pickle"])
-def test_malicious_pickle_is_refused_and_its_code_does_not_run(tmp_path, small, how):
-    path, trace = tmp_path / "malicious.pth", tmp_path / "trace"
-    content = {"model": {"encoder.cls_token": torch.zeros(1), "epoch": CreatesDirectory(trace)}}
-    if how == "pickle":
+@pytest.mark.parametrize("writer", ["torch", "torch-legacy", "pickle"])
+def test_malicious_pickle_is_refused_and_its_code_does_not_run(tmp_path, small, writer):
+    path, created = tmp_path / "malicious.pth", tmp_path / "created"
+    content = {"model": {"encoder.cls_token": torch.zeros(1), "epoch": CreatesDirectory(created)}}
+    if writer == "pickle":
         path.write_bytes(pickle.dumps(content, protocol=2))
     else:
-        torch.save(content, path, _use_new_zipfile_serialization=how == "torch")
+        torch.save(content, path, _use_new_zipfile_serialization=writer == "torch")
     loads = [load_reference_mae, load_reference_classifier, TF_MAE_Classifier]
     for load, settings in zip(loads, [{}, {"num_classes": 3}, {"num_classes": 3}], strict=True):
-        with refused(path):
+        with error_naming(path):
             load(path, **small, **settings)
-        assert not trace.exists()
-    if how == "pickle":  # an ordinary unpickler runs the code
+        assert not created.exists()
+    if writer == "pickle":  # unlike the loaders above, pickle.loads runs the code
         pickle.loads(path.read_bytes())
-        assert trace.is_dir()
+        assert created.is_dir()
 
 
 @pytest.mark.parametrize("error", [OSError("disk full"), KeyboardInterrupt()], ids=["disk-full", "interrupted"])
-@pytest.mark.parametrize("step", ["save_file", "replace"])
-def test_failed_write_keeps_the_old_file_and_leaves_no_other_file(tmp_path, monkeypatch, model, step, error):
+@pytest.mark.parametrize("function", ["save_file", "replace"])
+def test_failed_write_keeps_the_old_file_and_leaves_no_other_file(tmp_path, monkeypatch, model, function, error):
     path = tmp_path / "mae.safetensors"
     save_mae(model, path)
     content = path.read_bytes()
 
     def fail(*args: Any, **_: Any) -> None:
-        Path(args[1] if step == "save_file" else args[0]).write_bytes(b"half")
+        Path(args[1] if function == "save_file" else args[0]).write_bytes(b"incomplete")
         raise error
 
-    monkeypatch.setattr(checkpoints if step == "save_file" else os, step, fail)
+    monkeypatch.setattr(checkpoints if function == "save_file" else os, function, fail)
     with pytest.raises(type(error)):
         save_mae(model, path)
     assert os.listdir(tmp_path) == ["mae.safetensors"]
@@ -205,7 +209,7 @@ def test_error_names_the_settings_that_differ_from_the_checkpoint(tmp_path, smal
     path = tmp_path / "mae.safetensors"
     save_mae(model, path)
     changes = {"embed_dim": 32, "cwt_scales": 12, "rope": "raster"}
-    with refused(path) as error:
+    with error_naming(path) as error:
         TF_MAE_Classifier(path, num_classes=3, **{**small, **changes})
     message = str(error.value)
     for expected in (
@@ -226,7 +230,7 @@ def test_decoder_settings_and_signal_length_may_differ_from_the_checkpoint(tmp_p
 
 
 @pytest.mark.parametrize(
-    ("changes", "tensor"),
+    ("changes", "message"),
     [
         ({"embed_dim": 32}, "cls_token has the shape (1, 1, 16) in the file and (1, 1, 32) in the model"),
         ({"depth": 3}, "blocks.2.norm1.weight is missing"),
@@ -234,18 +238,18 @@ def test_decoder_settings_and_signal_length_may_differ_from_the_checkpoint(tmp_p
         ({"diff_orders": (0, 1)}, "patch_embed.proj.weight has the shape (16, 3, 4, 20) in the file"),
     ],
 )
-def test_error_names_the_tensor_of_a_pth_file_that_does_not_fit(tmp_path, small, model, changes, tensor):
+def test_error_names_a_pth_tensor_that_does_not_match_the_settings(tmp_path, small, model, changes, message):
     path = tmp_path / "mae.pth"
     torch.save(model.state_dict(), path)
-    with refused(path) as error:
+    with error_naming(path) as error:
         TF_MAE_Classifier(path, num_classes=3, **{**small, **changes})
-    assert tensor in str(error.value)
+    assert message in str(error.value)
 
 
 def test_saved_file_has_default_permissions(tmp_path, small):
     save_mae(CWT_MAE_RoPE(**small), tmp_path / "mae.safetensors")
-    (tmp_path / "any").touch()
-    assert (tmp_path / "mae.safetensors").stat().st_mode == (tmp_path / "any").stat().st_mode
+    (tmp_path / "empty").touch()
+    assert (tmp_path / "mae.safetensors").stat().st_mode == (tmp_path / "empty").stat().st_mode
 
 
 @pytest.mark.parametrize(
@@ -256,15 +260,15 @@ def test_saved_file_has_default_permissions(tmp_path, small):
         ({}, None),
     ],
 )
-def test_stored_kind_returns_the_kind_in_the_metadata(tmp_path, metadata, kind):
+def test_stored_kind_returns_the_kind_in_the_metadata_or_none(tmp_path, metadata, kind):
     write_safetensors(tmp_path / "a.safetensors", {"x": torch.zeros(1)}, metadata)
     assert stored_kind(tmp_path / "a.safetensors") == kind
 
 
-def test_stored_kind_is_none_for_other_files(tmp_path):
-    save_file({"x": torch.zeros(1)}, tmp_path / "foreign.safetensors")
+def test_stored_kind_is_none_for_files_of_other_programs_and_missing_files(tmp_path):
+    save_file({"x": torch.zeros(1)}, tmp_path / "other.safetensors")
     save_file({"x": torch.zeros(1)}, tmp_path / "list.safetensors", metadata={"sktsmae": "[1]"})
     save_file({"x": torch.zeros(1)}, tmp_path / "text.safetensors", metadata={"sktsmae": "nonsense"})
-    (tmp_path / "cut.safetensors").write_bytes((tmp_path / "foreign.safetensors").read_bytes()[:20])
-    for name in ("foreign", "list", "text", "cut", "nothing"):
+    (tmp_path / "truncated.safetensors").write_bytes((tmp_path / "other.safetensors").read_bytes()[:20])
+    for name in ("other", "list", "text", "truncated", "missing"):
         assert stored_kind(tmp_path / f"{name}.safetensors") is None

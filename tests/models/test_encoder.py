@@ -1,3 +1,5 @@
+"""Tests of the encoder, its masked input, and its position embedding."""
+
 from __future__ import annotations
 
 import pytest
@@ -13,7 +15,7 @@ from sktsmae.models.positions import resample_pos_embed, rotary_grid
 
 
 def make_encoder(rope: str = "axial", embed_dim: int = 16, num_heads: int = 2) -> Encoder:
-    """Return an encoder with 3 x 4 patches of 2 * 3 * 5 values."""
+    """Return an encoder of 3 x 4 patches. A patch has 2 views, 3 scales and 5 samples."""
     return Encoder((2, 9, 20), (3, 5), embed_dim=embed_dim, depth=2, num_heads=num_heads, rope=rope).eval()
 
 
@@ -32,26 +34,26 @@ def test_encoder_returns_a_class_token_and_one_token_per_patch(encoder, patches)
     assert encoder.num_patches == 12
     tokens = encoder(patches)
     assert tokens.shape == (3, 13, 16)
-    assert_close(tokens.mean(-1), torch.zeros(3, 13))  # the final norm
+    assert_close(tokens.mean(-1), torch.zeros(3, 13))  # by the final layer norm
 
 
-def test_masked_patches_do_not_influence_the_latent(encoder, patches):
+def test_masked_patches_do_not_influence_the_tokens(encoder, patches):
     ids_keep, _, mask = random_masking(torch.rand(3, 12), 0.75)
     changed = torch.where(mask[..., None] == 1, 100 * torch.randn_like(patches), patches)
-    latent = encoder(patches, ids_keep)
-    assert latent.shape == (3, 4, 16)
-    assert torch.equal(encoder(changed, ids_keep), latent)
+    tokens = encoder(patches, ids_keep)
+    assert tokens.shape == (3, 4, 16)
+    assert torch.equal(encoder(changed, ids_keep), tokens)
     assert (encoder(changed) - encoder(patches)).abs().max() > 0.1
 
 
-def test_kept_patches_influence_the_latent(encoder, patches):
+def test_visible_patches_influence_the_tokens(encoder, patches):
     ids_keep, _, mask = random_masking(torch.rand(3, 12), 0.75)
     changed = torch.where(mask[..., None] == 0, torch.randn_like(patches), patches)
     difference = (encoder(changed, ids_keep) - encoder(patches, ids_keep)).abs().amax((1, 2))
     assert difference.min() > 0.1
 
 
-def test_permuted_patches_give_the_permuted_tokens(encoder, patches):
+def test_permuting_the_patches_permutes_the_tokens(encoder, patches):
     ids = torch.rand(3, 12).argsort(1)
     full, permuted = encoder(patches), encoder(patches, ids)
     assert_close(permuted[:, 0], full[:, 0])
@@ -66,7 +68,7 @@ def test_samples_do_not_influence_each_other(encoder, patches):
         assert_close(together[b : b + 1], encoder(patches[b : b + 1], ids_keep[b : b + 1]))
 
 
-def test_axial_and_raster_rope_differ(patches):
+def test_axial_and_raster_rope_give_different_tokens(patches):
     axial, raster = make_encoder("axial"), make_encoder("raster")
     raster.load_state_dict(axial.state_dict())
     assert (axial(patches) - raster(patches)).abs().max() > 1e-3
@@ -75,12 +77,12 @@ def test_axial_and_raster_rope_differ(patches):
 def test_rotary_positions_follow_the_grid_of_patches():
     _, axial = rotary_grid((2, 3), 8, 1, "axial")
     _, raster = rotary_grid((2, 3), 8, 1, "raster")
-    # The class token is at the origin. The columns and rows of the patches are counted from 1.
+    # The class token is at the origin. The axial position of a patch is (column, row), counted from 1.
     assert axial.tolist() == [[0, 0], [1, 1], [2, 1], [3, 1], [1, 2], [2, 2], [3, 2]]
     assert raster[:, 0].tolist() == [0, 1, 2, 3, 4, 5, 6]
 
 
-def test_mlps_are_low_rank_and_have_the_given_ratios():
+def test_mlps_are_low_rank_and_have_the_given_hidden_size_and_rank():
     encoder = Encoder((1, 4, 10), (4, 5), embed_dim=96, depth=1, num_heads=4, mlp_ratio=3.0, mlp_rank_ratio=0.75)
     assert isinstance(encoder.blocks[0].mlp.fc1, LowRankLinear)
     assert encoder.blocks[0].mlp.fc1.u.weight.shape == (288, 72)
@@ -95,8 +97,8 @@ def test_mlps_are_low_rank_and_have_the_given_ratios():
         ({"embed_dim": 6, "num_heads": 2, "rope": "raster"}, ["embed_dim", "num_heads", "3", "multiple of 2"]),
     ],
 )
-def test_error_names_impossible_settings(settings, words):
-    with pytest.raises(ValueError, match="".join(f"(?=.*{word})" for word in words)):
+def test_error_names_invalid_settings(settings, words):
+    with pytest.raises(ValueError, match="".join(f"(?=.*{word})" for word in words)):  # the message contains all words
         make_encoder(**settings)
 
 
@@ -111,8 +113,8 @@ def test_resampled_pos_embed_keeps_the_class_token_and_resamples_each_row_over_t
     assert torch.equal(out[:, :1], pos_embed[:, :1])
     old, new = pos_embed[0, 1:].unflatten(0, (3, 8)), out[0, 1:].unflatten(0, (3, 20))
     for row in range(3):
-        alone = F.interpolate(old[row].T[None, :, None], size=(1, 20), mode="bicubic")[0, :, 0].T
-        assert_close(new[row], alone)
+        expected = F.interpolate(old[row].T[None, :, None], size=(1, 20), mode="bicubic")[0, :, 0].T
+        assert_close(new[row], expected)
 
 
 @pytest.mark.parametrize("columns", [3, 8, 50])

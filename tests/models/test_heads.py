@@ -1,3 +1,5 @@
+"""Tests of the classification heads."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -25,7 +27,7 @@ def test_head_accepts_any_number_of_tokens(make_head, num_tokens):
     assert make_head()(torch.randn(4, num_tokens, 16)).shape == (4, 5)
 
 
-def test_token_order_does_not_matter(make_head):
+def test_order_of_the_tokens_does_not_matter(make_head):
     head, tokens = make_head().eval(), torch.randn(4, 12, 16)
     assert_close(head(tokens[:, torch.randperm(12)]), head(tokens))
 
@@ -41,14 +43,14 @@ def test_samples_do_not_influence_each_other(make_head):
     assert_close(head(tokens)[1:2], head(tokens[1:2]))
 
 
-def test_dropout_acts_in_training_only(make_head):
+def test_dropout_is_active_only_in_training(make_head):
     head, tokens = make_head(dropout=0.5), torch.randn(4, 12, 16)
     assert (head(tokens) - head(tokens)).abs().max() > 1e-3
     head.eval()
     assert torch.equal(head(tokens), head(tokens))
 
 
-def test_without_dropout_training_and_evaluation_agree(make_head):
+def test_training_and_evaluation_modes_agree_without_dropout(make_head):
     head, tokens = make_head(dropout=0.0), torch.randn(4, 12, 16)
     assert_close(head.train()(tokens), head.eval()(tokens))
 
@@ -92,7 +94,8 @@ def test_multichannel_head_distinguishes_channels():
     swapped = tokens.unflatten(1, (3, 5))[:, [1, 0, 2]].flatten(1, 2)
     head = multichannel_head()
     assert not torch.allclose(head(tokens), head(swapped), atol=1e-4)
-    assert torch.allclose(head.head(tokens), head.head(swapped), atol=1e-5)  # the wrapped head does not
+    # The wrapped head does not distinguish channels.
+    assert torch.allclose(head.head(tokens), head.head(swapped), atol=1e-5)
 
 
 def test_multichannel_head_with_identity_weights_equals_the_wrapped_head():

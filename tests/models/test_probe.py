@@ -1,3 +1,5 @@
+"""Tests of the linear probe, which combines several linear models."""
+
 import torch
 from torch.testing import assert_close
 
@@ -5,7 +7,7 @@ from sktsmae.models import Features, LinearProbe, LinearProbeClassifier
 
 
 class Columns(Features):
-    """Features that are some of the columns of X."""
+    """Features that are the columns of the input from `start` up to `stop`, exclusive."""
 
     def __init__(self, start: int, stop: int) -> None:
         super().__init__()
@@ -27,11 +29,11 @@ class Columns(Features):
 
 
 def make_probe() -> LinearProbeClassifier:
-    """Return a probe on the first two and the last two of four values."""
+    """Return a probe with two kinds of features: the first two and the last two of four input columns."""
     return LinearProbeClassifier({"first": Columns(0, 2), "last": Columns(2, 4)}, num_outputs=3)
 
 
-def test_probabilities_are_the_mean_of_models_of_the_first_kind_and_of_all_features():
+def test_probabilities_are_averaged_over_a_model_of_the_first_kind_and_a_model_of_all_kinds():
     probe, x = make_probe(), torch.randn(5, 4)
     assert probe.num_features == 4
     first, both = probe.linear
@@ -39,7 +41,7 @@ def test_probabilities_are_the_mean_of_models_of_the_first_kind_and_of_all_featu
     assert_close(probe(x).exp(), expected)
 
 
-def test_probabilities_are_mixed_by_mixture_weights():
+def test_probabilities_are_averaged_with_mixture_weights():
     probe, x = make_probe(), torch.randn(5, 4)
     probe.mixture_weights.copy_(torch.tensor([0.25, 0.75]))
     first, both = probe.linear
@@ -48,17 +50,17 @@ def test_probabilities_are_mixed_by_mixture_weights():
     assert_close(probe(x).exp(), both(x).softmax(-1))
 
 
-def test_outputs_of_linear_models_are_mixed_by_mixture_weights():
+def test_outputs_of_a_regression_probe_are_averaged_with_mixture_weights():
     probe, x = LinearProbe({"x": Columns(0, 4), "again": Columns(0, 4)}, 1), torch.randn(5, 4)
     probe.mixture_weights.copy_(torch.tensor([0.25, 0.75]))
     first, both = probe.linear
     assert_close(probe(x), 0.25 * first(x) + 0.75 * both(torch.cat([x, x], dim=1)))
 
 
-def test_probabilities_are_raised_to_the_inverse_temperature_and_multiplied_by_class_weights():
+def test_class_offset_is_added_after_multiplying_log_probabilities_by_the_inverse_temperature():
     probe, x = make_probe(), torch.randn(5, 4)
-    plain = probe(x).exp()
+    mixture = probe(x).exp()
     probe.inverse_temperature.fill_(2.0)
     probe.class_offset.copy_(torch.tensor([1.0, 2.0, 0.5]).log())
-    expected = plain**2 * torch.tensor([1.0, 2.0, 0.5])
+    expected = mixture**2 * torch.tensor([1.0, 2.0, 0.5])
     assert_close(probe(x).exp(), expected / expected.sum(-1, keepdim=True))

@@ -1,4 +1,4 @@
-"""Agreement with the reference implementation, whose weights, inputs and outputs are in the folder `reference`."""
+"""Tests of agreement with the reference implementation, whose weights, inputs and outputs are in `reference`."""
 
 from __future__ import annotations
 
@@ -21,28 +21,29 @@ CONFIG = json.loads((REFERENCE / "config.json").read_text(encoding="utf-8"))
 MODEL: dict[str, Any] = CONFIG["model"]
 ENCODER = {name: value for name, value in MODEL.items() if name != "signal_len"}
 FINETUNE: dict[str, Any] = {**ENCODER, **CONFIG["finetune"]}
-TOLERANCE = {"rtol": 0, "atol": 1e-4}  # the guaranteed agreement
-NO_WEIGHTS: dict[str, Any] = {
+TOLERANCE = {"rtol": 0, "atol": 1e-4}  # required agreement with the reference implementation
+INVALID_CONTENTS: dict[str, Any] = {
     "list": [torch.zeros(2)],
-    "model is a list": {"model": [1, 2]},
-    "numbers": {"model": {"epoch": 3}},
-    "foreign name": {"weight": torch.zeros(2)},
-    "integer name": {0: torch.zeros(2)},
+    "list-in-model": {"model": [1, 2]},
+    "number-in-model": {"model": {"epoch": 3}},
+    "unknown-tensor": {"weight": torch.zeros(2)},
+    "integer-name": {0: torch.zeros(2)},
     "empty": {},
-    "empty model": {"model": {}},
+    "empty-model": {"model": {}},
 }
 INPUTS = {"x", "noise", "x_finetune"}
 
 
 @pytest.fixture(scope="module")
 def golden() -> dict[str, Tensor]:
+    """Return the inputs and the outputs of the reference implementation."""
     with np.load(REFERENCE / "golden.npz") as file:
         return {name: torch.from_numpy(file[name]) for name in file.files}
 
 
 @pytest.fixture(scope="module")
 def ours(golden) -> dict[str, Tensor]:
-    """Return every output, computed by this package."""
+    """Return the outputs of this package for the same inputs."""
     model = load_reference_mae(REFERENCE / "mae.pth", **MODEL)
     x, noise = golden["x"], golden["noise"]
     with torch.no_grad():
@@ -82,45 +83,45 @@ def test_forward_agrees_with_the_reference(golden):
 
 
 @pytest.mark.parametrize(("kind", "use_cot"), [("cot", True), ("mlp", False)])
-def test_fine_tuning_starts_from_the_pre_trained_encoder(golden, kind, use_cot):
-    tuned = load_reference_classifier(REFERENCE / f"classifier_{kind}.pth", use_cot=use_cot, **FINETUNE)
-    fresh = TF_MAE_Classifier(pretrained_path=REFERENCE / "mae.pth", use_cot=use_cot, **FINETUNE)
-    assert_close(fresh.encoder.pos_embed, tuned.encoder.pos_embed, **TOLERANCE)
-    assert_close(fresh.encoder.pos_embed, golden["pos_embed_512"], **TOLERANCE)
+def test_classifier_starts_from_the_pre_trained_encoder_with_resampled_pos_embed(golden, kind, use_cot):
+    reference = load_reference_classifier(REFERENCE / f"classifier_{kind}.pth", use_cot=use_cot, **FINETUNE)
+    classifier = TF_MAE_Classifier(pretrained_path=REFERENCE / "mae.pth", use_cot=use_cot, **FINETUNE)
+    assert_close(classifier.encoder.pos_embed, reference.encoder.pos_embed, **TOLERANCE)
+    assert_close(classifier.encoder.pos_embed, golden["pos_embed_512"], **TOLERANCE)
     source = load_reference_mae(REFERENCE / "mae.pth", **MODEL).encoder.state_dict()
-    for name, tensor in fresh.encoder.state_dict().items():
+    for name, tensor in classifier.encoder.state_dict().items():
         assert name == "pos_embed" or torch.equal(tensor, source[name])
 
 
 @pytest.mark.parametrize("container", ["bare", "model"])
 @pytest.mark.parametrize("prefix", ["", "module.", "_orig_mod.", "module._orig_mod.", "_orig_mod.module."])
-def test_prefixes_of_wrappers_are_removed(tmp_path, prefix, container):
+def test_prefixes_of_data_parallel_and_compiled_models_are_removed(tmp_path, prefix, container):
     path = tmp_path / "wrapped.pth"
     for kind in ("mae", "classifier_mlp"):
         content = torch.load(REFERENCE / f"{kind}.pth", weights_only=True)
         state = {prefix + name: tensor for name, tensor in content.get("model", content).items()}
         torch.save(state if container == "bare" else {"model": state, "epoch": 100}, path)
         if kind == "mae":
-            wrapped, plain = (load_reference_mae(p, **MODEL) for p in (path, REFERENCE / "mae.pth"))
+            wrapped, unwrapped = (load_reference_mae(file, **MODEL) for file in (path, REFERENCE / "mae.pth"))
         else:
             files = (path, REFERENCE / "classifier_mlp.pth")
-            wrapped, plain = (load_reference_classifier(p, use_cot=False, **FINETUNE) for p in files)
-        assert_close(wrapped.state_dict(), plain.state_dict(), rtol=0, atol=0)
+            wrapped, unwrapped = (load_reference_classifier(file, use_cot=False, **FINETUNE) for file in files)
+        assert_close(wrapped.state_dict(), unwrapped.state_dict(), rtol=0, atol=0)
 
 
 def test_reference_files_select_the_raster_rope_and_evaluation_mode():
     mae = load_reference_mae(REFERENCE / "mae.pth", **MODEL)
     classifier = load_reference_classifier(REFERENCE / "classifier_cot.pth", **FINETUNE)
-    fresh = TF_MAE_Classifier(REFERENCE / "mae.pth", **FINETUNE)
+    pre_trained = TF_MAE_Classifier(REFERENCE / "mae.pth", **FINETUNE)
     assert mae.settings["rope"] == "raster"
     assert not mae.training
     assert not classifier.training
-    for encoder in (mae.encoder, classifier.encoder, fresh.encoder):
+    for encoder in (mae.encoder, classifier.encoder, pre_trained.encoder):
         assert encoder.positions.shape[1] == 1
 
 
 @pytest.mark.parametrize(
-    ("changes", "tensor"),
+    ("changes", "message"),
     [
         ({"embed_dim": 64}, "encoder.cls_token has the shape (1, 1, 48) in the file and (1, 1, 64) in the model"),
         ({"depth": 3}, "encoder.blocks.2.norm1.weight is missing"),
@@ -132,24 +133,24 @@ def test_reference_files_select_the_raster_rope_and_evaluation_mode():
         ),
     ],
 )
-def test_error_names_the_tensor_that_does_not_fit_the_settings(changes, tensor):
+def test_error_names_the_tensor_that_does_not_fit_the_settings(changes, message):
     with pytest.raises(ValueError, match=re.escape(str(REFERENCE / "mae.pth"))) as error:
         load_reference_mae(REFERENCE / "mae.pth", **{**MODEL, **changes})
-    assert tensor in str(error.value)
+    assert message in str(error.value)
 
 
 @pytest.mark.parametrize(
-    ("changes", "tensor"),
+    ("changes", "message"),
     [
         ({"num_classes": 6}, "head.classifier.weight has the shape (5, 48) in the file and (6, 48) in the model"),
         ({"num_reasoning_tokens": 8}, "head.reasoning_tokens has the shape (1, 4, 48) in the file"),
         ({"use_cot": False}, "head.norm_in.weight is missing"),
     ],
 )
-def test_error_names_the_tensor_that_does_not_fit_the_head(changes, tensor):
+def test_error_names_the_tensor_that_does_not_fit_the_head(changes, message):
     with pytest.raises(ValueError, match="the weights do not fit the settings") as error:
         load_reference_classifier(REFERENCE / "classifier_cot.pth", **{**FINETUNE, **changes})
-    assert tensor in str(error.value)
+    assert message in str(error.value)
 
 
 def test_error_names_a_tensor_of_another_network(tmp_path):
@@ -160,11 +161,11 @@ def test_error_names_a_tensor_of_another_network(tmp_path):
         load_reference_mae(tmp_path / "other.pth", **MODEL)
 
 
-@pytest.mark.parametrize("name", NO_WEIGHTS)
+@pytest.mark.parametrize("name", INVALID_CONTENTS)
 @pytest.mark.parametrize("load", [load_reference_mae, load_reference_classifier, TF_MAE_Classifier])
 def test_pth_without_weights_of_this_model_is_refused(tmp_path, load, name):
     path = tmp_path / "other.pth"
-    torch.save(NO_WEIGHTS[name], path)
+    torch.save(INVALID_CONTENTS[name], path)
     with pytest.raises(ValueError, match=re.escape(str(path))):
         load(path, **(MODEL if load is load_reference_mae else FINETUNE))
 

@@ -1,3 +1,5 @@
+"""Tests of the wavelet transform of a signal with its standardisation."""
+
 from __future__ import annotations
 
 import pytest
@@ -10,7 +12,7 @@ from sktsmae.models import Scalogram
 
 
 @pytest.mark.parametrize(
-    ("signals", "diff_orders", "image"),
+    ("input_shape", "diff_orders", "image_shape"),
     [
         ((2, 40), (0, 1, 2), (2, 3, 6, 40)),
         ((2, 1, 40), (0, 1, 2), (2, 1, 3, 6, 40)),
@@ -20,10 +22,10 @@ from sktsmae.models import Scalogram
         ((2, 4, 6, 40), (0, 2), (2, 2, 2, 6, 40)),
     ],
 )
-def test_last_axes_of_the_image_are_views_scales_and_time(signals, diff_orders, image):
+def test_last_axes_of_the_image_are_views_scales_and_time(input_shape, diff_orders, image_shape):
     scalogram = Scalogram(6, diff_orders)
     assert scalogram.num_views == len(diff_orders)
-    assert scalogram(torch.randn(signals)).shape == image
+    assert scalogram(torch.randn(input_shape)).shape == image_shape
 
 
 def test_transform_is_the_wavelet_transform_of_the_views():
@@ -45,7 +47,8 @@ def test_each_view_of_each_sample_is_standardised_independently():
 @pytest.mark.parametrize("gain", [0.01, 1000.0])
 def test_image_does_not_depend_on_the_unit_of_the_signal(gain):
     x = torch.randn(2, 50)
-    assert_close(Scalogram(6)(gain * x), Scalogram(6)(x), rtol=0, atol=1e-4)  # the gain causes rounding errors
+    # Multiplication by the gain causes rounding errors.
+    assert_close(Scalogram(6)(gain * x), Scalogram(6)(x), rtol=0, atol=1e-4)
 
 
 def test_difference_views_of_a_constant_signal_are_zero():
@@ -88,7 +91,7 @@ def test_scalogram_has_no_weights():
     assert not scalogram.state_dict()
 
 
-def test_per_scale_standardises_each_scale_of_each_view_independently():
+def test_per_scale_option_standardises_each_scale_of_each_view_independently():
     x = torch.randn(3, 2, 50) * torch.tensor([1.0, 100.0, 0.01])[:, None, None] + 5
     image = Scalogram(6, standardize="per_scale", boundary="reflect")(x)
     assert_close(image.mean(-1), torch.zeros(3, 2, 3, 6), rtol=0, atol=1e-4)

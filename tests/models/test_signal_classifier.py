@@ -1,3 +1,5 @@
+"""Tests of the classifier `TF_MAE_Classifier`: construction, fine-tuning at another length, and invalid settings."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -13,7 +15,7 @@ from sktsmae.models.positions import resample_pos_embed
 ROPES_AND_HEADS = [(rope, use_cot) for rope in ("axial", "raster") for use_cot in (True, False)]
 
 
-def test_published_example_runs_at_a_small_size(tmp_path, monkeypatch):
+def test_small_classifier_loads_the_encoder_of_a_pth_file(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "checkpoints").mkdir()
     model = CWT_MAE_RoPE(signal_len=300, embed_dim=48)
@@ -32,7 +34,7 @@ def test_published_example_runs_at_a_small_size(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-def test_published_example_runs_at_its_published_size(tmp_path, monkeypatch):
+def test_classifier_of_default_size_loads_a_pth_file_and_returns_finite_logits(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     checkpoint = tmp_path / "checkpoints" / "mae_epoch_100.pth"
     checkpoint.parent.mkdir()
@@ -45,7 +47,7 @@ def test_published_example_runs_at_its_published_size(tmp_path, monkeypatch):
         use_cot=True,
         num_reasoning_tokens=16,
     )
-    checkpoint.unlink()  # the file has 400 MB
+    checkpoint.unlink()  # it has a size of 400 MB
     with torch.no_grad():
         logits = classifier(torch.randn(16, 3000))
     assert logits.shape == (16, 10)
@@ -86,7 +88,7 @@ def test_head_receives_the_patch_tokens_of_all_channels_without_class_tokens(sma
 
 
 @pytest.mark.parametrize("use_cot", [True, False])
-def test_channel_order_does_not_matter(small_encoder, use_cot):
+def test_order_of_the_channels_does_not_change_the_logits(small_encoder, use_cot):
     model = TF_MAE_Classifier(None, num_classes=3, use_cot=use_cot, **small_encoder).eval()
     x = torch.randn(2, 4, 130)
     assert_close(model(x[:, [2, 0, 3, 1]]), model(x))
@@ -138,9 +140,9 @@ def test_fine_tuning_at_another_length_resamples_pos_embed_over_time(tmp_path, s
     assert torch.equal(new[:, 0], old[:, 0])
     assert_close(new, nn.Parameter(resample_pos_embed(old, (3, 60), (3, columns))))
     for row in range(3):  # each row of patches depends only on the same row
-        alone = torch.cat((old[:, :1], old[:, 1:].unflatten(1, (3, 60))[:, row]), 1)
+        old_row = torch.cat((old[:, :1], old[:, 1:].unflatten(1, (3, 60))[:, row]), 1)
         assert_close(
-            new[:, 1:].unflatten(1, (3, columns))[:, row], resample_pos_embed(alone, (1, 60), (1, columns))[:, 1:]
+            new[:, 1:].unflatten(1, (3, columns))[:, row], resample_pos_embed(old_row, (1, 60), (1, columns))[:, 1:]
         )
     logits = classifier(torch.randn(2, signal_len))
     logits.square().sum().backward()
@@ -148,14 +150,14 @@ def test_fine_tuning_at_another_length_resamples_pos_embed_over_time(tmp_path, s
     assert classifier.encoder.pos_embed.grad.any()
 
 
-@pytest.mark.parametrize("form", [tuple, list, np.array])
-def test_scales_may_be_given_again_in_any_form(tmp_path, small, form):
+@pytest.mark.parametrize("container", [tuple, list, np.array])
+def test_scales_of_the_checkpoint_may_be_given_as_tuple_list_or_array(tmp_path, small, container):
     save_mae(CWT_MAE_RoPE(**{**small, "cwt_scales": (1.0, 2.5, 7.0)}), tmp_path / "mae.safetensors")
-    classifier = TF_MAE_Classifier(tmp_path / "mae.safetensors", num_classes=3, cwt_scales=form([1.0, 2.5, 7.0]))
+    classifier = TF_MAE_Classifier(tmp_path / "mae.safetensors", num_classes=3, cwt_scales=container([1.0, 2.5, 7.0]))
     assert classifier.scalogram.scales.tolist() == [1.0, 2.5, 7.0]
 
 
-def test_settings_come_from_the_checkpoint(tmp_path, small):
+def test_settings_are_read_from_the_checkpoint(tmp_path, small):
     model = CWT_MAE_RoPE(**{**small, "cwt_scales": (1.0, 2.5, 7.0), "diff_orders": (0, 2), "rope": "raster"})
     save_mae(model, tmp_path / "mae.safetensors")
     classifier = TF_MAE_Classifier(tmp_path / "mae.safetensors", num_classes=3)
@@ -166,8 +168,8 @@ def test_settings_come_from_the_checkpoint(tmp_path, small):
     assert classifier(torch.randn(2, 130)).shape == (2, 3)
 
 
-def test_a_signal_of_one_patch_can_be_classified(small_encoder):
-    # A classifier does not mask, so it accepts a mask_ratio that would leave no patch visible.
+def test_signal_of_one_patch_can_be_classified(small_encoder):
+    # An autoencoder needs two patches, one visible and one masked. A classifier does not mask patches.
     model = TF_MAE_Classifier(None, num_classes=3, **{**small_encoder, "cwt_scales": 4, "signal_len": 20})
     assert model(torch.randn(2, 20)).shape == (2, 3)
 
@@ -182,6 +184,6 @@ def test_a_signal_of_one_patch_can_be_classified(small_encoder):
         ({"cwt_scales": (2.0, 1.0)}, ["cwt_scales=", "2.0, 1.0"]),
     ],
 )
-def test_error_names_impossible_settings(small_encoder, changes, words):
-    with pytest.raises(ValueError, match="".join(f"(?=.*{word})" for word in words)):
+def test_error_names_invalid_settings(small_encoder, changes, words):
+    with pytest.raises(ValueError, match="".join(f"(?=.*{word})" for word in words)):  # the message contains all words
         TF_MAE_Classifier(None, num_classes=3, **{**small_encoder, **changes})

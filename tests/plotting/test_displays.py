@@ -12,7 +12,7 @@ mpl.use("agg")
 
 
 @pytest.fixture(autouse=True)
-def _close():
+def _close_figures():
     yield
     import matplotlib.pyplot as plt
 
@@ -30,15 +30,15 @@ def y():
 
 
 @pytest.fixture(scope="module")
-def network():
-    """Parameters of a classifier that fine-tunes a small network quickly."""
+def params():
+    """Return parameters of a classifier that fine-tunes a small network quickly."""
     small = MAEPretrainer(embed_dim=32, depth=1, max_epochs=0, random_state=0)
     return {"pretrainer": small, "probe": False, "finetune": "full", "max_epochs": 2, "random_state": 0}
 
 
 @pytest.fixture(scope="module")
-def classifier(network, X, y):
-    return MAEClassifier(**network).fit(X, y)
+def classifier(params, X, y):
+    return MAEClassifier(**params).fit(X, y)
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,8 @@ def pretrainer(X):
     return MAEPretrainer(embed_dim=32, depth=1, max_epochs=1, random_state=0).fit(X)
 
 
-def drawn(axis):
+def drawn_values(axis):
+    """Return the values of the image in an axis."""
     return axis.collections[0].get_array().reshape(-1)
 
 
@@ -54,46 +55,46 @@ def test_scalogram_display_draws_the_signal_and_its_views(X):
     transformer = CWTTransformer(cwt_scales=8, diff_orders=(0, 2)).fit(X)
     display = ScalogramDisplay.from_estimator(transformer, X[3], channel=4)
     np.testing.assert_array_equal(display.axes_[0].lines[0].get_ydata(), X[3, 4])
-    images = transformer.transform(X[3:4])[0, 8:10]  # two views per channel
+    images = transformer.transform(X[3:4])[0, 8:10]  # the two views of channel 4
     for axis, image, name in zip(display.axes_[1:], images, ("signal", "second difference"), strict=True):
-        np.testing.assert_array_equal(drawn(axis), image.ravel())
+        np.testing.assert_array_equal(drawn_values(axis), image.ravel())
         assert axis.get_title() == f"CWT of the {name}"
 
 
 def test_reconstruction_display_draws_masked_and_reconstructed_images(X, pretrainer):
     display = ReconstructionDisplay.from_estimator(pretrainer, X[0], channel=1)
     masked, reconstructed, original, _ = display.axes_
-    assert 0.7 < display.mask.mean() < 0.8  # mask_ratio=0.75
-    np.testing.assert_array_equal(np.ma.getmaskarray(drawn(masked)), display.mask.ravel())
-    np.testing.assert_array_equal(drawn(original), display.image.ravel())
+    assert 0.7 < display.mask.mean() < 0.8  # mask_ratio is 0.75
+    np.testing.assert_array_equal(np.ma.getmaskarray(drawn_values(masked)), display.mask.ravel())
+    np.testing.assert_array_equal(drawn_values(original), display.image.ravel())
     expected = np.where(display.mask, display.image_pred, display.image)
-    np.testing.assert_array_equal(drawn(reconstructed), expected.ravel())
+    np.testing.assert_array_equal(drawn_values(reconstructed), expected.ravel())
 
 
 def test_reconstruction_display_draws_the_standardised_signal(X, pretrainer):
     display = ReconstructionDisplay.from_estimator(pretrainer, X[0], channel=1)
     original, reconstruction = (line.get_ydata() for line in display.axes_[3].lines)
     expected = (X[0, 1] - X[0, 1].mean()) / X[0, 1].std(ddof=1)
-    np.testing.assert_allclose(original, expected, atol=1e-5)  # float32 and float64
+    np.testing.assert_allclose(original, expected, atol=1e-5)  # rounding errors of float32
     np.testing.assert_array_equal(reconstruction, pretrainer.reconstruct(X[:1]).signal_pred[0, 1])
 
 
 @pytest.mark.parametrize("sampling_rate", [None, 50])
 @pytest.mark.parametrize("cwt_scales", ["auto", 32, [2.5, 3.0, 8.0], [3.0]])
-def test_rows_have_equal_height_and_small_scales_are_at_the_top(X, cwt_scales, sampling_rate):
+def test_scales_have_rows_of_equal_height_and_the_smallest_scale_is_at_the_top(X, cwt_scales, sampling_rate):
     transformer = CWTTransformer(cwt_scales=cwt_scales).fit(X)
     display = ScalogramDisplay.from_estimator(transformer, X[0], sampling_rate=sampling_rate)
     scales = transformer.scales_
-    values = scales if sampling_rate is None else np.sqrt(2) * 50 / (2 * np.pi * scales)
+    row_values = scales if sampling_rate is None else np.sqrt(2) * 50 / (2 * np.pi * scales)
     for axis in display.axes_[1:]:
         edges = axis.collections[0].get_coordinates()[:, 0, 1]
         np.testing.assert_array_equal(edges, np.arange(len(scales) + 1) - 0.5)
-        assert axis.get_ylim() == (len(scales) - 0.5, -0.5)  # the first row at the top
+        assert axis.get_ylim() == (len(scales) - 0.5, -0.5)  # the first scale is at the top
         assert axis.get_ylabel() == ("scale (samples)" if sampling_rate is None else "frequency (Hz)")
         numbers = [float(label.get_text()) for label in axis.get_yticklabels()]
         assert len(numbers) >= min(2, len(scales))
         for position, number in zip(axis.get_yticks(), numbers, strict=True):
-            expected = np.exp(np.interp(position, np.arange(len(scales)), np.log(values)))
+            expected = np.exp(np.interp(position, np.arange(len(scales)), np.log(row_values)))
             assert number == pytest.approx(expected, rel=0.01)  # labels have at least three significant digits
 
 
@@ -105,7 +106,7 @@ def test_time_axis_shows_seconds_if_sampling_rate_is_given(X):
     assert ScalogramDisplay.from_estimator(CWTTransformer().fit(X), X[0]).axes_[-1].get_xlabel() == "time (samples)"
 
 
-def test_default_sampling_rate_is_that_of_the_estimator(X, pretrainer, classifier):
+def test_default_sampling_rate_is_the_sampling_rate_of_the_estimator(X, pretrainer, classifier):
     transformer = CWTTransformer().fit(X)
     for display, estimator in (
         (ScalogramDisplay, transformer),
@@ -122,7 +123,7 @@ def test_default_sampling_rate_is_that_of_the_estimator(X, pretrainer, classifie
 def test_frequency_labels_do_not_exceed_half_the_sampling_rate(X):
     display = ScalogramDisplay.from_estimator(CWTTransformer(cwt_scales=16).fit(X), X[0], sampling_rate=50)
     frequencies = [float(label.get_text()) for label in display.axes_[1].get_yticklabels()]
-    assert max(frequencies) <= 25  # the formal frequency of the first scale, 0.1 samples, is 113 Hz
+    assert max(frequencies) <= 25  # by the formula, the first scale, 0.1 samples, has 113 Hz
 
 
 @pytest.mark.parametrize("sampling_rate", [0, -1, np.nan, np.inf, "fast"])
@@ -151,7 +152,7 @@ def test_scalogram_display_needs_output_image(X):
 
 
 @pytest.mark.parametrize("channel", [6, -7])
-def test_missing_channel_raises(X, pretrainer, classifier, channel):
+def test_channel_that_does_not_exist_raises(X, pretrainer, classifier, channel):
     transformer = CWTTransformer(cwt_scales=8).fit(X)
     for display, estimator in (
         (ScalogramDisplay, transformer),
@@ -166,6 +167,7 @@ def test_reconstruction_of_a_resampled_signal_has_the_original_time_axis(X):
     display = ReconstructionDisplay.from_estimator(MAEPretrainer.from_pretrained(), X[0, 0], sampling_rate=50)
     assert len(display.signal) == 512
     np.testing.assert_allclose(display.axes_[3].lines[0].get_xdata()[[0, -1]], [0, 199 / 50])
+    # The first scale is 0.7 samples of the resampled signal.
     np.testing.assert_allclose(display.scales[0], 0.7 * 199 / 511)
 
 
@@ -177,8 +179,8 @@ def test_reconstruction_of_a_spectrogram_has_scale_indices(X):
     assert display.axes_[0].get_ylim() == (7.5, -0.5)
 
 
-def test_history_display_draws_the_losses(X, y, network):
-    classifier = MAEClassifier(**{**network, "early_stopping": True, "validation_fraction": 0.2}).fit(X, y)
+def test_history_display_draws_the_losses(X, y, params):
+    classifier = MAEClassifier(**{**params, "early_stopping": True, "validation_fraction": 0.2}).fit(X, y)
     display = HistoryDisplay.from_estimator(classifier)
     for line, key, label in zip(
         display.ax_.lines, ("train_loss", "valid_loss"), ("training", "validation"), strict=True
@@ -212,7 +214,8 @@ def test_relevance_display_draws_the_map_of_a_channel(X, classifier):
     signal, image = display.axes_
     np.testing.assert_array_equal(signal.lines[0].get_ydata(), X[3, 4])
     np.testing.assert_array_equal(display.relevance, maps[4])
-    np.testing.assert_allclose(drawn(image), maps[4].ravel() * maps.size, rtol=1e-5)  # 1 if uniform
+    # The display draws the ratio to a uniform relevance.
+    np.testing.assert_allclose(drawn_values(image), maps[4].ravel() * maps.size, rtol=1e-5)
     probabilities = classifier.predict_proba(X[3:4])[0]
     title = f"predicted: {classifier.predict(X[3:4])[0]} (probability {probabilities.max():.2f})"
     assert signal.get_title().splitlines() == [
@@ -225,12 +228,12 @@ def test_relevance_display_draws_the_map_of_a_channel(X, classifier):
 def test_relevance_display_shows_scales_in_samples_of_the_original_signal(X, y):
     classifier = MAEClassifier(probe=False, finetune="head", max_epochs=1, random_state=0).fit(X[:, 0], y)
     display = RelevanceDisplay.from_estimator(classifier, X[0, 0])
-    np.testing.assert_allclose(display.scales[0], 0.7 * 199 / 511)  # the network resamples signals to 512 samples
+    np.testing.assert_allclose(display.scales[0], 0.7 * 199 / 511)  # the network resamples to 512 samples
     assert display.relevance.shape == (32, 200)
     assert "channel" not in display.axes_[0].get_title()
 
 
-def test_displays_of_a_shorter_signal_show_its_original_time_and_scales():
+def test_displays_of_a_padded_signal_show_its_original_time_and_scales():
     time = np.arange(200)
     X = np.tile(np.sin(2 * np.pi * 0.05 * time), (4, 1)) + 0.01 * np.random.default_rng(0).normal(size=(4, 200))
     X[1:, 100:] = np.nan
@@ -240,12 +243,12 @@ def test_displays_of_a_shorter_signal_show_its_original_time_and_scales():
         display = ScalogramDisplay.from_estimator(transformer, x)
         assert len(display.signal) == display.image.shape[-1] == np.isfinite(x).sum()
         peaks.append(display.scales[np.abs(display.image[0]).mean(-1).argmax()])
-    # Neighbouring scales are 8 % apart; the scales of the resampled signal would differ by a factor of two.
+    # Neighbouring scales differ by 8 %. Scales in samples of the resampled signal would differ by a factor of two.
     np.testing.assert_allclose(peaks[1], peaks[0], rtol=0.09)
     classifier = MAEClassifier(probe=False, finetune="head", max_epochs=1, random_state=0).fit(X, [0, 1, 0, 1])
     np.testing.assert_allclose(RelevanceDisplay.from_estimator(classifier, X[1]).scales[0], 0.7 * 99 / 511)
-    cut = RelevanceDisplay.from_estimator(classifier, X[1, :100])  # without padding
-    np.testing.assert_array_equal(cut.relevance, RelevanceDisplay.from_estimator(classifier, X[1]).relevance)
+    unpadded = RelevanceDisplay.from_estimator(classifier, X[1, :100])
+    np.testing.assert_array_equal(unpadded.relevance, RelevanceDisplay.from_estimator(classifier, X[1]).relevance)
 
 
 def test_wrong_estimator_raises(X, pretrainer, classifier):

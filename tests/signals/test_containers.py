@@ -1,4 +1,4 @@
-"""Equal results for equal values in different containers, dtypes and memory layouts."""
+"""Tests that equal values in different containers, dtypes and memory layouts give equal results."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def strided(X: np.ndarray) -> np.ndarray:
     return np.repeat(X, 2, axis=-1)[..., ::2]
 
 
-# float64 and Python floats represent float32 values exactly, so the results must be equal bit by bit.
+# float32 represents all values exactly, whatever the dtype of the container, so the results must be exactly equal.
 CONTAINERS: dict[str, Callable[[np.ndarray, Path], Any]] = {
     "float64": lambda X, _: X.astype(np.float64),
     "big-endian": lambda X, _: X.astype(">f4"),
@@ -45,9 +45,9 @@ CONTAINERS_OF_ONE_CHANNEL = {
     **CONTAINERS,
     "one-channel": lambda X, _: X[:, None],
     "data-frame": lambda X, _: pd.DataFrame(X),
-    "object": lambda X, _: X.astype(object),
+    "array-of-objects": lambda X, _: X.astype(object),
 }
-INTEGERS = {
+INTEGER_CONTAINERS = {
     "int8": lambda X: X.astype(np.int8),
     "int64": lambda X: X.astype(np.int64),
     "float16": lambda X: X.astype(np.float16),
@@ -65,47 +65,49 @@ LABELS = {
 }
 
 
-@pytest.mark.parametrize("container", CONTAINERS_OF_ONE_CHANNEL.values(), ids=CONTAINERS_OF_ONE_CHANNEL)
+@pytest.mark.parametrize("convert", CONTAINERS_OF_ONE_CHANNEL.values(), ids=CONTAINERS_OF_ONE_CHANNEL)
 def test_results_do_not_depend_on_the_container_of_one_channel(
-    new_pretrainer, new_classifier, fitted_pretrainer, fitted_classifier, X, y, tmp_path, container
+    new_pretrainer, new_classifier, fitted_pretrainer, fitted_classifier, X, y, tmp_path, convert
 ):
-    given = container(X, tmp_path)
-    cwt = CWTTransformer(cwt_scales=8, device="cpu")
-    assert_array_equal(cwt.fit_transform(given), cwt.fit_transform(X))
-    assert_array_equal(new_pretrainer().fit(given).transform(X), fitted_pretrainer.transform(X))
-    assert_array_equal(fitted_pretrainer.transform(given), fitted_pretrainer.transform(X))
-    assert fitted_pretrainer.score(given) == fitted_pretrainer.score(X)
-    assert_array_equal(fitted_pretrainer.reconstruct(given).image_pred, fitted_pretrainer.reconstruct(X).image_pred)
-    assert_array_equal(new_classifier().fit(given, y).predict_proba(X), fitted_classifier.predict_proba(X))
-    assert_array_equal(fitted_classifier.predict(given), fitted_classifier.predict(X))
+    converted = convert(X, tmp_path)
+    transformer = CWTTransformer(cwt_scales=8, device="cpu")
+    assert_array_equal(transformer.fit_transform(converted), transformer.fit_transform(X))
+    assert_array_equal(new_pretrainer().fit(converted).transform(X), fitted_pretrainer.transform(X))
+    assert_array_equal(fitted_pretrainer.transform(converted), fitted_pretrainer.transform(X))
+    assert fitted_pretrainer.score(converted) == fitted_pretrainer.score(X)
+    assert_array_equal(fitted_pretrainer.reconstruct(converted).image_pred, fitted_pretrainer.reconstruct(X).image_pred)
+    assert_array_equal(new_classifier().fit(converted, y).predict_proba(X), fitted_classifier.predict_proba(X))
+    assert_array_equal(fitted_classifier.predict(converted), fitted_classifier.predict(X))
 
 
 @pytest.mark.parametrize("finetune", ["full", "head"])
-@pytest.mark.parametrize("container", CONTAINERS.values(), ids=CONTAINERS)
+@pytest.mark.parametrize("convert", CONTAINERS.values(), ids=CONTAINERS)
 def test_results_do_not_depend_on_the_container_of_several_channels(
-    new_pretrainer, new_classifier, X_channels, y, tmp_path, container, finetune
+    new_pretrainer, new_classifier, X_channels, y, tmp_path, convert, finetune
 ):
-    given = container(X_channels, tmp_path)
-    cwt = CWTTransformer(cwt_scales=8, device="cpu")
-    assert_array_equal(cwt.fit_transform(given), cwt.fit_transform(X_channels))
+    converted = convert(X_channels, tmp_path)
+    transformer = CWTTransformer(cwt_scales=8, device="cpu")
+    assert_array_equal(transformer.fit_transform(converted), transformer.fit_transform(X_channels))
     classifier = new_classifier(pretrainer=new_pretrainer(max_epochs=1), finetune=finetune, max_epochs=1)
     expected = classifier.fit(X_channels, y).predict_proba(X_channels)
-    assert_array_equal(classifier.fit(given, y).predict_proba(given), expected)
+    assert_array_equal(classifier.fit(converted, y).predict_proba(converted), expected)
 
 
-@pytest.mark.parametrize("container", INTEGERS.values(), ids=INTEGERS)
-def test_integers_give_the_same_results_as_equal_floats(new_pretrainer, new_classifier, X, y, container):
+@pytest.mark.parametrize("convert", INTEGER_CONTAINERS.values(), ids=INTEGER_CONTAINERS)
+def test_integers_give_the_same_results_as_equal_floats(new_pretrainer, new_classifier, X, y, convert):
     rounded = np.round(8 * X)
-    given = container(rounded)
+    converted = convert(rounded)
     pretrainer = new_pretrainer(max_epochs=1)
-    assert_array_equal(pretrainer.fit(given).transform(given), pretrainer.fit(rounded).transform(rounded))
+    assert_array_equal(pretrainer.fit(converted).transform(converted), pretrainer.fit(rounded).transform(rounded))
     classifier = new_classifier(max_epochs=1)
     expected = classifier.fit(rounded, y).predict_proba(rounded)
-    assert_array_equal(classifier.fit(given, y).predict_proba(given), expected)
+    assert_array_equal(classifier.fit(converted, y).predict_proba(converted), expected)
 
 
 @pytest.mark.parametrize("finetune", ["full", "head"])
-def test_spectrograms_are_classified_like_their_signals(new_pretrainer, new_classifier, X_channels, y, finetune):
+def test_spectrograms_get_the_same_probabilities_as_their_signals(
+    new_pretrainer, new_classifier, X_channels, y, finetune
+):
     images = CWTTransformer(cwt_scales=16, device="cpu").fit_transform(X_channels)
     pretrainer = FrozenEstimator(new_pretrainer().fit(X_channels))
     classifier = new_classifier(pretrainer=pretrainer, finetune=finetune)
@@ -116,14 +118,15 @@ def test_spectrograms_are_classified_like_their_signals(new_pretrainer, new_clas
 
 def test_pre_training_on_spectrograms_equals_pre_training_on_their_signals(new_pretrainer, X_channels):
     images = CWTTransformer(cwt_scales=16, device="cpu").fit_transform(X_channels)
-    settings = {"time_loss_weight": 0}  # the waveform target of spectrograms is different
-    of_signals = new_pretrainer(**settings).fit(X_channels).transform(X_channels)
-    # The parameters of the transform have no effect on spectrograms. Their defaults cause no warning.
+    settings = {"time_loss_weight": 0}  # because the waveform target of a spectrogram is not the signal
+    expected = new_pretrainer(**settings).fit(X_channels).transform(X_channels)
+    # The parameters of the wavelet transform have no effect on spectrograms. Values other than the defaults would cause
+    # a warning.
     pretrainer = new_pretrainer(**settings, cwt_scales="auto", boundary="reflect")
-    of_images = pretrainer.fit(images).transform(images)
+    embeddings = pretrainer.fit(images).transform(images)
     assert pretrainer.input_shape_ == (6, 16, 200)
     # The images are standardised a second time, which adds rounding errors that grow in training.
-    assert_allclose(of_images, of_signals, atol=1e-3)
+    assert_allclose(embeddings, expected, atol=1e-3)
 
 
 def test_pretrainer_accepts_spectrograms_of_one_view(new_pretrainer, X_channels):
@@ -133,9 +136,9 @@ def test_pretrainer_accepts_spectrograms_of_one_view(new_pretrainer, X_channels)
 
 
 @pytest.mark.parametrize("labels", LABELS.values(), ids=LABELS)
-@pytest.mark.parametrize("container", [np.asarray, list, pd.Series], ids=["array", "list", "series"])
+@pytest.mark.parametrize("container", [np.asarray, list, pd.Series], ids=["array", "list", "pandas-series"])
 def test_labels_of_any_dtype_give_the_same_classifier(new_classifier, X, y, labels, container):
-    codes = (y > "FEL").astype(np.int64)
+    codes = (y > "FEL").astype(np.int64)  # two classes of exercises
     expected = new_classifier().fit(X, codes)
     classifier = new_classifier().fit(X, container(labels[codes]))
     assert_array_equal(classifier.classes_, labels)
@@ -156,7 +159,7 @@ def test_classes_keep_the_dtype_of_the_labels(new_classifier, X, y, labels):
 def test_predictions_do_not_depend_on_the_batch_size(fitted_classifier, fitted_pretrainer, X, batch_size):
     classifier = copy.deepcopy(fitted_classifier).set_params(batch_size=batch_size)
     pretrainer = copy.deepcopy(fitted_pretrainer).set_params(batch_size=batch_size)
-    # Matrix products of batches of other sizes may round differently.
+    # Rounding errors of matrix products depend on the batch size.
     assert_allclose(classifier.predict_proba(X), fitted_classifier.predict_proba(X), atol=1e-5)
     assert_allclose(classifier.transform(X), fitted_classifier.transform(X), atol=1e-5)
     assert_allclose(pretrainer.transform(X), fitted_pretrainer.transform(X), atol=1e-5)

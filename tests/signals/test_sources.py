@@ -1,4 +1,4 @@
-"""Signals on disk, signals in data sets, and incremental training by `partial_fit`."""
+"""Tests of signals in files and in PyTorch data sets, and of incremental training by `partial_fit`."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ class MapStyleDataset(Dataset):
     def __len__(self):
         return len(self.signals)
 
-    def __getitem__(self, row):
-        return self.signals[row]
+    def __getitem__(self, index):
+        return self.signals[index]
 
 
-STORED = {
+STORAGE = {
     "zarr": to_zarr,
     "h5py": to_h5py,
     "data set": lambda X, _: MapStyleDataset(X),
@@ -52,7 +52,7 @@ STORED = {
 }
 
 
-@pytest.mark.parametrize("store", STORED.values(), ids=STORED)
+@pytest.mark.parametrize("store", STORAGE.values(), ids=STORAGE)
 @pytest.mark.parametrize("channels", [None, 1, 2])
 def test_results_do_not_depend_on_where_signals_are_stored(
     new_pretrainer, new_classifier, few, y, tmp_path, store, channels
@@ -61,29 +61,29 @@ def test_results_do_not_depend_on_where_signals_are_stored(
     stored = store(X, tmp_path)
     for transformer in (CWTTransformer(cwt_scales=8, device="cpu"), new_pretrainer(early_stopping=True)):
         expected = transformer.fit(X).transform(X)
-        again = transformer.fit(stored)
-        assert_array_equal(again.transform(stored), expected)
-        assert_array_equal(again.transform(X), expected)
-        assert again.n_features_in_ == (200 if channels in (None, 1) else 2)
+        transformer.fit(stored)
+        assert_array_equal(transformer.transform(stored), expected)
+        assert_array_equal(transformer.transform(X), expected)
+        assert transformer.n_features_in_ == (200 if channels in (None, 1) else 2)
     assert transformer.score(stored) == transformer.score(X)
     classifier = new_classifier(pretrainer=new_pretrainer(max_epochs=1), finetune="head", probe=True, max_epochs=1)
     expected = classifier.fit(X, y).predict_proba(X)
     assert_array_equal(classifier.fit(stored, y).predict_proba(stored), expected)
 
 
-def test_checkpoints_of_stored_signals_fit_the_same_signals_in_memory(new_pretrainer, X, tmp_path):
+def test_training_on_stored_signals_can_be_resumed_with_the_same_signals_in_memory(new_pretrainer, X, tmp_path):
     settings = {"early_stopping": True, "checkpoint_dir": tmp_path / "checkpoints"}
     stored = new_pretrainer(**settings).fit(to_h5py(X, tmp_path))
-    again = new_pretrainer(**settings).fit(X)  # resumes from a completed training
-    assert again.history_ == stored.history_
+    resumed = new_pretrainer(**settings).fit(X)  # loads the last checkpoint of the completed training
+    assert resumed.history_ == stored.history_
 
 
-def test_a_data_set_of_bfloat16_signals_equals_the_tensor(fitted_pretrainer, X):
+def test_data_set_of_bfloat16_signals_gives_the_same_embeddings_as_a_tensor(fitted_pretrainer, X):
     rounded = torch.from_numpy(X.copy()).bfloat16()
     assert_array_equal(fitted_pretrainer.transform(MapStyleDataset(rounded)), fitted_pretrainer.transform(rounded))
 
 
-def test_an_offset_is_subtracted_from_stored_signals(X, tmp_path):
+def test_offset_is_subtracted_from_stored_signals(X, tmp_path):
     shifted = X.astype(np.float64) + 1e9
     transformer = CWTTransformer(output="statistics", cwt_scales=6, device="cpu")
     expected = transformer.fit_transform(shifted)
@@ -92,74 +92,81 @@ def test_an_offset_is_subtracted_from_stored_signals(X, tmp_path):
 
 
 class NotSized(IterableDataset):
+    """A data set without a length."""
+
     def __iter__(self):
         return iter(np.zeros((4, 30)))
 
 
-INVALID = {
+INVALID_DATASETS = {
     "only NaN": (
         lambda X: MapStyleDataset(np.where(np.arange(41)[:, None] == 7, np.nan, X)),
         "X contains only NaN in sample 7",
     ),
     "infinity": (lambda X: MapStyleDataset(np.where(X > 1, np.inf, X)), "X contains infinity, at or after sample 0"),
     "too large": (lambda X: MapStyleDataset(X.astype(np.float64) * 1e30), "too large for float32"),
-    "ragged from one block to the next": (
-        lambda X: MapStyleDataset([np.zeros(2**20 + (place == 3)) for place in range(4)]),
+    "unequal lengths in different blocks": (
+        lambda X: MapStyleDataset([np.zeros(2**20 + (index == 3)) for index in range(4)]),
         "X is ragged",
     ),
     "no signal": (lambda X: MapStyleDataset(X[:0]), r"0 sample\(s\)"),
     "text": (lambda X: MapStyleDataset(X.astype(str)), "dtype <U"),
-    "ragged": (lambda X: MapStyleDataset([row[: 200 - (place == 30)] for place, row in enumerate(X)]), "X is ragged"),
+    "unequal lengths": (
+        lambda X: MapStyleDataset([row[: 200 - (index == 30)] for index, row in enumerate(X)]),
+        "X is ragged",
+    ),
     "one signal": (lambda X: MapStyleDataset(X[:1]), r"1 sample\(s\)"),
     "empty signals": (lambda X: MapStyleDataset(X[:, :0]), "every axis must have at least one element"),
     "without a length": (lambda X: NotSized(), "X is a NotSized without a length"),
 }
 
 
-@pytest.mark.parametrize(("make", "match"), INVALID.values(), ids=INVALID)
-def test_invalid_signals_in_a_data_set_are_refused(new_pretrainer, X, refused, make, match):
+@pytest.mark.parametrize(("make_dataset", "message"), INVALID_DATASETS.values(), ids=INVALID_DATASETS)
+def test_invalid_signals_in_a_data_set_are_refused(new_pretrainer, X, refused, make_dataset, message):
     pretrainer = new_pretrainer()
-    with refused(pretrainer, match):
-        pretrainer.fit(make(X))
+    with refused(pretrainer, message):
+        pretrainer.fit(make_dataset(X))
 
 
-def test_a_data_set_of_another_length_than_in_fit_is_refused(fitted_pretrainer, X, refused):
+def test_data_set_of_signals_with_another_length_than_in_fit_is_refused(fitted_pretrainer, X, refused):
     with refused(fitted_pretrainer, r"shape \(100,\).*fitted on samples of shape \(200,\)"):
         fitted_pretrainer.transform(MapStyleDataset(X[:, :100]))
 
 
-def test_partial_fit_learns_from_consecutive_parts(new_pretrainer, X):
+def test_partial_fit_learns_from_parts_of_the_signals(new_pretrainer, X):
     pretrainer, parts = new_pretrainer(pooling="bands"), np.array_split(X, 4)
-    untrained = new_pretrainer(max_epochs=0).fit(X).score(X)
+    untrained_score = new_pretrainer(max_epochs=0).fit(X).score(X)
     for _ in range(10):
         for part in parts:
             pretrainer.partial_fit(part)
     assert pretrainer.n_iter_ == 40
     assert [row["epoch"] for row in pretrainer.history_] == list(range(1, 41))
-    assert pretrainer.score(X) > untrained + 0.1
+    assert pretrainer.score(X) > untrained_score + 0.1
     assert np.isfinite(pretrainer.transform(X)).all()
 
 
 def test_partial_fit_reuses_the_moments_of_the_optimizer(new_pretrainer, X, same_weights):
-    # One batch contains all signals, so the learning rate has no warm-up and only the moments make a difference.
-    one, other = (new_pretrainer(batch_size=64).partial_fit(X) for _ in range(2))
-    assert same_weights(one.model_, other.model_)
-    state = other._optimizer_state
-    other._optimizer_state = {name: {**known, "exp_avg": 0 * known["exp_avg"]} for name, known in state.items()}
-    assert not same_weights(one.partial_fit(X).model_, other.partial_fit(X).model_)
+    # One batch contains all signals, so the learning rate has no warm-up and only the moments differ.
+    first, second = (new_pretrainer(batch_size=64).partial_fit(X) for _ in range(2))
+    assert same_weights(first.model_, second.model_)
+    state = second._optimizer_state
+    second._optimizer_state = {name: {**moments, "exp_avg": 0 * moments["exp_avg"]} for name, moments in state.items()}
+    assert not same_weights(first.partial_fit(X).model_, second.partial_fit(X).model_)
 
 
 @pytest.mark.parametrize("error", [FloatingPointError, KeyboardInterrupt])
-def test_a_failed_pass_leaves_the_moments_of_the_optimizer_unchanged(new_pretrainer, X, same_weights, interrupt, error):
-    one, other = (new_pretrainer().partial_fit(X) for _ in range(2))
-    bad = {"lr": 1e30} if error is FloatingPointError else {"callbacks": [interrupt(epoch=1)]}
+def test_failed_partial_fit_leaves_the_moments_of_the_optimizer_unchanged(
+    new_pretrainer, X, same_weights, interrupt, error
+):
+    first, second = (new_pretrainer().partial_fit(X) for _ in range(2))
+    failing_params = {"lr": 1e30} if error is FloatingPointError else {"callbacks": [interrupt(epoch=1)]}
     with pytest.raises(error):
-        one.set_params(**bad).partial_fit(X)
-    good = {"lr": other.lr, "callbacks": None}
-    assert same_weights(one.set_params(**good).partial_fit(X).model_, other.partial_fit(X).model_)
+        first.set_params(**failing_params).partial_fit(X)
+    original_params = {"lr": second.lr, "callbacks": None}
+    assert same_weights(first.set_params(**original_params).partial_fit(X).model_, second.partial_fit(X).model_)
 
 
-def test_optimizer_settings_may_change_between_passes(new_pretrainer, X):
+def test_optimizer_settings_may_change_between_calls_of_partial_fit(new_pretrainer, X):
     pretrainer = new_pretrainer().partial_fit(X)
     for decay in (0.0, 0.05):
         pretrainer.set_params(weight_decay=decay, lr=1e-4).partial_fit(X)
@@ -172,22 +179,22 @@ def test_partial_fit_resumes_from_a_file(new_pretrainer, X, tmp_path):
     assert pretrainer.partial_fit(X).n_iter_ == 1
 
 
-def test_partial_fit_resumes_from_a_pickle_without_moments(new_pretrainer, X, same_weights):
+def test_partial_fit_resumes_from_a_pickle_without_the_moments_of_the_optimizer(new_pretrainer, X, same_weights):
     pretrainer = new_pretrainer().partial_fit(X)
-    again = pickle.loads(pickle.dumps(pretrainer))
-    assert again._optimizer_state is None
+    loaded = pickle.loads(pickle.dumps(pretrainer))
+    assert loaded._optimizer_state is None
     assert pretrainer._optimizer_state is not None
-    assert same_weights(again.model_, pretrainer.model_)
-    assert again.partial_fit(X).score(X) > pretrainer.score(X)
+    assert same_weights(loaded.model_, pretrainer.model_)
+    assert loaded.partial_fit(X).score(X) > pretrainer.score(X)
 
 
 def test_partial_fit_continues_after_fit_and_fit_starts_again(new_pretrainer, X, same_weights):
     pretrainer = new_pretrainer().fit(X)
-    before, loss = pretrainer.model_, pretrainer.score(X)
+    model, score = pretrainer.model_, pretrainer.score(X)
     pretrainer.partial_fit(X)
     assert pretrainer.n_iter_ == 3
-    assert pretrainer.model_ is not before
-    assert pretrainer.score(X) > loss
+    assert pretrainer.model_ is not model
+    assert pretrainer.score(X) > score
     assert same_weights(pretrainer.fit(X).model_, new_pretrainer().fit(X).model_)
     assert pretrainer._optimizer_state is None
 
@@ -204,6 +211,6 @@ def test_partial_fit_of_invalid_signals_leaves_the_estimator_unchanged(new_pretr
         pretrainer.partial_fit(X)
 
 
-def test_a_classifier_can_use_an_encoder_trained_by_partial_fit(new_pretrainer, X, y):
+def test_classifier_can_use_an_encoder_trained_by_partial_fit(new_pretrainer, X, y):
     pretrainer = new_pretrainer(pooling="bands").partial_fit(X)
     assert MAEClassifier(pretrainer=FrozenEstimator(pretrainer)).fit(X, y).score(X, y) > 0.5

@@ -1,4 +1,4 @@
-"""Missing values, unequal lengths, and containers of other libraries."""
+"""Tests of missing values, unequal lengths, and containers of other libraries."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ LENGTHS = np.array([200, 90, 130, 171, 90])
 @pytest.fixture
 def ragged(few):
     """Return signals of two channels and four different lengths."""
-    return [signal[:, : LENGTHS[place % 5]] for place, signal in enumerate(few.data)]
+    return [signal[:, : LENGTHS[index % 5]] for index, signal in enumerate(few.data)]
 
 
 def padded(signals, margins=(0, 0)):
-    """Pad signals with NaN to a common length, with at least `margins` leading and trailing values."""
+    """Pad signals with NaN to equal lengths. `margins` are the numbers of additional leading and trailing NaNs."""
     length = max(signal.shape[-1] for signal in signals)
     out = np.full((len(signals), *signals[0].shape[:-1], margins[0] + length + margins[1]), np.nan)
     for row, signal in zip(out, signals, strict=True):
@@ -35,18 +35,20 @@ def padded(signals, margins=(0, 0)):
 
 
 def nested_frame(signals):
+    """Return a DataFrame with one row per signal, one column per channel, and a Series in each cell."""
     return pd.DataFrame([[pd.Series(channel) for channel in signal] for signal in signals])
 
 
 def multi_index_frame(signals):
-    frames = {place: pd.DataFrame(signal.T) for place, signal in enumerate(signals)}
+    """Return a DataFrame with one row per signal and time step, and one column per channel."""
+    frames = {index: pd.DataFrame(signal.T) for index, signal in enumerate(signals)}
     return pd.concat(frames, names=["instance", "time"])
 
 
 CONTAINERS = {
     "list": lambda signals: signals,
     "tuple of lists": lambda signals: tuple(signal.tolist() for signal in signals),
-    "object array": lambda signals: np.array([*signals, None], dtype=object)[:-1],
+    "object array": lambda signals: np.array([*signals, None], dtype=object)[:-1],  # None prevents stacking
     "padded": padded,
     "nested frame": nested_frame,
     "MultiIndex frame": multi_index_frame,
@@ -71,11 +73,11 @@ def test_shorter_signals_are_padded_to_the_length_of_fit(ragged):
         assert_array_equal(transformer.transform(container(ragged[1:2])), expected[1:2])  # a single signal
 
 
-def test_arrays_and_nested_lists_shorter_than_in_fit_are_refused(X, refused):
+def test_arrays_and_nested_lists_of_shorter_signals_than_in_fit_are_refused(X, refused):
     transformer = CWTTransformer(device="cpu").fit(X)
-    for table in (X[:, :100], X[:, :100].tolist()):
+    for shorter in (X[:, :100], X[:, :100].tolist()):
         with refused(transformer, "100 features.*200 features"):
-            transformer.transform(table)
+            transformer.transform(shorter)
 
 
 def test_polars_frames_in_a_list_have_time_on_the_first_axis(X_channels):
@@ -90,12 +92,12 @@ def test_signals_whose_channels_differ_in_length_are_refused(refused):
         transformer.fit([[[1.0, 2.0, 3.0], [1.0, 2.0]], [[1.0, 2.0, 3.0], [1.0, 2.0, 3.0]]])
 
 
-def test_a_polars_frame_gives_the_same_results_as_an_array(X):
+def test_polars_frame_gives_the_same_results_as_an_array(X):
     transformer = CWTTransformer(cwt_scales=4, device="cpu")
     assert_array_equal(transformer.fit_transform(polars.DataFrame(X)), transformer.fit_transform(X))
 
 
-def test_a_frame_with_a_multi_index_of_unique_instances_has_one_signal_per_row(X):
+def test_frame_has_one_signal_per_row_if_the_first_level_of_its_multi_index_is_unique(X):
     frame = pd.DataFrame(X, index=pd.MultiIndex.from_product([range(41), ["left"]]))
     transformer = CWTTransformer(cwt_scales=4, device="cpu")
     assert_array_equal(transformer.fit_transform(frame), transformer.fit_transform(X))
@@ -107,21 +109,22 @@ def test_estimator_tags_allow_missing_values():
 
 
 def estimators(new_pretrainer):
+    """Return a dict of unfitted estimators. Its keys describe the output of `transform`."""
     return {
         "image": CWTTransformer(cwt_scales=8, device="cpu"),
         "statistics": CWTTransformer(output="statistics", cwt_scales=4, device="cpu"),
-        "own encoder": new_pretrainer(pooling="bands", max_epochs=1),
+        "embedding": new_pretrainer(pooling="bands", max_epochs=1),
     }
 
 
 @pytest.mark.parametrize("margins", [(0, 25), (25, 0), (10, 60)])
 def test_padding_does_not_change_statistics_losses_or_embeddings(new_pretrainer, ragged, margins):
-    statistics = CWTTransformer(output="statistics", cwt_scales=4, device="cpu").fit(ragged)._transform
-    X, moved = padded(ragged), padded(ragged, margins)
-    assert_array_equal(statistics(as_tensor(moved)), statistics(as_tensor(X)))
+    transform = CWTTransformer(output="statistics", cwt_scales=4, device="cpu").fit(ragged)._transform
+    X, with_margins = padded(ragged), padded(ragged, margins)
+    assert_array_equal(transform(as_tensor(with_margins)), transform(as_tensor(X)))
     pretrainer = new_pretrainer(pooling="bands", signal_len=200)
     embeddings, losses = pretrainer.fit_transform(X), [row["train_loss"] for row in pretrainer.history_]
-    assert_array_equal(pretrainer.fit_transform(moved), embeddings)
+    assert_array_equal(pretrainer.fit_transform(with_margins), embeddings)
     assert [row["train_loss"] for row in pretrainer.history_] == losses
 
 
@@ -129,20 +132,20 @@ def as_tensor(X):
     return torch.tensor(X).float()
 
 
-@pytest.mark.parametrize("name", ["image", "statistics", "own encoder"])
-def test_results_of_a_signal_do_not_depend_on_longer_signals_in_the_batch(new_pretrainer, ragged, name):
-    estimator = estimators(new_pretrainer)[name].fit(ragged)
+@pytest.mark.parametrize("output", ["image", "statistics", "embedding"])
+def test_results_of_a_signal_do_not_depend_on_longer_signals_in_the_batch(new_pretrainer, ragged, output):
+    estimator = estimators(new_pretrainer)[output].fit(ragged)
     together = estimator.transform(ragged)
-    alone = np.concatenate([estimator.transform(padded([signal, ragged[0]])[:1]) for signal in ragged])
-    assert_allclose(alone, together, atol=1e-4)
+    separately = np.concatenate([estimator.transform(padded([signal, ragged[0]])[:1]) for signal in ragged])
+    assert_allclose(separately, together, atol=1e-4)
 
 
 def test_statistics_of_a_padded_signal_equal_those_of_the_signal_without_padding(X):
-    """Use the scales of the longer signals seen in `fit` for both."""
-    whole = CWTTransformer(output="statistics", cwt_scales=4, device="cpu").fit(np.tile(X, (1, 2)))
-    short = np.concatenate([X, np.full_like(X, np.nan)], axis=1)
-    cut = whole._transform(as_tensor(X))
-    assert_allclose(whole.transform(short), cut.numpy(), atol=1e-6)
+    # Both cases use the scales of the longer signals in `fit`.
+    transformer = CWTTransformer(output="statistics", cwt_scales=4, device="cpu").fit(np.tile(X, (1, 2)))
+    with_padding = np.concatenate([X, np.full_like(X, np.nan)], axis=1)
+    expected = transformer._transform(as_tensor(X))
+    assert_allclose(transformer.transform(with_padding), expected.numpy(), atol=1e-6)
 
 
 def test_gaps_are_interpolated(new_pretrainer, new_classifier, X, y):
@@ -151,7 +154,7 @@ def test_gaps_are_interpolated(new_pretrainer, new_classifier, X, y):
     time = np.arange(200)
     filled = np.stack([np.interp(time, time[~np.isnan(row)], row[~np.isnan(row)]) for row in with_gaps])
     for estimator in estimators(new_pretrainer).values():
-        # float32 rounds interpolated values. If this lifts a value above a threshold, a fraction of time changes.
+        # A rounding error in an interpolated value may lift it above a threshold, which changes a fraction of time.
         assert_allclose(estimator.fit_transform(with_gaps), estimator.fit_transform(filled), atol=0.02)
     classifier = new_classifier(probe=True, max_epochs=1)
     expected = classifier.fit(filled, y).predict_proba(filled)
@@ -163,7 +166,7 @@ def test_gaps_are_interpolated(new_pretrainer, new_classifier, X, y):
     [{"finetune": "none"}, {"finetune": "full", "max_epochs": 1}, {"finetune": "head", "max_epochs": 1}],
     ids=["none", "full", "head"],
 )
-def test_a_classifier_of_unequal_lengths_can_be_saved_and_loaded(new_pretrainer, ragged, y, tmp_path, params):
+def test_classifier_fitted_on_unequal_lengths_can_be_saved_and_loaded(new_pretrainer, ragged, y, tmp_path, params):
     pretrainer = FrozenEstimator(new_pretrainer(max_epochs=1).fit(ragged))
     classifier = MAEClassifier(pretrainer=pretrainer, device="cpu", **params).fit(ragged, y)
     expected = classifier.predict_proba(ragged)
@@ -173,15 +176,15 @@ def test_a_classifier_of_unequal_lengths_can_be_saved_and_loaded(new_pretrainer,
     assert_allclose(classifier.predict_proba(ragged[:7]), expected[:7], atol=1e-5)
 
 
-def test_the_encoder_in_the_package_accepts_unequal_lengths(ragged, y):
-    shipped = MAEPretrainer.from_pretrained()
-    together = shipped.transform(ragged)
-    alone = np.concatenate([shipped.transform(signal[None]) for signal in ragged])
-    assert_allclose(alone, together, atol=1e-3)
+def test_encoder_in_the_package_accepts_unequal_lengths(ragged, y):
+    pretrainer = MAEPretrainer.from_pretrained()
+    together = pretrainer.transform(ragged)
+    separately = np.concatenate([pretrainer.transform(signal[None]) for signal in ragged])
+    assert_allclose(separately, together, atol=1e-3)
     assert MAEClassifier(random_state=0).fit(ragged, y).score(ragged, y) > 0.9
 
 
-def test_an_offset_of_signals_with_gaps_is_subtracted(X):
+def test_offset_of_signals_with_gaps_is_subtracted(X):
     shifted = X.astype(np.float64) + 1e9
     shifted[:, 30:40] = np.nan
     transformer = CWTTransformer(output="statistics", cwt_scales=4, device="cpu").fit(shifted)
@@ -191,20 +194,21 @@ def test_an_offset_of_signals_with_gaps_is_subtracted(X):
 
 def test_longer_signals_of_a_list_are_resampled_to_the_length_of_fit(X):
     transformer = CWTTransformer(output="statistics", cwt_scales=4, device="cpu").fit(X[:, :100])
-    longer = [X[0].astype(float), np.concatenate([np.full(30, np.nan), X[1], [np.nan]]), X[2, :50], X[3, :100]]
-    longer[0][70:73] = np.nan
+    # The first two signals are longer than in `fit`: one has a gap, and the other has leading and trailing padding.
+    signals = [X[0].astype(float), np.concatenate([np.full(30, np.nan), X[1], [np.nan]]), X[2, :50], X[3, :100]]
+    signals[0][70:73] = np.nan
     with pytest.warns(UserWarning, match="X has signals of up to 231 samples, but the longest signal in fit had 100"):
-        found = transformer.transform(longer)
-    filled = longer[0].copy()
+        statistics = transformer.transform(signals)
+    filled = signals[0].copy()
     filled[70:73] = np.interp([70, 71, 72], [69, 73], filled[[69, 73]])
-    at = np.linspace(0, 199, 100)
-    whole = [np.interp(at, np.arange(200), signal) for signal in (filled, X[1])]
-    # float32 rounds interpolated values. If this lifts a value above a threshold, a fraction of time changes by 0.01.
-    assert_allclose(found, transformer.transform([*whole, X[2, :50], X[3, :100]]), atol=0.02)
+    times = np.linspace(0, 199, 100)
+    resampled = [np.interp(times, np.arange(200), signal) for signal in (filled, X[1])]
+    # A rounding error in an interpolated value may lift it above a threshold. A fraction of time then changes by 0.01.
+    assert_allclose(statistics, transformer.transform([*resampled, X[2, :50], X[3, :100]]), atol=0.02)
 
 
 def test_lists_of_signals_can_be_cross_validated(X, y):
-    signals = [signal[: 200 - 3 * place] for place, signal in enumerate(X)]
+    signals = [signal[: 200 - 3 * index] for index, signal in enumerate(X)]
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="X has signals of up to")
         scores = cross_val_score(MAEClassifier(random_state=0), signals, y, cv=3)
@@ -218,7 +222,7 @@ def test_longer_signals_are_not_resampled_if_the_excess_is_padding(X):
         assert_array_equal(transformer.transform(longer), transformer.transform(X[:3, :100]))
 
 
-def test_arrays_longer_than_in_fit_are_refused(X, refused):
+def test_array_of_longer_signals_than_in_fit_is_refused(X, refused):
     transformer = CWTTransformer(device="cpu").fit(X[:, :100])
     with refused(transformer, "200 features.*100 features.*other lengths can be given as a list of arrays"):
         transformer.transform(X)

@@ -1,4 +1,4 @@
-"""Extreme values: results are finite, or an error names the remedy."""
+"""Tests of extreme values and of diverging training: results are finite, or an error recommends a change."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ KINDS = {
     "spike": lambda rng, shape: np.eye(1, shape[-1], shape[-1] // 2) * np.ones(shape),
     "constant": lambda rng, shape: np.ones(shape),
     "steps": lambda rng, shape: np.sign(rng.normal(size=shape)),
-    "alternately zero and a ramp": lambda rng, shape: np.indices(shape)[-1] * (np.indices(shape)[0] % 2),
+    "alternating-zeros-and-ramps": lambda rng, shape: np.indices(shape)[-1] * (np.indices(shape)[0] % 2),
 }
-EXAMPLES = settings(
+HYPOTHESIS_SETTINGS = settings(
     max_examples=80,
     derandomize=True,
     database=None,
@@ -38,9 +38,9 @@ EXAMPLES = settings(
 
 
 @st.composite
-def signals(draw, longest=5000):
+def signals(draw, max_length=5000):
     """Draw signals of any shape, kind, amplitude, offset, dtype and memory layout."""
-    length = draw(st.one_of(st.integers(1, 40), st.integers(1, longest)))
+    length = draw(st.one_of(st.integers(1, 40), st.integers(1, max_length)))
     shape = draw(st.sampled_from([(4, length), (4, 2, length), (4, 1, length)]))
     rng = np.random.default_rng(draw(st.integers(0, 99)))
     X = KINDS[draw(st.sampled_from(sorted(KINDS)))](rng, shape)
@@ -55,18 +55,19 @@ def signals(draw, longest=5000):
 
 
 @pytest.fixture(scope="module")
-def shipped():
+def package_encoder():
     """Return the encoder in the package."""
     return MAEPretrainer.from_pretrained()
 
 
 @pytest.fixture(scope="module")
-def mean_of_tokens():
-    """Return the encoder in the package without fractions above thresholds, which rounding changes in steps."""
+def mean_pooled():
+    """Return the encoder in the package with mean pooling, which amplifies rounding errors less than thresholds do."""
     return MAEPretrainer.from_pretrained().set_params(pooling="mean")
 
 
 def assert_finite_or_refused(function, X):
+    """Check that results are finite, that values above 1e15 are refused, and that X is unchanged."""
     before = X.copy()
     if X.dtype.kind == "f" and np.abs(X.astype(float)).max() > 1e15:
         with pytest.raises(ValueError, match=r"too large for float32|infinity"):
@@ -80,23 +81,23 @@ def assert_finite_or_refused(function, X):
 
 @pytest.mark.filterwarnings("ignore:the means of the signals", "ignore:X has .* channels")
 @pytest.mark.parametrize("output", ["image", "statistics"])
-@EXAMPLES
+@HYPOTHESIS_SETTINGS
 @given(X=signals())
-def test_transforms_are_finite_for_any_numbers(output, X):
+def test_transforms_are_finite_for_any_values(output, X):
     assert_finite_or_refused(lambda: CWTTransformer(output=output, cwt_scales=6, device="cpu").fit_transform(X), X)
 
 
 @pytest.mark.filterwarnings("ignore:the means of the signals", "ignore:X has .* channels")
-@EXAMPLES
-@given(X=signals(longest=600))
-def test_embeddings_are_finite_for_any_numbers(shipped, X):
-    assert_finite_or_refused(lambda: shipped.transform(X), X)
+@HYPOTHESIS_SETTINGS
+@given(X=signals(max_length=600))
+def test_embeddings_are_finite_for_any_values(package_encoder, X):
+    assert_finite_or_refused(lambda: package_encoder.transform(X), X)
 
 
 @pytest.mark.filterwarnings("ignore:the means of the signals", "ignore:X has .* channels")
-@settings(EXAMPLES, max_examples=40)
-@given(X=signals(longest=300))
-def test_probabilities_sum_to_1_for_any_numbers(new_classifier, new_pretrainer, X):
+@settings(HYPOTHESIS_SETTINGS, max_examples=40)
+@given(X=signals(max_length=300))
+def test_probabilities_sum_to_1_for_any_values(new_classifier, new_pretrainer, X):
     def probabilities():
         pretrainer = new_pretrainer(cwt_scales=4, patch_size="auto", embed_dim=8, num_heads=1, max_epochs=1)
         classifier = new_classifier(pretrainer=pretrainer, probe=True, max_epochs=1)
@@ -109,36 +110,35 @@ def test_probabilities_sum_to_1_for_any_numbers(new_classifier, new_pretrainer, 
 
 @pytest.mark.parametrize("factor", [1e-30, 1e-6, 1e10])
 def test_results_do_not_depend_on_the_unit_of_the_signals(
-    new_pretrainer, new_classifier, mean_of_tokens, X_channels, y, factor
+    new_pretrainer, new_classifier, mean_pooled, X_channels, y, factor
 ):
-    # Signals are scaled by powers of two, so only the float32 rounding errors of the scaled input remain.
+    # The estimators scale signals by powers of two, so only the rounding errors of `scaled` in float32 remain.
     signals, scaled = X_channels.astype(np.float64), factor * X_channels.astype(np.float64)
     losses = [new_pretrainer().fit(Z).history_[-1]["train_loss"] for Z in (signals, scaled)]
     assert_allclose(losses[1], losses[0], rtol=1e-4)
-    assert_allclose(mean_of_tokens.transform(scaled), mean_of_tokens.transform(signals), atol=1e-3)
+    assert_allclose(mean_pooled.transform(scaled), mean_pooled.transform(signals), atol=1e-3)
     predictions = [new_classifier(probe=True).fit(Z, y).predict_proba(Z) for Z in (signals, scaled)]
-    # If rounding lifts a value above a threshold, a fraction of time changes.
+    # A rounding error may lift a value above a threshold, which changes a fraction of time.
     assert_allclose(predictions[1], predictions[0], atol=0.02)
 
 
 @pytest.mark.parametrize("offset", [1e6, -1e9])
-def test_an_offset_is_subtracted_before_the_conversion_to_float32(
-    new_pretrainer, new_classifier, mean_of_tokens, X_channels, y, offset
+def test_offset_is_subtracted_before_the_conversion_to_float32(
+    new_pretrainer, new_classifier, mean_pooled, X_channels, y, offset
 ):
     signals = X_channels.astype(np.float64)
     shifted = signals + np.array([offset, 0])[:, None]
-    assert_allclose(mean_of_tokens.transform(shifted), mean_of_tokens.transform(signals), atol=1e-3)
-    pretrainer = new_pretrainer(max_epochs=1).fit(shifted)  # with zero padding, the mean matters
+    assert_allclose(mean_pooled.transform(shifted), mean_pooled.transform(signals), atol=1e-3)
+    pretrainer = new_pretrainer(max_epochs=1).fit(shifted)  # with zero padding, the CWT depends on the mean
     assert_allclose(pretrainer.offset_, [offset, 0], rtol=1e-5)
     assert_allclose(pretrainer.fit(signals).offset_, [0, 0])
     pretrainer.set_params(boundary="reflect").fit(signals)
     frozen = FrozenEstimator(pretrainer)
     classifiers = [new_classifier(probe=True, pretrainer=frozen).fit(Z, y) for Z in (signals, shifted)]
-    expected, out = (each.predict(Z) for each, Z in zip(classifiers, (signals, shifted), strict=True))
-    assert (out == expected).mean() > 0.9
+    assert (classifiers[1].predict(shifted) == classifiers[0].predict(signals)).mean() > 0.9
 
 
-def test_an_offset_is_found_if_most_signals_are_constant():
+def test_offset_is_estimated_even_if_most_signals_are_constant():
     X = np.full((30, 60), 1e9)
     X[::3] += np.random.default_rng(0).normal(size=(10, 60))
     assert CWTTransformer(device="cpu").fit(X).offset_ == pytest.approx(1e9)
@@ -147,13 +147,14 @@ def test_an_offset_is_found_if_most_signals_are_constant():
     assert np.abs(np.delete(image, slice(None, None, 3), axis=0)).max() == 0
 
 
-def test_results_of_a_signal_with_an_offset_do_not_depend_on_its_batch(shipped):
+def test_results_of_a_signal_with_an_offset_do_not_depend_on_its_batch(package_encoder):
     X = np.random.default_rng(0).normal(size=(8, 60))
     X[:5] += 5000
-    assert_allclose(shipped.transform(X), np.concatenate([shipped.transform(row[None]) for row in X]), atol=1e-3)
+    separately = np.concatenate([package_encoder.transform(signal[None]) for signal in X])
+    assert_allclose(package_encoder.transform(X), separately, atol=1e-3)
 
 
-def test_an_offset_is_saved_and_loaded(new_pretrainer, X, tmp_path):
+def test_offset_is_saved_and_loaded(new_pretrainer, X, tmp_path):
     shifted = X.astype(np.float64) + 1e9
     pretrainer = new_pretrainer().fit(shifted)
     pretrainer.save(tmp_path / "mae.safetensors")
@@ -168,15 +169,15 @@ def test_large_differences_between_the_means_of_signals_cause_a_warning(X):
         CWTTransformer(output="statistics").fit(shifted)
 
 
-def poison(epoch):
-    """Return a callback that sets weights to NaN in an epoch, as an exploding gradient does."""
+def set_weights_to_nan(epoch):
+    """Return a callback that sets weights to NaN in one epoch, as an exploding gradient would."""
 
-    class Poison(Callback):
+    class SetWeightsToNaN(Callback):
         def on_batch_end(self, net, training=False, **kwargs):
             if training and len(net.history) == epoch:
                 torch.nn.init.constant_(next(net.module_.parameters()), float("nan"))
 
-    return Poison()
+    return SetWeightsToNaN()
 
 
 @pytest.mark.parametrize("lr", [1e5, 1e30])
@@ -187,24 +188,24 @@ def test_divergence_error_names_the_epoch_and_the_parameter_to_lower(new_pretrai
 
 
 def test_divergence_in_the_first_epoch_leaves_the_estimator_unchanged(new_pretrainer, X, refused):
-    pretrainer = new_pretrainer(callbacks=[poison(1)])
+    pretrainer = new_pretrainer(callbacks=[set_weights_to_nan(1)])
     with refused(pretrainer, r"diverged in epoch 1: .*\(0 completed\) are kept", FloatingPointError):
         pretrainer.fit(X)
 
 
 @pytest.mark.parametrize("finetune", [None, "full", "head"])
 def test_divergence_keeps_the_last_finite_weights(new_pretrainer, new_classifier, X, y, interrupt, tmp_path, finetune):
-    def new(**params):
+    def new_estimator(**params):
         params = {"max_epochs": 5, "random_state": 0, **params}
         return new_pretrainer(**params) if finetune is None else new_classifier(finetune=finetune, **params)
 
     with pytest.raises(KeyboardInterrupt):
-        new(checkpoint_dir=tmp_path, callbacks=[interrupt(epoch=3)]).fit(X, y)
-    good = torch.load(tmp_path / "epoch-000003.pt", weights_only=True)["module"]
-    estimator = new(callbacks=[poison(4)])
+        new_estimator(checkpoint_dir=tmp_path, callbacks=[interrupt(epoch=3)]).fit(X, y)
+    expected = torch.load(tmp_path / "epoch-000003.pt", weights_only=True)["module"]
+    estimator = new_estimator(callbacks=[set_weights_to_nan(4)])
     with pytest.raises(FloatingPointError, match=r"diverged in epoch 4: .*\(3 completed\) are kept"):
         estimator.fit(X, y)
     assert [row["epoch"] for row in estimator.history_] == [1, 2, 3]
-    kept = estimator.model_.head if finetune == "head" else estimator.model_
-    assert all(torch.equal(kept.state_dict()[name], value) for name, value in good.items())
+    module = estimator.model_.head if finetune == "head" else estimator.model_
+    assert all(torch.equal(module.state_dict()[name], value) for name, value in expected.items())
     assert np.isfinite(estimator.transform(X)).all()

@@ -1,4 +1,4 @@
-"""Callbacks of the user in fitted estimators."""
+"""Tests of user-defined callbacks in fitted estimators."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from skorch.callbacks import Callback
 
 
 class _Counter(Callback):
-    """A callback that records the epochs and whose name begins with an underscore."""
+    """A callback that records the number of completed epochs. Names of built-in callbacks also begin with '_'."""
 
     epochs: ClassVar[list[int]] = []
 
@@ -18,17 +18,17 @@ class _Counter(Callback):
 
 
 @pytest.mark.parametrize("kind", ["pretrainer", "classifier"])
-def test_callbacks_whose_class_name_begins_with_an_underscore_are_kept(kind, new_pretrainer, new_classifier, X, y):
+def test_callback_is_kept_if_its_class_name_begins_with_an_underscore(kind, new_pretrainer, new_classifier, X, y):
     _Counter.epochs.clear()
-    counter = _Counter()
-    estimator = {"pretrainer": new_pretrainer, "classifier": new_classifier}[kind](callbacks=[counter]).fit(X, y)
+    callback = _Counter()
+    estimator = {"pretrainer": new_pretrainer, "classifier": new_classifier}[kind](callbacks=[callback]).fit(X, y)
     assert _Counter.epochs == [1, 2]
-    (kept,) = estimator.net_.callbacks
-    assert isinstance(kept, _Counter)
-    assert kept is not counter  # callbacks are copied
+    (copied,) = estimator.net_.callbacks
+    assert isinstance(copied, _Counter)
+    assert copied is not callback
 
 
-def test_named_callbacks_keep_their_names(new_pretrainer, X):
-    ((name, kept),) = new_pretrainer(callbacks=[("_counter", _Counter())]).fit(X).net_.callbacks
+def test_callback_is_kept_if_its_name_begins_with_an_underscore(new_pretrainer, X):
+    ((name, copied),) = new_pretrainer(callbacks=[("_counter", _Counter())]).fit(X).net_.callbacks
     assert name == "_counter"
-    assert isinstance(kept, _Counter)
+    assert isinstance(copied, _Counter)

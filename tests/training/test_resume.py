@@ -1,4 +1,4 @@
-"""Training that resumes from checkpoints after an interruption."""
+"""Tests of training that resumes from checkpoints after an interruption."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ ESTIMATORS = {
     "classifier": {"finetune": "full"},
     "head": {"finetune": "head"},
     "lora": {"finetune": "lora"},
-    "last block": {"finetune": 1},
+    "last-block": {"finetune": 1},
 }
 
 
@@ -62,14 +62,14 @@ def test_a_damaged_checkpoint_causes_a_warning_and_the_previous_one_is_used(new,
     assert same_weights(resumed.model_, first.model_)
 
 
-DIFFERENT = {
+DIFFERENT_TRAININGS = {
     "parameter": ({"lr": 0.5}, 1.0, r"lr was 0\.001 and is 0\.5"),
     "seed": ({"random_state": 7}, 1.0, "random_state was 0 and is 7"),
-    "values": ({}, 3.0, "the values of X and y"),
+    "scaled-signals": ({}, 3.0, "the values of X and y"),
 }
 
 
-@pytest.mark.parametrize(("params", "factor", "match"), DIFFERENT.values(), ids=DIFFERENT)
+@pytest.mark.parametrize(("params", "factor", "match"), DIFFERENT_TRAININGS.values(), ids=DIFFERENT_TRAININGS)
 def test_checkpoints_of_a_different_training_are_refused(new, X, y, tmp_path, params, factor, match):
     new(checkpoint_dir=tmp_path).fit(X, y)
     with pytest.raises(ValueError, match=rf"checkpoint_dir=.* contains checkpoints of another training: .*{match}"):
@@ -83,10 +83,10 @@ def test_checkpoints_of_other_labels_are_refused(new_classifier, X, y, tmp_path)
 
 
 def test_checkpoints_of_another_frozen_encoder_are_refused(new_pretrainer, new_classifier, X, y, tmp_path):
-    one, other = (FrozenEstimator(new_pretrainer(random_state=seed).fit(X)) for seed in range(2))
-    new_classifier(pretrainer=one, checkpoint_dir=tmp_path).fit(X, y)
+    first, second = (FrozenEstimator(new_pretrainer(random_state=seed).fit(X)) for seed in range(2))
+    new_classifier(pretrainer=first, checkpoint_dir=tmp_path).fit(X, y)
     with pytest.raises(ValueError, match="the initial network was checksum"):
-        new_classifier(pretrainer=other, checkpoint_dir=tmp_path).fit(X, y)
+        new_classifier(pretrainer=second, checkpoint_dir=tmp_path).fit(X, y)
 
 
 def test_a_classifier_also_stores_checkpoints_of_its_pre_training(new_pretrainer, new_classifier, X, y, tmp_path):

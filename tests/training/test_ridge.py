@@ -1,4 +1,4 @@
-"""Mixture weights of the linear models of a probe."""
+"""Tests of the mixture weights that combine the linear models of a probe."""
 
 import numpy as np
 import pytest
@@ -9,8 +9,8 @@ from sktsmae import MAEClassifier, MAERegressor
 from sktsmae.training.mixture import likelihood_mixture_weights, squared_error_mixture_weights
 
 
-def likelihood(weight, probabilities):
-    """Compute the log-likelihood of leave-one-out predictions and of a pseudo-sample that favours the later models."""
+def log_likelihood(weight, probabilities):
+    """Compute the log-likelihood of the samples and of one pseudo-sample of likelihood 1 - weight."""
     first, others = probabilities[0], probabilities[1:].mean(0)
     return np.log(weight * first + (1 - weight) * others).sum() + np.log(1 - weight)
 
@@ -22,22 +22,23 @@ def test_mixture_weights_of_classifiers_maximise_the_likelihood(first):
     assert weights.sum() == pytest.approx(1)
     assert weights[1] == weights[2]
     grid = np.linspace(0, 0.999, 1000)
-    best = grid[np.argmax([likelihood(weight, probabilities) for weight in grid])]
+    best = grid[np.argmax([log_likelihood(weight, probabilities) for weight in grid])]
     assert weights[0] == pytest.approx(best, abs=1e-3)  # the step of the grid
 
 
-def test_first_model_has_no_weight_if_it_does_not_help():
+def test_first_model_has_almost_no_weight_if_all_models_predict_the_same():
     probabilities = np.full((3, 30), 0.7)
     assert likelihood_mixture_weights(probabilities, np.ones(30))[0] < 1e-4
 
 
 def test_sample_weights_change_mixture_weights():
-    first_is_right = np.array([[0.9, 0.1], [0.1, 0.9]])
-    some, others = (
-        likelihood_mixture_weights(first_is_right, np.array(weights))[0] for weights in ([9.0, 1.0], [1.0, 9.0])
+    # Rows are models and columns are samples. Each model is right about one sample.
+    probabilities = np.array([[0.9, 0.1], [0.1, 0.9]])
+    high, low = (
+        likelihood_mixture_weights(probabilities, np.array(weights))[0] for weights in ([9.0, 1.0], [1.0, 9.0])
     )
-    assert some > 0.5 > others
-    assert likelihood_mixture_weights(first_is_right, np.array([90.0, 10.0]))[0] == pytest.approx(some)
+    assert high > 0.5 > low
+    assert likelihood_mixture_weights(probabilities, np.array([90.0, 10.0]))[0] == pytest.approx(high)
 
 
 def test_mixture_weights_of_regressors_minimise_the_squared_error():
@@ -47,7 +48,7 @@ def test_mixture_weights_of_regressors_minimise_the_squared_error():
     assert_allclose(
         squared_error_mixture_weights(np.stack([first, others, others]), targets, np.ones(40)), [0.3, 0.35, 0.35]
     )
-    # Weights are not negative.
+    # Without the lower bound of 0, the first weight would be negative.
     assert squared_error_mixture_weights(np.stack([first, others]), others - 0.1 * first, np.ones(40))[0] == 0
     assert_allclose(squared_error_mixture_weights(np.stack([others, others]), targets, np.ones(40)), [0, 1])
 

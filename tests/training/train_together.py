@@ -1,6 +1,7 @@
-"""Script for ``torchrun`` that trains in several processes: ``train_together.py FILE FOLDER [SECONDS_PER_STEP]``.
+"""Train in several processes. Usage: ``torchrun train_together.py FILE FOLDER [SECONDS_PER_STEP]``.
 
-Each process fits the same pretrainer on the signals in FILE and writes its weights and losses to FOLDER.
+All processes fit one pretrainer to the signals in FILE. Each process writes its process id, its losses, the number of
+rows that it reads per epoch, and the final weights to FOLDER. It sleeps for SECONDS_PER_STEP after each step.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ SETTINGS = {
 
 
 class RecordingMemmap(np.memmap):
-    """A memory-mapped file that records which of its rows are read in an epoch."""
+    """A memory-mapped array that records the indices of the rows read from it in an epoch."""
 
     rows: ClassVar[set[int]] = set()
 
@@ -43,7 +44,7 @@ class RecordingMemmap(np.memmap):
 
 
 class Losses(Callback):
-    """A callback that writes the loss of each step, and the number of rows that were read in each epoch, to files."""
+    """A callback that writes the loss of each step and the number of rows read in each epoch to files."""
 
     def __init__(self, path: Path, seconds: float) -> None:
         self.path = path
@@ -63,14 +64,13 @@ class Losses(Callback):
 
 
 def train(path: Path, folder: Path, rank: str, seconds: float = 0.0) -> MAEPretrainer:
-    """Fit a pretrainer and write its weights and losses."""
+    """Fit a pretrainer and write its results to files. The rank of a single process is "alone"."""
     torch.set_num_threads(1)
     (folder / f"{rank}.pid").write_text(str(os.getpid()))
     callbacks = [Losses(folder / f"{rank}.losses", seconds)]
     X = np.load(path, mmap_mode="r").view(RecordingMemmap)
-    pretrainer = MAEPretrainer(
-        **SETTINGS, early_stopping=True, callbacks=callbacks, checkpoint_dir=folder / f"checkpoints-{rank == 'alone'}"
-    ).fit(X)
+    checkpoints = folder / ("checkpoints-alone" if rank == "alone" else "checkpoints")
+    pretrainer = MAEPretrainer(**SETTINGS, early_stopping=True, callbacks=callbacks, checkpoint_dir=checkpoints).fit(X)
     torch.save(pretrainer.model_.state_dict(), folder / f"{rank}.pt")
     return pretrainer
 

@@ -15,7 +15,7 @@ KERNELS_PER_GROUP, GROUPS, KERNEL_LENGTH = 8, 32, 9
 # Largest number of channels that are summed to the input of a group.
 _MAX_CHANNELS = 8
 # Maximum number of responses (float32) per batch, so that they fit into the processor's cache.
-_MAX_VALUES = 2**21
+_MAX_VALUES = 2**20
 
 
 class CompetingKernels(Features):

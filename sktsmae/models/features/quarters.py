@@ -13,9 +13,8 @@ from .statistics import WaveletStatistics
 class QuarterStatistics(WaveletStatistics):
     """Fractions of time above thresholds in each quarter of a signal, for the series of `WaveletStatistics`.
 
-    They depend on the position of a waveform in time, unlike `WaveletStatistics`. The linear models of the estimators do
-    not use them: if there are few signals, which are not aligned in time, they do harm, and otherwise the other kinds of
-    features are sufficient (``tests/benchmarks/members.md``).
+    They depend on the position of a waveform in time, unlike `WaveletStatistics`. Probes do not use them, because they
+    do harm if there are few signals that are not aligned in time, and otherwise the other kinds of features suffice.
 
     Parameters
     ----------

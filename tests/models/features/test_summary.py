@@ -1,3 +1,5 @@
+"""Tests of the summary statistics as features."""
+
 import torch
 from torch.testing import assert_close
 
@@ -6,17 +8,17 @@ from sktsmae.models import SummaryStatistics
 
 def test_statistics_are_computed_per_channel():
     x = torch.randn(7, 3, 40) * torch.tensor([[1.0], [10.0], [0.1]]) + 5
-    found = SummaryStatistics(3)(x).unflatten(1, (8, 3))  # (B, 8, M)
+    statistics = SummaryStatistics(3)(x).unflatten(1, (8, 3))  # (B, 8, M)
     mean = x.mean(-1)
-    assert_close(found[:, 0], mean)
-    assert_close(found[:, 1], (x - mean[..., None]).abs().mean(-1))
-    assert_close(found[:, 2], x.min(-1).values)
-    assert_close(found[:, 3], x.max(-1).values)
+    assert_close(statistics[:, 0], mean)
+    assert_close(statistics[:, 1], (x - mean[..., None]).abs().mean(-1))
+    assert_close(statistics[:, 2], x.min(-1).values)
+    assert_close(statistics[:, 3], x.max(-1).values)
     for quarter in range(4):
-        assert_close(found[:, 4 + quarter], x[..., 10 * quarter : 10 * quarter + 10].mean(-1))
+        assert_close(statistics[:, 4 + quarter], x[..., 10 * quarter : 10 * quarter + 10].mean(-1))
 
 
-def test_a_single_channel_needs_no_channel_axis():
+def test_signals_of_one_channel_need_no_channel_axis():
     x = torch.randn(7, 40)
     assert torch.equal(SummaryStatistics(1)(x), SummaryStatistics(1)(x[:, None]))
     assert SummaryStatistics(1)(x).shape == (7, SummaryStatistics(1).out_features)
@@ -33,7 +35,7 @@ def test_quarters_of_two_samples_overlap():
     assert SummaryStatistics(1)(torch.tensor([[2.0, 4.0]]))[0, 4:].tolist() == [2.0, 2.0, 4.0, 4.0]
 
 
-def test_the_largest_values_of_float32_do_not_overflow():
+def test_values_close_to_the_float32_maximum_do_not_overflow():
     assert SummaryStatistics(1)(torch.tensor([[-1e38, 1e38]])).isfinite().all()
 
 

@@ -9,10 +9,11 @@ import numpy as np
 import torch
 from skorch.callbacks import Callback
 
-from ..signals.world import World, launched_world
+from ..signals.launch import launched_world
+from ..signals.world import World
+from .checkpoint_files import read_checkpoint, write_checkpoint
 from .history import history_rows
 from .net import Net
-from .resume import read_checkpoint, write_checkpoint
 
 
 class Checkpoints(Callback):
@@ -25,7 +26,7 @@ class Checkpoints(Callback):
     description : dict of str to str
         Description of the training, from `describe_training`.
     world : World
-        The processes that train together. Rank 0 reads the checkpoint and sends it to the others.
+        The processes that train together. Rank 0 reads the checkpoint and sends it to the other ranks.
     """
 
     def __init__(self, folder: Path, description: dict[str, str], world: World) -> None:
@@ -39,7 +40,7 @@ class Checkpoints(Callback):
         Parameters
         ----------
         net : Net
-            The net, before its training.
+            The net, initialized but not trained.
         """
         state = self.world.broadcast_from_rank0(lambda: read_checkpoint(self.folder, self.description))
         if state is None:
@@ -73,7 +74,7 @@ class Checkpoints(Callback):
             return  # only rank 0 writes
         callbacks = dict(net.callbacks_)
         stop = callbacks.get("_stop")
-        names = ("misses_", "dynamic_threshold_", "best_epoch_", "best_model_weights_")
+        stop_attributes = ("misses_", "dynamic_threshold_", "best_epoch_", "best_model_weights_")
         on_gpu = torch.device(net.device).type == "cuda"
         state = {
             "description": self.description,
@@ -81,7 +82,7 @@ class Checkpoints(Callback):
             "optimizer": net.optimizer_.state_dict(),
             "history": history_rows(net),
             "steps": callbacks["_schedule"].lr_scheduler_.last_epoch,
-            "stopping": {} if stop is None else {name: _to_python(getattr(stop, name)) for name in names},
+            "stopping": {} if stop is None else {name: _to_python(getattr(stop, name)) for name in stop_attributes},
             "generator": torch.default_generator.get_state(),
             "generator_cuda": torch.cuda.get_rng_state(net.device) if on_gpu else None,
         }

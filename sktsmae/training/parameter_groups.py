@@ -1,8 +1,7 @@
-"""The parameter groups and the learning rate schedule of AdamW."""
+"""The parameter groups of AdamW: layer-wise learning rates, and weight decay of matrices only."""
 
 from __future__ import annotations
 
-import math
 import re
 from typing import Any
 
@@ -19,11 +18,12 @@ def parameter_groups(
     module : nn.Module
         The module. The parameters of its encoder are named ``signal_encoder.encoder.*``.
     lr : float
-        Learning rate of the parameters after the last block of the encoder.
+        Learning rate of the parameters outside of the blocks and the input layers of the encoder.
     weight_decay : float
         Weight decay of matrices; biases, norms, tokens and position embeddings have none.
     layer_decay : float, default=1
-        The learning rate of each block is this factor times that of the next block.
+        The learning rate of each block is `layer_decay` times that of the next block, and that of the last block is
+        `layer_decay` times `lr`.
 
     Returns
     -------
@@ -47,30 +47,8 @@ def parameter_groups(
     return [{"params": group, "lr": rate, "weight_decay": decay} for (rate, decay), group in groups.items()]
 
 
-def warmup_cosine(step: int, total: int, warmup: int) -> float:
-    """Return the factor of the peak learning rate at a step.
-
-    Parameters
-    ----------
-    step : int
-        Number of completed steps.
-    total : int
-        Total number of steps.
-    warmup : int
-        Number of warm-up steps.
-
-    Returns
-    -------
-    float
-        The factor: it rises linearly from 1 / warmup to 1, then follows a cosine down to 0.
-    """
-    if step < warmup:
-        return (step + 1) / warmup
-    return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - warmup) / max(1, total - warmup))))
-
-
 def _depth(name: str) -> int | None:
-    """Return the depth of a parameter: 0 for the patch embedding, k for the k-th block, and None for all others."""
+    """Return the depth of a parameter: 0 in the input layers, k in the k-th block, and None outside of both."""
     match = re.match(r"signal_encoder\.encoder\.(?:blocks\.(\d+)\.|(patch_embed|pos_embed|cls_token))", name)
     if match is None:
         return None

@@ -6,26 +6,17 @@ import os
 import shutil
 import warnings
 import zipfile
-import zlib
-from collections.abc import Iterable
 from numbers import Integral
 from pathlib import Path
 from typing import Any
 
 import torch
-from sklearn.base import BaseEstimator
-from torch import Tensor, nn
 
 from ..models.atomic import atomic_write
-from ..models.to_jsonable import to_jsonable
-from ..signals.batches import load_batch, spread_rows
-from ..signals.dataset import SignalDataset
 from .parameters import TrainingParameters
 
-# Number of checkpoints to keep. The second newest is used if the newest cannot be read.
-KEPT = 2
-# Parameters that may change when a training is resumed, because its result does not depend on them.
-_FREE = {"checkpoint_dir", "device", "verbose", "callbacks", "sampling_rate"}
+# Number of checkpoints to keep. If the newest cannot be read, the second newest is used.
+NUM_KEPT = 2
 
 
 def checkpoint_folder(params: TrainingParameters) -> Path | None:
@@ -59,46 +50,13 @@ def checkpoint_folder(params: TrainingParameters) -> Path | None:
     return folder
 
 
-def describe_training(
-    params: TrainingParameters, dataset: SignalDataset, start: nn.Module | None = None
-) -> dict[str, str]:
-    """Describe the parameters, data and initial weights of a training.
-
-    Parameters
-    ----------
-    params : TrainingParameters
-        The estimator with its parameters.
-    dataset : SignalDataset
-        The samples and their targets. The description has a checksum of at most 64 samples and of all targets.
-    start : nn.Module or None, default=None
-        Network whose weights initialise the training; None if the initial weights are random.
-
-    Returns
-    -------
-    dict of str to str
-        Values by name.
-    """
-    described = {
-        name: type(value).__name__ if isinstance(value, BaseEstimator) else repr(to_jsonable(value))
-        for name, value in params.get_params().items()
-        if name.split("__")[-1] not in _FREE
-    }
-    some = load_batch(dataset.X, dataset.index[spread_rows(len(dataset), 64)])
-    return {
-        **described,
-        "the shape of X": str((len(dataset), *dataset.X.shape[1:])),
-        "the values of X and y": _checksum([some, *dataset.targets]),
-        "the initial network": "drawn by the seed" if start is None else _describe(start),
-    }
-
-
 def write_checkpoint(folder: Path, epoch: int, state: dict[str, Any]) -> None:
     """Write a checkpoint atomically, and delete all checkpoints except the two newest.
 
     Parameters
     ----------
     folder : Path
-        An existing directory.
+        Directory of the checkpoints, which must exist.
     epoch : int
         Number of completed epochs.
     state : dict
@@ -108,7 +66,7 @@ def write_checkpoint(folder: Path, epoch: int, state: dict[str, Any]) -> None:
         torch.save(state, file)
         file.flush()
         os.fsync(file.fileno())
-    for old in _newest_first(folder)[KEPT:]:
+    for old in _newest_first(folder)[NUM_KEPT:]:
         old.unlink(missing_ok=True)
 
 
@@ -125,7 +83,7 @@ def read_checkpoint(folder: Path, description: dict[str, str]) -> dict[str, Any]
     Returns
     -------
     dict or None
-        The state; None if there is no checkpoint.
+        The state; None if there is no readable checkpoint.
 
     Raises
     ------
@@ -142,7 +100,7 @@ def read_checkpoint(folder: Path, description: dict[str, str]) -> dict[str, Any]
         shutil.rmtree(leftover, ignore_errors=True)
     for path in _newest_first(folder):
         try:
-            with zipfile.ZipFile(path) as archive:  # torch.load does not verify the checksums
+            with zipfile.ZipFile(path) as archive:  # torch.load does not verify the checksums of the archive
                 if (member := archive.testzip()) is not None:
                     raise ValueError(f"{member} is damaged")
             state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
@@ -165,18 +123,6 @@ def read_checkpoint(folder: Path, description: dict[str, str]) -> dict[str, Any]
             )
         return state
     return None
-
-
-def _describe(network: nn.Module) -> str:
-    return f"{_checksum(network.state_dict().values())}, with the settings {getattr(network, 'settings', None)}"
-
-
-def _checksum(tensors: Iterable[Tensor]) -> str:
-    checksum = 0
-    for tensor in tensors:
-        values = tensor.detach().cpu().contiguous().numpy()
-        checksum = zlib.crc32(values.tobytes(), checksum)
-    return f"checksum {checksum:08x}"
 
 
 def _newest_first(folder: Path) -> list[Path]:

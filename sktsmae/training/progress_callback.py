@@ -1,40 +1,13 @@
-"""Progress bars."""
+"""The skorch callback that shows a progress bar."""
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 from skorch import NeuralNet
 from skorch.callbacks import Callback
-from tqdm import TqdmWarning
 
-with warnings.catch_warnings():
-    # In a notebook without ipywidgets, tqdm warns and shows a text bar. The warning would not help users.
-    warnings.simplefilter("ignore", TqdmWarning)
-    from tqdm.auto import tqdm
-
-
-def progress_bar(description: str, steps: int, unit: str, verbose: int) -> Any:
-    """Return a progress bar, which is a context manager.
-
-    Parameters
-    ----------
-    description : str
-        Text in front of the bar.
-    steps : int
-        Number of steps.
-    unit : str
-        Name of a step.
-    verbose : int
-        0 hides the bar.
-
-    Returns
-    -------
-    tqdm
-        The bar; its method ``update`` moves it by one step.
-    """
-    return tqdm(total=steps, desc=description, unit=unit, disable=not verbose)
+from .progress_bar import progress_bar
 
 
 class Progress(Callback):

@@ -1,4 +1,4 @@
-"""The processes of a distributed training, and their shards of the data and of every batch."""
+"""The shard of a batch that one process of a distributed training computes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class BatchShard:
-    """The shard of a batch for one process. Its `len` is the size of the whole batch.
+    """The samples of a batch that one process computes. `len` returns the number of samples in the whole batch.
 
     Attributes
     ----------
@@ -20,8 +20,8 @@ class BatchShard:
     total : int
         Number of samples in the whole batch.
     weight : float
-        Fraction of the batch in this shard. It is 0 if the batch has too few samples for all processes; the shard then
-        has one sample that does not affect the loss.
+        Fraction of the samples of the batch in this shard. If the batch has fewer samples than there are processes,
+        some shards have weight 0 and one sample, which does not affect the loss.
     """
 
     samples: Tensor
