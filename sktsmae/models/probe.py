@@ -194,26 +194,25 @@ class LinearProbeClassifier(LinearProbe):
         return (self.inverse_temperature * log_mixture + self.class_offset).log_softmax(-1)
 
 
-def separate_inputs(features: Iterable[str]) -> list[list[str]]:
+def separate_inputs(features: Mapping[str, Features | type[Features]]) -> list[list[str]]:
     """Return the kinds of features of linear models that have one kind each, in addition to the shared kinds.
 
     Parameters
     ----------
-    features : iterable of str
-        Keys of `features.FEATURES`.
+    features : mapping of str to Features or class
+        The kinds of features, by name.
 
     Returns
     -------
     list of list of str
         The shared kinds and one other kind for each linear model; if all kinds are shared, one model uses them all.
     """
-    names = list(features)
-    shared = [name for name in names if FEATURES[name].shared]
-    return [[*shared, name] for name in names if name not in shared] or [shared]
+    shared = [name for name, kind in features.items() if kind.shared]
+    return [[*shared, name] for name in features if name not in shared] or [shared]
 
 
-def applicable_features(spectrograms: bool) -> list[str]:
-    """Return the names of the kinds of features that a probe uses.
+def applicable_features(spectrograms: bool) -> dict[str, type[Features]]:
+    """Return the kinds of features that a probe uses.
 
     Parameters
     ----------
@@ -223,12 +222,14 @@ def applicable_features(spectrograms: bool) -> list[str]:
 
     Returns
     -------
-    list of str
-        Keys of `features.FEATURES`, in their order.
+    dict of str to class
+        A part of `features.FEATURES`.
     """
-    return [
-        name for name, kind in FEATURES.items() if kind.prior_weight and (kind.takes_spectrograms or not spectrograms)
-    ]
+    return {
+        name: kind
+        for name, kind in FEATURES.items()
+        if kind.prior_weight and (kind.takes_spectrograms or not spectrograms)
+    }
 
 
 def build_features(context: FeatureContext, names: Iterable[str]) -> dict[str, Features]:

@@ -7,31 +7,38 @@ import torch
 from torch.testing import assert_close
 
 from sktsmae.functional.pooling import pool_bands
-from sktsmae.functional.thresholds import QUANTILES, quantile_thresholds, quarter_bounds, threshold_statistics
+from sktsmae.functional.thresholds import (
+    QUANTILES,
+    quantile_thresholds,
+    quarter_bounds,
+    quarter_fractions,
+    threshold_statistics,
+)
 
 
-def statistics_by_definition(row: list[float], threshold: float) -> list[float]:
-    """Compute the seven statistics of one row at one threshold from their definition."""
+def statistics_by_definition(row: list[float], threshold: float) -> tuple[list[float], list[float]]:
+    """Compute the three statistics of a row and its fractions per quarter, at one threshold, from their definition."""
     marks = "".join("1" if value > threshold else "0" for value in row)
     bounds = [part * len(row) // 4 for part in range(5)]
     quarters = [marks[start:stop] for start, stop in pairwise(bounds)]
     runs = [max(map(len, marks.split(other))) for other in "01"]  # the longest run of 1 and the longest run of 0
     whole = [marks.count("1") / len(row), *(run / len(row) for run in runs)]
-    return whole + [quarter.count("1") / len(quarter) for quarter in quarters]
+    return whole, [quarter.count("1") / len(quarter) for quarter in quarters]
 
 
 @pytest.mark.parametrize("n_timepoints", [4, 5, 7, 64, 101])
 def test_threshold_statistics_agree_with_their_definition(n_timepoints):
     rows = torch.randn(6, 3, n_timepoints)
     thresholds = torch.tensor([[-0.5, 0.0, 0.5, 9.0], [-9.0, 0.1, 0.2, 0.3], [0.0, 0.0, 1.0, 2.0]])
-    expected = [
-        [
-            [statistics_by_definition(row.tolist(), threshold) for threshold in row_thresholds.tolist()]
-            for row, row_thresholds in zip(x, thresholds, strict=True)
+    for part, function in enumerate((threshold_statistics, quarter_fractions)):
+        expected = [
+            [
+                [statistics_by_definition(row.tolist(), threshold)[part] for threshold in row_thresholds.tolist()]
+                for row, row_thresholds in zip(x, thresholds, strict=True)
+            ]
+            for x in rows
         ]
-        for x in rows
-    ]
-    assert_close(threshold_statistics(rows, thresholds), torch.tensor(expected))
+        assert_close(function(rows, thresholds), torch.tensor(expected))
 
 
 def test_a_value_equal_to_its_threshold_is_not_above_it():

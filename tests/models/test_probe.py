@@ -29,8 +29,36 @@ class Columns(Features):
 
 
 def make_probe() -> LinearProbeClassifier:
-    """Return a probe with two kinds of features: the first two and the last two of four input columns."""
-    return LinearProbeClassifier({"first": Columns(0, 2), "last": Columns(2, 4)}, num_outputs=3)
+    """Return a probe whose first model uses two of four input columns, and whose second model uses all of them."""
+    features = {"first": Columns(0, 2), "last": Columns(2, 4)}
+    return LinearProbeClassifier(features, num_outputs=3, inputs=[["first"], ["first", "last"]])
+
+
+class Shared(Columns):
+    """Columns that all linear models use."""
+
+    shared = True
+
+
+class Unlikely(Columns):
+    """Columns whose linear model has a third of the prior weight of others."""
+
+    prior_weight = 1 / 3
+
+
+def test_each_kind_has_its_own_model_which_also_uses_the_shared_kinds():
+    probe, x = LinearProbe({"all": Shared(0, 1), "a": Columns(1, 2), "b": Unlikely(2, 4)}, 1), torch.randn(5, 4)
+    assert probe.inputs == [["all", "a"], ["all", "b"]]
+    assert probe.model_names == ["a", "b"]
+    assert probe.prior_weights == [0.75, 0.25]
+    first, second = probe.linear
+    assert_close(probe.outputs(x), torch.stack([first(x[:, :2]), second(x[:, [0, 2, 3]])]))
+
+
+def test_shared_kinds_have_a_model_if_there_are_no_others():
+    probe = LinearProbe({"all": Shared(0, 1), "more": Shared(1, 2)}, 1)
+    assert probe.inputs == [["all", "more"]]
+    assert probe(torch.randn(5, 4)).shape == (5, 1)
 
 
 def test_probabilities_are_averaged_over_a_model_of_the_first_kind_and_a_model_of_all_kinds():
@@ -51,7 +79,8 @@ def test_probabilities_are_averaged_with_mixture_weights():
 
 
 def test_outputs_of_a_regression_probe_are_averaged_with_mixture_weights():
-    probe, x = LinearProbe({"x": Columns(0, 4), "again": Columns(0, 4)}, 1), torch.randn(5, 4)
+    features = {"x": Columns(0, 4), "again": Columns(0, 4)}
+    probe, x = LinearProbe(features, 1, inputs=[["x"], ["x", "again"]]), torch.randn(5, 4)
     probe.mixture_weights.copy_(torch.tensor([0.25, 0.75]))
     first, both = probe.linear
     assert_close(probe(x), 0.25 * first(x) + 0.75 * both(torch.cat([x, x], dim=1)))

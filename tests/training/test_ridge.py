@@ -1,71 +1,110 @@
-"""Tests of the mixture weights that combine the linear models of a probe."""
+"""Tests of ridge regression with leave-one-out predictions, and of the mixture weights of linear models."""
 
 import numpy as np
 import pytest
 import sklearn
 from numpy.testing import assert_allclose
+from sklearn.linear_model import Ridge
 
 from sktsmae import MAEClassifier, MAERegressor
-from sktsmae.training.mixture import likelihood_mixture_weights, squared_error_mixture_weights
+from sktsmae.training.mixture import PSEUDO_SAMPLES, likelihood_mixture_weights, squared_error_mixture_weights
+from sktsmae.training.ridge import ALPHAS, fit_ridge
 
 
-def log_likelihood(weight, probabilities):
-    """Compute the log-likelihood of the samples and of one pseudo-sample of likelihood 1 - weight."""
-    first, others = probabilities[0], probabilities[1:].mean(0)
-    return np.log(weight * first + (1 - weight) * others).sum() + np.log(1 - weight)
+def log_posterior(mixture, probabilities, prior):
+    """Compute the log-likelihood of the samples and of pseudo-samples that are distributed as the prior."""
+    return np.log(mixture @ probabilities).sum() + PSEUDO_SAMPLES * prior @ np.log(mixture)
 
 
-@pytest.mark.parametrize("first", [0.2, 0.5, 0.8])
-def test_mixture_weights_of_classifiers_maximise_the_likelihood(first):
-    probabilities = np.random.default_rng(0).uniform(0.1, 0.9, (3, 50)) * np.array([[first], [0.5], [0.5]])
-    weights = likelihood_mixture_weights(probabilities, np.ones(50))
+@pytest.mark.parametrize("quality", [0.2, 0.5, 0.8])
+def test_mixture_weights_of_classifiers_maximise_the_posterior(quality):
+    probabilities = np.random.default_rng(0).uniform(0.1, 0.9, (2, 50)) * np.array([[quality], [0.5]])
+    prior = np.array([0.7, 0.3])
+    weights = likelihood_mixture_weights(probabilities, np.ones(50), prior)
     assert weights.sum() == pytest.approx(1)
-    assert weights[1] == weights[2]
-    grid = np.linspace(0, 0.999, 1000)
-    best = grid[np.argmax([log_likelihood(weight, probabilities) for weight in grid])]
+    grid = np.linspace(0.001, 0.999, 999)
+    best = grid[np.argmax([log_posterior(np.array([w, 1 - w]), probabilities, prior) for w in grid])]
     assert weights[0] == pytest.approx(best, abs=1e-3)  # the step of the grid
 
 
-def test_first_model_has_almost_no_weight_if_all_models_predict_the_same():
-    probabilities = np.full((3, 30), 0.7)
-    assert likelihood_mixture_weights(probabilities, np.ones(30))[0] < 1e-4
+def test_mixture_weights_equal_the_prior_if_all_models_predict_the_same():
+    prior = [0.5, 0.3, 0.2]
+    assert_allclose(likelihood_mixture_weights(np.full((3, 30), 0.7), np.ones(30), prior), prior, atol=1e-6)
+    predicted, targets = np.ones((3, 30)), np.arange(30.0)
+    assert_allclose(squared_error_mixture_weights(predicted, targets, np.ones(30), prior), prior, atol=1e-5)
+
+
+def test_mixture_weights_depart_from_the_prior_as_the_number_of_samples_grows():
+    def weight_of_better_model(n_samples):
+        probabilities = np.tile([[0.9], [0.3]], n_samples)
+        return likelihood_mixture_weights(probabilities, np.ones(n_samples), [0.5, 0.5])[0]
+
+    assert weight_of_better_model(2) < 0.6 < weight_of_better_model(20) < weight_of_better_model(1000)
 
 
 def test_sample_weights_change_mixture_weights():
     # Rows are models and columns are samples. Each model is right about one sample.
     probabilities = np.array([[0.9, 0.1], [0.1, 0.9]])
+    prior = [0.5, 0.5]
     high, low = (
-        likelihood_mixture_weights(probabilities, np.array(weights))[0] for weights in ([9.0, 1.0], [1.0, 9.0])
+        likelihood_mixture_weights(probabilities, np.array(weights), prior)[0] for weights in ([9.0, 1.0], [1.0, 9.0])
     )
     assert high > 0.5 > low
-    assert likelihood_mixture_weights(probabilities, np.array([90.0, 10.0]))[0] == pytest.approx(high)
+    assert likelihood_mixture_weights(probabilities, np.array([90.0, 10.0]), prior)[0] == pytest.approx(high)
 
 
-def test_mixture_weights_of_regressors_minimise_the_squared_error():
-    rng = np.random.default_rng(0)
-    first, others = rng.normal(size=(2, 40))
-    targets = 0.3 * first + 0.7 * others
-    assert_allclose(
-        squared_error_mixture_weights(np.stack([first, others, others]), targets, np.ones(40)), [0.3, 0.35, 0.35]
-    )
+def test_mixture_weights_of_regressors_minimise_the_squared_error_of_many_samples():
+    first, second = np.random.default_rng(0).normal(size=(2, 40_000))
+    targets, weights, prior = 0.3 * first + 0.7 * second, np.ones(40_000), [0.5, 0.5]
+    predicted = np.stack([first, second])
+    assert_allclose(squared_error_mixture_weights(predicted, targets, weights, prior), [0.3, 0.7], atol=1e-3)
     # Without the lower bound of 0, the first weight would be negative.
-    assert squared_error_mixture_weights(np.stack([first, others]), others - 0.1 * first, np.ones(40))[0] == 0
-    assert_allclose(squared_error_mixture_weights(np.stack([others, others]), targets, np.ones(40)), [0, 1])
+    assert squared_error_mixture_weights(predicted, second - 0.1 * first, weights, prior)[0] < 1e-3
 
 
 def test_a_single_model_has_weight_one():
-    assert likelihood_mixture_weights(np.full((1, 5), 0.5), np.ones(5)).tolist() == [1]
-    assert squared_error_mixture_weights(np.ones((1, 5)), np.zeros(5), np.ones(5)).tolist() == [1]
+    assert likelihood_mixture_weights(np.full((1, 5), 0.5), np.ones(5), [1.0]).tolist() == [1]
+    assert squared_error_mixture_weights(np.ones((1, 5)), np.zeros(5), np.ones(5), [1.0]).tolist() == [1]
 
 
-def test_summary_statistics_have_a_large_weight_only_if_they_separate_the_classes(few):
+@pytest.mark.parametrize("shape", [(30, 8), (30, 200)], ids=["more samples", "more features"])
+def test_ridge_agrees_with_refitting_without_each_sample(shape):
     rng = np.random.default_rng(0)
-    y = np.repeat([0, 1], 20)
-    means = y[:, None] + rng.normal(size=(40, 100))
-    classifier = MAEClassifier(random_state=0).fit(means, y)
-    assert classifier.probe_.mixture_weights[0] > 0.5
-    X = few.data[:, 0] - few.data[:, 0].mean(1, keepdims=True)
-    assert MAEClassifier(random_state=0).fit(X / X.std(1, keepdims=True), few.target).probe_.mixture_weights[0] < 0.5
+    features = rng.normal(size=shape) * rng.uniform(0.1, 10, shape[1]) + 5
+    targets = features[:, :2] @ rng.normal(size=(2, 3)) + rng.normal(size=(30, 3))
+    weight, bias, loo = fit_ridge(features, targets, np.ones(30))
+    scale = features.std(0)
+    errors = []
+    for alpha in ALPHAS:
+        refits = [
+            Ridge(alpha).fit(np.delete(features, row, 0) / scale, np.delete(targets, row, 0)) for row in range(30)
+        ]
+        predicted = [refit.predict(features[row : row + 1] / scale)[0] for row, refit in enumerate(refits)]
+        errors.append((((predicted - targets) ** 2).sum(), alpha, predicted))
+    _, alpha, predicted = min(errors, key=lambda error: error[0])
+    assert_allclose(loo, predicted, rtol=1e-6, atol=1e-8)
+    ridge = Ridge(alpha).fit(features / scale, targets)
+    assert_allclose(features @ weight.T + bias, ridge.predict(features / scale), rtol=1e-6, atol=1e-8)
+
+
+def test_sample_weight_of_two_equals_a_repeated_sample():
+    rng = np.random.default_rng(0)
+    features = rng.normal(size=(40, 5))
+    targets = features[:, 0] + 0.1 * rng.normal(size=40)
+    repeated = np.r_[0:40, 0:10]
+    weight, bias, _ = fit_ridge(features, targets, np.r_[2 * np.ones(10), np.ones(30)])
+    # The smallest penalty is chosen in both fits. It may differ in general, because a leave-one-out prediction of a
+    # repeated sample uses its copy.
+    expected_weight, expected_bias, _ = fit_ridge(features[repeated], targets[repeated], np.ones(50))
+    assert_allclose(weight, expected_weight, rtol=1e-6, atol=1e-9)
+    assert_allclose(bias, expected_bias, rtol=1e-6, atol=1e-9)
+
+
+def test_constant_features_get_finite_coefficients():
+    features = np.random.default_rng(0).normal(size=(20, 3)).astype(np.float32)
+    features[:, 1] = 1e6
+    weight, bias, loo = fit_ridge(features, features[:, 0], np.ones(20))
+    assert all(np.isfinite(values).all() for values in (weight, bias, loo))
 
 
 @pytest.mark.parametrize("estimator", [MAEClassifier(), MAERegressor()], ids=["classifier", "regressor"])

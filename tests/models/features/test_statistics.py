@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from sktsmae.models import WaveletStatistics
+from sktsmae.models import QuarterStatistics, WaveletStatistics
 from sktsmae.models.features.statistics import SAMPLE_SIZE
 
 
@@ -53,8 +53,8 @@ def test_random_sums_add_three_signed_coefficient_series_divided_by_their_amplit
     coefficients = coefficients / statistics.amplitudes[1][:, None]
     row_of_series = {"d0_s2": 0, "d0_s9": 1, "d1_s2": 2, "d1_s9": 3}
     num_series = len(statistics.thresholds) // 2  # per channel
-    # Each series has 28 features. In channel 1, the sums follow the signal and four series of coefficients.
-    names = [re.split("_fraction|_longest", name)[0] for name in statistics.feature_names()[::28]][num_series + 5 :]
+    # Each series has 12 features. In channel 1, the sums follow the signal and four series of coefficients.
+    names = [re.split("_fraction|_longest", name)[0] for name in statistics.feature_names()[::12]][num_series + 5 :]
     for random_sum, name in zip(sums.unbind(1), names, strict=True):
         terms = re.findall(r"([+-]?)(d\d_s\d)", name.removeprefix("ch1_"))
         assert len(terms) == 3
@@ -76,6 +76,17 @@ def test_default_scales_are_16_linear_and_8_logarithmic_scales_up_to_a_tenth_of_
     assert_close(scales[:16], torch.arange(16).double() + 0.1)
     assert_close(scales[-1].item(), max(length / 10, 1.5 * 15.1), rtol=1e-3, atol=0)
     assert (scales.diff() > 0).all()
+
+
+def test_statistics_of_quarters_average_to_those_of_the_whole_signal():
+    x = torch.randn(20, 2, 400)
+    quarters = QuarterStatistics(2, 400)
+    quarters.fit([x], 20)
+    whole = fit_statistics(x)
+    assert_close(quarters.thresholds, whole.thresholds)
+    fractions = quarters(x).unflatten(1, (-1, 4)).mean(-1)  # 400 samples have equal quarters
+    assert_close(fractions, whole(x).unflatten(1, (-1, 3))[..., 0])
+    assert quarters.feature_names()[3] == "ch0_signal_fraction_above_q3_quarter4"
 
 
 def test_state_dict_contains_the_thresholds():

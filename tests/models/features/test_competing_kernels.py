@@ -1,0 +1,36 @@
+"""Tests of the features of competing kernels."""
+
+import pytest
+import torch
+from torch.testing import assert_close
+
+from sktsmae.models import CompetingKernels
+
+
+@pytest.mark.parametrize("shape", [(5, 1), (5, 9), (5, 2, 40), (5, 60, 300)])
+def test_there_is_one_name_per_feature_for_any_shape(shape):
+    features = CompetingKernels(shape[1] if len(shape) == 3 else 1, shape[-1])
+    out = features(torch.randn(shape))
+    assert out.shape == (5, features.out_features)
+    assert out.isfinite().all()
+    assert len(set(features.feature_names())) == features.out_features
+
+
+def test_features_do_not_depend_on_the_batch_or_on_the_mean():
+    x = torch.randn(20, 200)
+    features = CompetingKernels(1, 200)
+    assert_close(torch.cat([features(batch) for batch in x.split(3)]), features(x))
+    assert_close(features(x + 4), features(x), rtol=0, atol=1e-2)  # rounding may exchange two nearly equal responses
+
+
+def test_padding_is_ignored():
+    x = torch.randn(4, 2, 200)
+    x[1, :, 120:] = torch.nan
+    features = CompetingKernels(2, 200)
+    assert_close(features(x)[1], features(x[1:2, :, :120])[0])
+
+
+def test_each_kernel_wins_a_fraction_of_the_time_steps():
+    out = CompetingKernels(1, 100)(torch.randn(3, 100)) ** 2
+    counts = out.unflatten(1, (-1, 2, 8, 32))[:, :, 1]  # (B, dilations and views, kernels, groups)
+    assert_close(counts.sum(2), torch.ones_like(counts.sum(2)))
