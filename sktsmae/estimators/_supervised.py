@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any, ClassVar, Self
@@ -30,6 +30,7 @@ from ..signals.device import resolve_device
 from ..signals.map_batches import map_batches
 from ..signals.validation import check_signals
 from ..training.constraints import FRACTION, NON_NEGATIVE_INT, POSITIVE_FRACTION, POSITIVE_INT, SAMPLING_RATE
+from ..training.features import ProbeFeatures, fit_features
 from ..training.freezing import freeze_below
 from ..training.history import history_rows
 from ..training.holdout import hold_out
@@ -67,13 +68,12 @@ class MAESupervised(  # numpydoc ignore=PR02
         weights of a fitted pretrainer, also after `clone` and in GridSearchCV. A path names a file written by
         `MAEPretrainer.save`. ``"scratch"`` uses an untrained ``MAEPretrainer()``.
     probe : bool, default=True
-        Whether to fit linear models on frozen features. There are three ridge regressions: the first uses summary
-        statistics of each channel (`models.SummaryStatistics`), the second also uses the wavelet statistics of
-        `CWTTransformer`, and the third also uses the embedding of the encoder. For spectrograms, one
-        ridge regression uses only the embedding. Mixture weights are learned from leave-one-out predictions. At most
-        4,000 labelled samples (with the encoder of the package, about 3,700 / M signals of M channels) are used; if
-        there are more, a subset is drawn, with a warning. A fine-tuned network has the same weight as all linear models
-        together.
+        Whether to fit linear models on frozen features. There is one ridge regression per kind of features: wavelet
+        statistics, competing kernels, spectrum, and the embedding of the encoder. Each also uses summary statistics of
+        the channels. For spectrograms, one ridge regression uses only the embedding. Their outputs are averaged with
+        weights that are learned from leave-one-out predictions. At most 20,000 labelled samples are used; if there are
+        more, a subset is drawn, with a warning. With more than 4,000 samples or 10**8 values, features are projected at
+        random to 4,096 columns. A fine-tuned network has the same weight as all linear models together.
     finetune : {"none", "full", "head", "lora"} or int, default="none"
         What to fine-tune. "none" fine-tunes nothing; "full" fine-tunes the encoder and a head. "head" fine-tunes only a
         head; the tokens of the frozen encoder are computed once and kept in memory (4 * M * N * embed_dim bytes per
@@ -153,9 +153,7 @@ class MAESupervised(  # numpydoc ignore=PR02
         """Return the loss, a module that is called with the outputs and (targets, weights)."""
 
     @abstractmethod
-    def _fit_probe(
-        self, probe: LinearProbe, features: Mapping[str, np.ndarray], targets: np.ndarray, weights: np.ndarray
-    ) -> None:
+    def _fit_probe(self, probe: LinearProbe, features: ProbeFeatures, targets: np.ndarray, weights: np.ndarray) -> None:
         """Fit the linear models of a probe."""
 
     @abstractmethod
@@ -258,6 +256,24 @@ class MAESupervised(  # numpydoc ignore=PR02
             lambda: estimator._build_ensemble(inputs), {**estimator._settings, **layer_counts}, state, path
         )
         return estimator
+
+    @property
+    def ensemble_weights_(self) -> dict[str, float]:
+        """Weight of each model of the ensemble.
+
+        Returns
+        -------
+        dict of str to float
+            For each linear model the name of its kind of features and its mixture weight, and "network" for the
+            fine-tuned network. The weights sum to 1.
+        """
+        check_is_fitted(self)
+        probe, network = self.ensemble_.probe, self.ensemble_.network
+        weights = {} if probe is None else probe.weight_of_models()
+        if network is None:
+            return weights
+        share = 1 / (1 + (probe is not None))  # the probe and the network are averaged
+        return {**{name: weight * (1 - share) for name, weight in weights.items()}, "network": share}
 
     @property
     def encoder_(self) -> Encoder:
@@ -429,19 +445,13 @@ class MAESupervised(  # numpydoc ignore=PR02
         probe = self._build_probe(signal_encoder, inputs, self.pretrainer_.thresholds_).to(device)
         classes = self._classes_of(samples.targets)
         strata = np.zeros(len(samples.targets), dtype=int) if classes is None else classes
-        chosen = choose_samples(strata, probe.num_features, seed)
-        n_timepoints, features = samples.X.shape[-1], {}
+        chosen = choose_samples(strata, seed)
         steps = 1 + len(probe.features)
         with progress_bar(f"{type(self).__name__}, linear models", steps, "step", self.verbose) as bar:
-            for name, kind in zip(probe.features, probe.kinds(), strict=True):
-                batch_size = kind.batch_size(self.batch_size, n_timepoints)
-                if kind.max_fit_signals:
-                    with torch.inference_mode():
-                        kind.fit(*sample_batches(samples.X, kind.max_fit_signals, batch_size, device))
-                features[name] = map_batches(kind, samples.X, batch_size, device, samples.rows[chosen])
-                bar.update()
+            features = fit_features(probe, samples.X, samples.rows[chosen], self.batch_size, device, bar.update)
             self._fit_probe(probe, features, samples.targets[chosen], samples.weights[chosen])
             bar.update()
+            bar.set_postfix({name: f"{weight:.2f}" for name, weight in probe.weight_of_models().items()})
         return probe
 
     def _fit_thresholds(self, X: np.ndarray, device: torch.device) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -20,6 +19,7 @@ from ..models import LinearProbe, LinearProbeClassifier, relevance_map
 from ..models.onnx import CentredInput, write_onnx
 from ..training.constraints import FRACTION
 from ..training.criteria import WeightedCrossEntropy
+from ..training.features import ProbeFeatures
 from ..training.probe import fit_classifier_probe
 from ._docs import inherit_parameter_docs
 from ._labelled import LabelledSamples
@@ -32,8 +32,9 @@ from ._targets import labelled_rows
 class MAEClassifier(ClassifierMixin, MAESupervised):  # numpydoc ignore=PR02
     """Classify signals by linear models on frozen features, by a fine-tuned network, or by both.
 
-    The default fine-tunes nothing: it fits linear classifiers on wavelet statistics and on the embedding of a
-    pre-trained encoder. If `finetune` is set, a network is fine-tuned as well, and the probabilities are averaged.
+    The default fine-tunes nothing: it fits linear classifiers on four kinds of frozen features, one of which is the
+    embedding of a pre-trained encoder. If `finetune` is set, a network is fine-tuned as well, and the probabilities are
+    averaged.
 
     Parameters
     ----------
@@ -48,6 +49,8 @@ class MAEClassifier(ClassifierMixin, MAESupervised):  # numpydoc ignore=PR02
         The labels.
     ensemble_ : Ensemble
         The probe and the fine-tuned network, whose outputs are averaged.
+    ensemble_weights_ : dict of str to float
+        Weight of each linear classifier and of the fine-tuned network in the ensemble.
     probe_ : LinearProbeClassifier
         The linear classifiers. The attribute does not exist with ``probe=False``.
     model_ : SignalClassifier
@@ -306,9 +309,7 @@ class MAEClassifier(ClassifierMixin, MAESupervised):  # numpydoc ignore=PR02
     def _criterion(self) -> nn.Module:
         return WeightedCrossEntropy(self.label_smoothing)
 
-    def _fit_probe(
-        self, probe: LinearProbe, features: Mapping[str, np.ndarray], targets: np.ndarray, weights: np.ndarray
-    ) -> None:
+    def _fit_probe(self, probe: LinearProbe, features: ProbeFeatures, targets: np.ndarray, weights: np.ndarray) -> None:
         assert isinstance(probe, LinearProbeClassifier)
         fit_classifier_probe(probe, features, targets, weights)
 

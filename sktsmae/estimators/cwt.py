@@ -57,14 +57,16 @@ class CWTTransformer(SignalEstimatorMixin, BaseEstimator):  # numpydoc ignore=PR
     boundary : {"zeros", "reflect"}, default="zeros"
         Extension of a signal beyond its boundaries, for images: zero padding as in [1]_, or reflection. Statistics
         always use reflection.
-    output : {"image", "flat", "statistics", "summary"}, default="image"
-        "image" returns images (n, M * V, S, T) of M channels, V views, S scales and T samples, and "flat" returns
-        flattened images of M * V * S * T columns. The other values are kinds of features in `models.FEATURES`, for
-        tabular models. "statistics" computes 28 numbers for each channel, for its wavelet coefficients at each scale of
-        each view, and for K <= 2 * V * S random sums of three coefficients. These numbers are the fraction of time
-        above each of four thresholds, in the whole signal and in each quarter, and the longest run above and below each
-        threshold. The thresholds are quantiles of the channel, coefficients or sums in `fit`. "summary" computes the
-        mean, mean absolute deviation, minimum and maximum of each channel and the mean of each quarter.
+    output : str, default="image"
+        "image" returns images (n, M * V, S, T), and "flat" returns flattened images of M * V * S * T columns. The other
+        values are kinds of features in `models.FEATURES`, for tabular models. "statistics" computes 12 numbers for each
+        channel, for its wavelet coefficients at each scale of each view, and for K <= 2 * V * S random sums of three
+        coefficients: the fraction of time above each of four thresholds, and the longest run above and below each
+        threshold. The thresholds are quantiles of the signals in `fit`. "quarters" computes the fractions of time in
+        each quarter of the signal (16 numbers). "competition" computes how often random convolution kernels have the
+        largest or smallest response (`models.CompetingKernels`). "spectrum" computes logarithmic power spectra and the
+        autocorrelation (`models.Spectrum`). "summary" computes the mean, mean absolute deviation, minimum and maximum
+        of each channel and the mean of each quarter.
     sampling_rate : float or None, default=None
         Sampling rate in Hz; columns are then named by frequencies in Hz, and figures show Hz and seconds.
     batch_size : int, default=256
@@ -115,7 +117,7 @@ class CWTTransformer(SignalEstimatorMixin, BaseEstimator):  # numpydoc ignore=PR
     >>> CWTTransformer(cwt_scales=16).fit_transform(X).shape
     (10, 18, 16, 200)
     >>> CWTTransformer(output="statistics").fit_transform(X).shape
-    (10, 36456)
+    (10, 15624)
     """
 
     cwt_scales: int | Sequence[float] | str = "auto"
@@ -194,7 +196,7 @@ class CWTTransformer(SignalEstimatorMixin, BaseEstimator):  # numpydoc ignore=PR
         Returns
         -------
         ndarray of shape (n, M * V, S, T), (n, M * V * S * T) or (n, F), float32
-            Images, flattened images, or features, depending on `output`; F = M * (1 + V * S + K) * 28 for statistics.
+            Images, flattened images, or features, depending on `output`; F = M * (1 + V * S + K) * 12 for statistics.
         """
         check_is_fitted(self)
         self._validate_params()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +12,7 @@ from torch import nn
 
 from ..models import LinearProbe
 from ..training.criteria import WeightedSquaredError
+from ..training.features import ProbeFeatures
 from ..training.probe import fit_regressor_probe
 from ._docs import inherit_parameter_docs
 from ._labelled import LabelledSamples
@@ -35,6 +35,8 @@ class MAERegressor(RegressorMixin, MAESupervised):  # numpydoc ignore=PR02
         Mean and standard deviation of the targets in `fit`, by which targets are standardised.
     ensemble_ : Ensemble
         The probe and the fine-tuned network, whose outputs are averaged.
+    ensemble_weights_ : dict of str to float
+        Weight of each linear model and of the fine-tuned network in the ensemble.
     probe_ : LinearProbe
         The linear models. The attribute does not exist with ``probe=False``.
     model_ : SignalClassifier
@@ -170,9 +172,7 @@ class MAERegressor(RegressorMixin, MAESupervised):  # numpydoc ignore=PR02
     def _criterion(self) -> nn.Module:
         return WeightedSquaredError()
 
-    def _fit_probe(
-        self, probe: LinearProbe, features: Mapping[str, np.ndarray], targets: np.ndarray, weights: np.ndarray
-    ) -> None:
+    def _fit_probe(self, probe: LinearProbe, features: ProbeFeatures, targets: np.ndarray, weights: np.ndarray) -> None:
         fit_regressor_probe(probe, features, targets, weights)
 
     def _dump_targets(self) -> dict[str, Any]:

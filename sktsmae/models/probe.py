@@ -70,6 +70,16 @@ class LinearProbe(nn.Module):
         """
         return [names[-1] for names in self.inputs]
 
+    def weight_of_models(self) -> dict[str, float]:
+        """Return the mixture weight of each linear model.
+
+        Returns
+        -------
+        dict of str to float
+            The weights by name of the model.
+        """
+        return dict(zip(self.model_names, self.mixture_weights.tolist(), strict=True))
+
     @property
     def prior_weights(self) -> list[float]:
         """Prior of the mixture weights.

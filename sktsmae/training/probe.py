@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,12 +11,13 @@ from scipy.special import softmax
 
 from ..models import LinearProbe, LinearProbeClassifier
 from .calibration import fit_inverse_temperature
+from .features import ProbeFeatures
 from .mixture import likelihood_mixture_weights, squared_error_mixture_weights
 from .ridge import fit_ridge
 
 
 def fit_classifier_probe(
-    probe: LinearProbeClassifier, features: Mapping[str, np.ndarray], codes: np.ndarray, weights: np.ndarray
+    probe: LinearProbeClassifier, features: ProbeFeatures, codes: np.ndarray, weights: np.ndarray
 ) -> None:
     """Fit the linear classifiers of a probe, their mixture weights and the temperature of the mixture.
 
@@ -24,8 +25,8 @@ def fit_classifier_probe(
     ----------
     probe : LinearProbeClassifier
         The probe, fitted in place.
-    features : mapping of str to ndarray of shape (n, F), float32
-        Features of each sample, by kind.
+    features : ProbeFeatures
+        Features of each sample.
     codes : ndarray of int of shape (n,)
         Class indices.
     weights : ndarray of shape (n,)
@@ -38,10 +39,15 @@ def fit_classifier_probe(
     class_weights = np.maximum(totals / np.maximum(counts, 1), 1e-12)
     probe.class_offset.copy_(torch.from_numpy(np.log(class_weights)))
     positive = weights > 0
-    features = {name: values[positive] for name, values in features.items()}
+    features = features._replace(values={name: values[positive] for name, values in features.values.items()})
     codes, weights = codes[positive], (weights / class_weights[codes])[positive]
-    each = zip(probe.linear, probe.inputs, strict=True)
-    logits = [_fit_classes(linear, _joined(features, names), codes, weights) for linear, names in each]
+    targets = np.where(codes[:, None] == np.arange(num_classes), 1.0, -1.0)  # one against the rest
+    logits = []
+    for linear, names in zip(probe.linear, probe.inputs, strict=True):
+        weight, bias, scores = _fit_linear(features, names, targets, weights)
+        inverse_temperature = fit_inverse_temperature(scores, codes, weights)
+        _set_linear(linear, inverse_temperature * weight, inverse_temperature * bias)
+        logits.append(inverse_temperature * scores)
     loo = softmax(logits, axis=2) + 1e-30  # (K, n, C)
     mixture_weights = likelihood_mixture_weights(loo[:, np.arange(len(codes)), codes], weights, probe.prior_weights)
     probe.mixture_weights.copy_(torch.from_numpy(mixture_weights))
@@ -49,17 +55,15 @@ def fit_classifier_probe(
     probe.inverse_temperature.fill_(fit_inverse_temperature(mixture, codes, weights))
 
 
-def fit_regressor_probe(
-    probe: LinearProbe, features: Mapping[str, np.ndarray], targets: np.ndarray, weights: np.ndarray
-) -> None:
+def fit_regressor_probe(probe: LinearProbe, features: ProbeFeatures, targets: np.ndarray, weights: np.ndarray) -> None:
     """Fit the linear models of a probe and their mixture weights.
 
     Parameters
     ----------
     probe : LinearProbe
         The probe, fitted in place.
-    features : mapping of str to ndarray of shape (n, F), float32
-        Features of each sample, by kind.
+    features : ProbeFeatures
+        Features of each sample.
     targets : ndarray of shape (n,)
         Target values.
     weights : ndarray of shape (n,)
@@ -67,27 +71,28 @@ def fit_regressor_probe(
     """
     loo = []
     for linear, names in zip(probe.linear, probe.inputs, strict=True):
-        weight, bias, predicted = fit_ridge(_joined(features, names), targets, weights)
+        weight, bias, predicted = _fit_linear(features, names, targets[:, None], weights)
         _set_linear(linear, weight, bias)
-        loo.append(predicted)
+        loo.append(predicted[:, 0])
     mixture_weights = squared_error_mixture_weights(np.stack(loo), targets, weights, probe.prior_weights)
     probe.mixture_weights.copy_(torch.from_numpy(mixture_weights))
 
 
-def _fit_classes(linear: Any, features: np.ndarray, codes: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Fit a linear layer by ridge regression on one-vs-rest targets; return its leave-one-out logits."""
-    targets = np.where(codes[:, None] == np.arange(len(linear.bias)), 1.0, -1.0)
-    weight, bias, loo = fit_ridge(features, targets, weights)
-    inverse_temperature = fit_inverse_temperature(loo, codes, weights)
-    _set_linear(linear, inverse_temperature * weight, inverse_temperature * bias)
-    return inverse_temperature * loo
+def _fit_linear(
+    features: ProbeFeatures, names: Sequence[str], targets: np.ndarray, weights: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Fit a ridge regression on some kinds of features; return weight (C, F), bias (C,) and LOO predictions (n, C)."""
+    values = [features.values[name] for name in names]
+    weight, bias, loo = fit_ridge(np.concatenate(values, axis=1), targets, weights)
+    parts = np.split(weight, np.cumsum([part.shape[1] for part in values])[:-1], axis=1)
+    for number, name in enumerate(names):
+        if name in features.sketches:
+            parts[number], offset = features.sketches[name].expand(parts[number])
+            bias = bias + offset
+    return np.concatenate(parts, axis=1), bias, loo
 
 
-def _joined(features: Mapping[str, np.ndarray], names: Sequence[str]) -> np.ndarray:
-    return np.concatenate([features[name] for name in names], axis=1)
-
-
-def _set_linear(linear: Any, weight: np.ndarray, bias: Any) -> None:
+def _set_linear(linear: Any, weight: np.ndarray, bias: np.ndarray) -> None:
     with torch.no_grad():
-        linear.weight.copy_(torch.from_numpy(np.atleast_2d(weight)))
-        linear.bias.copy_(torch.from_numpy(np.atleast_1d(bias)))
+        linear.weight.copy_(torch.from_numpy(weight))
+        linear.bias.copy_(torch.from_numpy(bias))

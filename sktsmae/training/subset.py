@@ -6,20 +6,17 @@ import warnings
 
 import numpy as np
 
-# Leave-one-out predictions of n samples need an n x n matrix and the features in float64. With more samples or values,
-# a fit would take minutes.
-MAX_SAMPLES, MAX_VALUES = 4000, 10**8
+# The features of all samples are in memory during a fit.
+MAX_SAMPLES = 20_000
 
 
-def choose_samples(codes: np.ndarray, num_features: int, seed: int) -> np.ndarray:
+def choose_samples(codes: np.ndarray, seed: int) -> np.ndarray:
     """Choose the samples on which the linear models of a probe are fitted.
 
     Parameters
     ----------
     codes : ndarray of int of shape (n,)
         Class indices.
-    num_features : int
-        Number of features of a sample.
     seed : int
         Seed of the random choice.
 
@@ -35,12 +32,12 @@ def choose_samples(codes: np.ndarray, num_features: int, seed: int) -> np.ndarra
         If not all samples are chosen.
     """
     classes, counts = np.unique(codes, return_counts=True)
-    count = max(2 * len(classes), min(MAX_SAMPLES, MAX_VALUES // num_features))
+    count = max(2 * len(classes), MAX_SAMPLES)
     if count < len(codes):
         warnings.warn(
-            f"the linear models are fitted on {count} of {len(codes)} samples, because all samples with {num_features} "
-            "features each would take too much time and memory. To use all samples, make a pipeline of "
-            "CWTTransformer(output='statistics') and another model.",
+            f"the linear models are fitted on {count} of {len(codes)} samples, because the features of all samples "
+            "would take too much memory. To use all samples, make a pipeline of CWTTransformer(output='statistics') "
+            "and another model.",
             UserWarning,
             stacklevel=4,
         )

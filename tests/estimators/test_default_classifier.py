@@ -15,6 +15,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import log_loss
 
 from sktsmae import CWTTransformer, MAEClassifier, MAEPretrainer
+from sktsmae.training import sketch
 from sktsmae.training.subset import MAX_SAMPLES, choose_samples
 
 
@@ -131,24 +132,47 @@ def test_two_samples_can_be_fitted(X):
 
 
 def test_all_samples_are_chosen_if_there_are_few():
-    assert_array_equal(choose_samples(np.zeros(100, int), 10, seed=0), np.arange(100))
+    assert_array_equal(choose_samples(np.zeros(100, int), seed=0), np.arange(100))
 
 
 @pytest.mark.filterwarnings("ignore:the linear models are fitted on")
 def test_the_same_fraction_of_each_class_is_chosen_from_many_samples():
     codes = np.r_[np.zeros(3 * MAX_SAMPLES, int), np.ones(50, int)]
-    chosen = choose_samples(codes, 10, seed=0)
+    chosen = choose_samples(codes, seed=0)
     assert len(chosen) == MAX_SAMPLES
     assert abs((codes[chosen] == 1).sum() - 50 / 3) < 2  # about a third of all samples are chosen
     assert (np.diff(chosen) > 0).all()
 
 
-def test_fewer_samples_but_all_classes_are_chosen_if_there_are_many_features():
-    with pytest.warns(UserWarning, match="fitted on 100 of 500 samples"):
-        assert len(choose_samples(np.arange(500) % 2, 10**6, seed=0)) == 100
-    with pytest.warns(UserWarning, match="fitted on 80 of 500"):
-        chosen = choose_samples(np.arange(500) % 40, 10**8, seed=0)
+def test_a_subset_of_many_samples_has_all_classes():
+    with pytest.warns(UserWarning, match=f"fitted on {MAX_SAMPLES} of {2 * MAX_SAMPLES} samples"):
+        chosen = choose_samples(np.arange(2 * MAX_SAMPLES) % 40, seed=0)
     assert len(np.unique(chosen % 40)) == 40
+
+
+def test_weights_of_the_ensemble_are_named_and_sum_to_one(X, y, new_classifier):
+    default = MAEClassifier(random_state=0).fit(X, y)
+    assert list(default.ensemble_weights_) == ["statistics", "competition", "spectrum", "embedding"]
+    assert sum(default.ensemble_weights_.values()) == pytest.approx(1)
+    network = new_classifier(probe=False, finetune="head").fit(X, y)
+    assert network.ensemble_weights_ == {"network": 1.0}
+    both = new_classifier(probe=True, finetune="head").fit(X, y)
+    assert both.ensemble_weights_["network"] == 0.5
+    assert sum(both.ensemble_weights_.values()) == pytest.approx(1)
+
+
+def test_with_few_labels_the_weights_of_the_ensemble_are_close_to_their_prior(X, y):
+    few_labels = MAEClassifier(random_state=0).fit(X[:4], ["a", "b", "a", "b"])
+    prior = dict(zip(few_labels.probe_.model_names, few_labels.probe_.prior_weights, strict=True))
+    assert few_labels.ensemble_weights_ == pytest.approx(prior, abs=0.1)
+
+
+def test_projected_features_give_almost_the_same_probabilities(X, y, monkeypatch):
+    exact = MAEClassifier(random_state=0).fit(X[:60], y[:60])
+    monkeypatch.setattr(sketch, "_MAX_SAMPLES", 0)
+    projected = MAEClassifier(random_state=0).fit(X[:60], y[:60])
+    difference = np.abs(projected.predict_proba(X) - exact.predict_proba(X))
+    assert 0 < difference.mean() < 0.03
 
 
 def test_zero_class_weight_and_tiny_sample_weight_are_accepted(X, y):

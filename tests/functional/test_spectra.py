@@ -14,7 +14,9 @@ def test_spectrum_is_the_one_of_scipy(n_timepoints, length):
     x = torch.randn(3, n_timepoints, dtype=torch.float64)
     size = min(length, n_timepoints)
     window = np.hanning(size + 2)[1:-1]
-    _, expected = signal.welch(x.numpy(), window=window, nfft=length, noverlap=size - max(1, size // 2), scaling="density")
+    _, expected = signal.welch(
+        x.numpy(), window=window, nfft=length, noverlap=size - max(1, size // 2), scaling="density"
+    )
     expected = torch.from_numpy(expected)[:, 1:]
     inner = slice(0, (length - 1) // 2)  # scipy doubles all frequencies except for the highest one
     assert_close(2 * welch(x, length)[:, inner], expected[:, inner])
