@@ -92,7 +92,14 @@ def extensions(monkeypatch):
 def test_new_features_are_used_by_the_probe_and_the_transformer(extensions, few, tmp_path):
     X_channels, y = few.data[:20, :, :60], few.target[:20]
     classifier = MAEClassifier(random_state=0, device="cpu").fit(X_channels, y)
-    assert list(classifier.probe_.features) == ["summary", "statistics", "embedding", "quantiles"]
+    assert list(classifier.probe_.features) == [
+        "summary",
+        "statistics",
+        "competition",
+        "spectrum",
+        "embedding",
+        "quantiles",
+    ]
     expected = X_channels.max((0, 2))
     assert_array_equal(classifier.probe_.features["quantiles"].largest, torch.from_numpy(expected).float())
     classifier.save(tmp_path / "classifier.safetensors")

@@ -205,7 +205,7 @@ class LinearProbeClassifier(LinearProbe):
 
 
 def separate_inputs(features: Mapping[str, Features | type[Features]]) -> list[list[str]]:
-    """Return the kinds of features of linear models that have one kind each, in addition to the shared kinds.
+    """Return the inputs of one linear model per kind of features, which also uses the shared kinds.
 
     Parameters
     ----------
@@ -215,10 +215,10 @@ def separate_inputs(features: Mapping[str, Features | type[Features]]) -> list[l
     Returns
     -------
     list of list of str
-        The shared kinds and one other kind for each linear model; if all kinds are shared, one model uses them all.
+        The kinds that each linear model uses. The last one is its own kind.
     """
     shared = [name for name, kind in features.items() if kind.shared]
-    return [[*shared, name] for name in features if name not in shared] or [shared]
+    return [[*(other for other in shared if other != name), name] for name in features]
 
 
 def applicable_features(spectrograms: bool) -> dict[str, type[Features]]:

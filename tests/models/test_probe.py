@@ -1,5 +1,6 @@
 """Tests of the linear probe, which combines several linear models."""
 
+import pytest
 import torch
 from torch.testing import assert_close
 
@@ -48,17 +49,11 @@ class Unlikely(Columns):
 
 def test_each_kind_has_its_own_model_which_also_uses_the_shared_kinds():
     probe, x = LinearProbe({"all": Shared(0, 1), "a": Columns(1, 2), "b": Unlikely(2, 4)}, 1), torch.randn(5, 4)
-    assert probe.inputs == [["all", "a"], ["all", "b"]]
-    assert probe.model_names == ["a", "b"]
-    assert probe.prior_weights == [0.75, 0.25]
-    first, second = probe.linear
-    assert_close(probe.outputs(x), torch.stack([first(x[:, :2]), second(x[:, [0, 2, 3]])]))
-
-
-def test_shared_kinds_have_a_model_if_there_are_no_others():
-    probe = LinearProbe({"all": Shared(0, 1), "more": Shared(1, 2)}, 1)
-    assert probe.inputs == [["all", "more"]]
-    assert probe(torch.randn(5, 4)).shape == (5, 1)
+    assert probe.inputs == [["all"], ["all", "a"], ["all", "b"]]
+    assert probe.model_names == ["all", "a", "b"]
+    assert probe.prior_weights == pytest.approx([3 / 7, 3 / 7, 1 / 7])
+    models = zip(probe.linear, (x[:, :1], x[:, :2], x[:, [0, 2, 3]]), strict=True)
+    assert_close(probe.outputs(x), torch.stack([linear(columns) for linear, columns in models]))
 
 
 def test_probabilities_are_averaged_over_a_model_of_the_first_kind_and_a_model_of_all_kinds():

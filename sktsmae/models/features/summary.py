@@ -32,6 +32,7 @@ class SummaryStatistics(Features):
     """
 
     shared: ClassVar[bool] = True
+    prior_weight: ClassVar[float] = 0.1
 
     def __init__(self, n_channels: int) -> None:
         super().__init__()
