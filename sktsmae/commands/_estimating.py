@@ -1,4 +1,4 @@
-"""Helpers for commands that call estimators: error messages with file names, chunks of signals, and the accuracy."""
+"""Helpers for commands that call estimators: file names in errors, processing in chunks, and the accuracy."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from pathlib import Path
 import numpy as np
 from tqdm.auto import tqdm
 
-# Number of signals per chunk, and so per update of the progress bar.
+# Number of signals per chunk. The progress bar is updated once per chunk.
 CHUNK_SIZE = 512
 
 
 @contextmanager
 def prefix_errors(source: Path | str) -> Iterator[None]:
-    """Prefix the errors of an estimator with the name of the file that its input comes from.
+    """Prefix the error messages of an estimator with the file name of its input.
 
     Parameters
     ----------
     source : Path or str
-        The file.
+        Prefix of the messages: the file, or an option such as ``--synthetic 100`` in its place.
 
     Raises
     ------
     ValueError
-        If the block raises a ValueError or a TypeError.
+        If the code in the `with` statement raises a ValueError or a TypeError.
     """
     try:
         yield
@@ -54,13 +54,13 @@ def map_chunks(function: Callable[[np.ndarray], np.ndarray], X: np.ndarray, desc
     Raises
     ------
     ValueError
-        If the function raises one. The message says at which signal the chunk starts.
+        If the function raises one. After the first chunk, the message gives the index at which the chunk starts.
     """
     with tqdm(total=len(X), desc=description, unit="signal", disable=len(X) <= CHUNK_SIZE) as bar:
         for start in range(0, len(X), CHUNK_SIZE):
             try:
                 rows = function(X[start : start + CHUNK_SIZE])
-            except ValueError as error:  # its message may contain an index that counts from the start of the chunk
+            except ValueError as error:  # its message may contain an index within the chunk
                 raise ValueError(
                     f"in the chunk that starts at signal {start}: {error}" if start else str(error)
                 ) from error
@@ -69,15 +69,15 @@ def map_chunks(function: Callable[[np.ndarray], np.ndarray], X: np.ndarray, desc
 
 
 def describe_accuracy(predicted: np.ndarray, y: np.ndarray, classes: np.ndarray) -> str:
-    """Return a text with the accuracy of predictions; missing labels are ignored.
+    """Return a sentence with the accuracy of predictions. Missing labels are ignored.
 
     Parameters
     ----------
     predicted : ndarray of shape (n,)
         Predicted labels.
     y : ndarray of shape (n,)
-        True labels. They are compared with the predicted ones as numbers if all of them are numbers, and as text
-        otherwise, because labels from a text file are always text.
+        True labels. If they, the predictions and the classes are all numbers or text that can be converted to
+        numbers, they are compared as numbers; otherwise, they are compared as text.
     classes : ndarray of shape (C,)
         Classes of the classifier.
 
@@ -91,18 +91,18 @@ def describe_accuracy(predicted: np.ndarray, y: np.ndarray, classes: np.ndarray)
     UserWarning
         If no label is a class of the classifier.
     """
-    text = np.array([str(label) for label in y.tolist()])
-    known = ~np.isin(text, ["", "nan", "None"])
+    labels = np.array([str(label) for label in y.tolist()])
+    has_label = ~np.isin(labels, ["", "nan", "None"])
     try:
-        predicted, text, classes = predicted.astype(float), text[known].astype(float), classes.astype(float)
+        predicted, labels, classes = predicted.astype(float), labels[has_label].astype(float), classes.astype(float)
     except ValueError:
-        predicted, text, classes = predicted.astype(str), text[known], classes.astype(str)
-    if not len(text):
+        predicted, labels, classes = predicted.astype(str), labels[has_label], classes.astype(str)
+    if not len(labels):
         return "accuracy not computed, because all labels are missing"
-    if not np.isin(text, classes).any():
+    if not np.isin(labels, classes).any():
         warnings.warn(
-            f"none of the labels is a class of the classifier, for example {y[known][0]!s}; check that the labels are "
-            "spelled as in the training data.",
+            f"none of the labels is a class of the classifier, for example {y[has_label][0]!s}; check that the labels "
+            "are spelled as in the training data.",
             stacklevel=2,
         )
-    return f"accuracy {np.mean(predicted[known] == text):.3f} on {len(text)} signals"
+    return f"accuracy {np.mean(predicted[has_label] == labels):.3f} on {len(labels)} signals"

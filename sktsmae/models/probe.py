@@ -44,7 +44,7 @@ class LinearProbe(nn.Module):
         self.features = nn.ModuleDict(features)
         self.widths = list(accumulate(kind.out_features for kind in features.values()))
         self.linear = nn.ModuleList(nn.Linear(width, num_outputs) for width in self.widths)
-        # Weights of the models, which sum to 1.
+        # Weights of the linear models, which sum to 1.
         self.register_buffer("mixture_weights", torch.full((len(self.widths),), 1 / len(self.widths)))
 
     @property
@@ -54,7 +54,7 @@ class LinearProbe(nn.Module):
         Returns
         -------
         int
-            Number of inputs of the last model.
+            Number of inputs of the last linear model, which uses all kinds.
         """
         return self.widths[-1]
 
@@ -64,7 +64,7 @@ class LinearProbe(nn.Module):
         Returns
         -------
         list of Features
-            The kinds, in the order of the models.
+            The kinds, in their order in the constructor.
         """
         return list(self.features.values())  # type: ignore[arg-type]
 
@@ -90,13 +90,13 @@ class LinearProbe(nn.Module):
 
         Parameters
         ----------
-        x : Tensor of shape (B, T) or (B, M, T)
-            Signals.
+        x : Tensor of shape (B, T), (B, M, T) or (B, M * V, S, T)
+            Signals, or spectrograms if all kinds of features accept them.
 
         Returns
         -------
         Tensor of shape (B, C)
-            The weighted mean of the outputs.
+            The weighted mean of the outputs of the linear models.
         """
         return (self.outputs(x) * self.mixture_weights[:, None, None]).sum(0)
 
@@ -105,17 +105,17 @@ class LinearProbe(nn.Module):
 
         Parameters
         ----------
-        x : Tensor of shape (B, T) or (B, M, T)
-            Signals.
+        x : Tensor of shape (B, T), (B, M, T) or (B, M * V, S, T)
+            Signals, or spectrograms if all kinds of features accept them.
 
         Returns
         -------
         Tensor of shape (K, B, C)
-            The outputs of the K models.
+            The outputs of the K linear models.
         """
         features = torch.cat([kind(x) for kind in self.features.values()], dim=1)
-        each = zip(self.linear, self.widths, strict=True)
-        return torch.stack([linear(features[:, :width]) for linear, width in each])
+        models = zip(self.linear, self.widths, strict=True)
+        return torch.stack([linear(features[:, :width]) for linear, width in models])
 
 
 class LinearProbeClassifier(LinearProbe):
@@ -144,8 +144,8 @@ class LinearProbeClassifier(LinearProbe):
         super().__init__(features, num_outputs)
         # The log-probabilities of the mixture are multiplied by this factor and normalised again (temperature scaling).
         self.register_buffer("inverse_temperature", torch.ones(()))
-        # Logarithms of the class weights. The linear models are fitted without class weights, so the class weights are
-        # applied to the probabilities.
+        # Logarithms of the class weights. The linear models are fitted without class weights, so `forward` applies the
+        # class weights to the probabilities.
         self.register_buffer("class_offset", torch.zeros(num_outputs))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -153,8 +153,8 @@ class LinearProbeClassifier(LinearProbe):
 
         Parameters
         ----------
-        x : Tensor of shape (B, T) or (B, M, T)
-            Signals.
+        x : Tensor of shape (B, T), (B, M, T) or (B, M * V, S, T)
+            Signals, or spectrograms if all kinds of features accept them.
 
         Returns
         -------
@@ -171,13 +171,12 @@ def applicable_features(spectrograms: bool) -> list[str]:
     Parameters
     ----------
     spectrograms : bool
-        Whether the input consists of spectrograms. Their scales may be standardised already, so only the kinds that
-        accept spectrograms apply.
+        Whether the input consists of spectrograms, which only some kinds accept, rather than of signals.
 
     Returns
     -------
     list of str
-        Keys of `features.FEATURES`, in their order.
+        Keys of `features.FEATURES`, in the order of that dictionary.
     """
     return [name for name, kind in FEATURES.items() if kind.takes_spectrograms or not spectrograms]
 
@@ -195,6 +194,6 @@ def build_features(context: FeatureContext, names: Iterable[str]) -> dict[str, F
     Returns
     -------
     dict of str to Features
-        The kinds by name, not fitted yet.
+        The features by name, not fitted yet.
     """
     return {name: FEATURES[name].from_context(context) for name in names}

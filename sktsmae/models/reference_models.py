@@ -1,4 +1,4 @@
-"""Models loaded from ``.pth`` files of the reference implementation."""
+"""Loading of models from ``.pth`` files of the reference implementation of CWT-MAE-RoPE."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from .tf_mae_classifier import TF_MAE_Classifier
 
 
 def load_reference_mae(path: str | os.PathLike[str], **settings: Any) -> CWT_MAE_RoPE:
-    """Load a model from a ``.pth`` file of the reference implementation.
+    """Load a masked autoencoder from a ``.pth`` file of the reference implementation.
 
     Parameters
     ----------
     path : str or path-like
         A file that contains a state dict, either directly or under the key ``"model"``.
     **settings
-        Fields of `MAESettings`, because the file does not contain them. For files of the reference implementation,
-        ``rope`` is set to "raster".
+        Fields of `MAESettings`, which the file does not contain. For files of the reference implementation, ``rope`` is
+        set to "raster".
 
     Returns
     -------
@@ -62,8 +62,8 @@ def load_reference_classifier(path: str | os.PathLike[str], **settings: Any) -> 
     path : str or path-like
         A file that contains a state dict, either directly or under the key ``"model"``.
     **settings
-        Arguments of `TF_MAE_Classifier`, because the file does not contain them. For files of the reference
-        implementation, ``rope`` is set to "raster".
+        Arguments of `TF_MAE_Classifier`, which the file does not contain. For files of the reference implementation,
+        ``rope`` is set to "raster".
 
     Returns
     -------

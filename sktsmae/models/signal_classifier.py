@@ -1,4 +1,4 @@
-"""The network that is fine-tuned: a signal encoder with a head."""
+"""The network for classification and regression: a signal encoder with a head."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class SignalClassifier(nn.Module):
     signal_encoder : SignalEncoder
         Maps signals to tokens.
     head : nn.Module
-        Maps tokens (B, N, D) to outputs (B, C).
+        Maps tokens of shape (B, M * N, D) to outputs of shape (B, C).
 
     Examples
     --------
@@ -41,7 +41,7 @@ class SignalClassifier(nn.Module):
         Returns
         -------
         Encoder
-            A part of `signal_encoder`.
+            The encoder in `signal_encoder`.
         """
         return self.signal_encoder.encoder
 
@@ -52,7 +52,7 @@ class SignalClassifier(nn.Module):
         Returns
         -------
         Scalogram
-            A part of `signal_encoder`.
+            The scalogram in `signal_encoder`.
         """
         return self.signal_encoder.scalogram
 
@@ -73,7 +73,7 @@ class SignalClassifier(nn.Module):
         return logits
 
     def tokens(self, x: Tensor) -> Tensor:
-        """Encode signals for the head.
+        """Encode signals to the tokens that are the input of the head.
 
         Parameters
         ----------

@@ -217,7 +217,7 @@ INVALID_FILES = {
         None,
         "a.csv, line 2, column '2': 'x' is not a number",
     ),
-    "csv, text in a second column": (
+    "csv, text in a column other than the labels": (
         text_file("a,y,b\n1,x,z\n", "a.csv"),
         "y",
         "line 2, column 'b': 'z' is not a number; name the column",

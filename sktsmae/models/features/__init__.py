@@ -1,6 +1,7 @@
-"""Frozen features, one kind per module. Each kind is a feature extractor and a subclass of `Features`.
+"""Frozen features: feature extractors without trainable weights, one subclass of `Features` per module.
 
-These modules may import the scalogram and the signal encoder from `models`, and `layers`, `functional` and torch.
+Within the package, these modules may import `functional`, `layers`, and from `models` the scalogram and the signal
+encoder.
 """
 
 from .base import FeatureContext, Features
@@ -8,8 +9,8 @@ from .embedding import EncoderEmbedding
 from .statistics import WaveletStatistics
 from .summary import SummaryStatistics
 
-# The available kinds of features. The first linear model of a probe uses the first kind, the second model uses the
-# first two kinds, and so on.
+# The available kinds of features. Their order matters: the first linear model of a `LinearProbe` uses the first kind,
+# the second model uses the first two kinds, and so on.
 FEATURES: dict[str, type[Features]] = {
     "summary": SummaryStatistics,
     "statistics": WaveletStatistics,

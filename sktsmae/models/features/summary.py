@@ -13,10 +13,10 @@ from .base import FeatureContext, Features
 
 
 class SummaryStatistics(Features):
-    """Mean, mean absolute deviation, minimum and maximum of each channel, and the mean of each quarter of the signal.
+    """Mean, mean absolute deviation, minimum and maximum of each channel, and the mean of each quarter of the channel.
 
-    Wavelet coefficients do not depend on the mean of a signal. These few features are a separate kind, because a linear
-    model on thousands of wavelet features would give them little weight.
+    The wavelet coefficients in `WaveletStatistics` do not depend on the mean of a signal. The summary statistics are a
+    separate kind of features, because a linear model on thousands of wavelet features would give them little weight.
 
     Parameters
     ----------
