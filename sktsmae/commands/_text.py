@@ -107,8 +107,8 @@ def read_label_column(path: Path, count: int) -> np.ndarray:
         raise ValueError(f"{path}: {len(labels)} labels for {count} signals; give one label per signal.")
     if len(labels) > count and not labels[-1]:
         raise ValueError(
-            f"{path}: there are {count} signals, but {count} lines and an empty last line, so the first line could be "
-            "a header or a label; remove the header or the empty line."
+            f"{path}: {count} signals, but {count + 1} lines, the last of which is empty. Either the first line is a "
+            "header and the last signal has no label, or the empty line is superfluous; remove the header or that line."
         )
     return np.array(labels[-count:])
 

@@ -21,7 +21,8 @@ from ._signals import read_signals
 
 EXAMPLE = "pretrain signals.npy --output encoder.safetensors"
 SIGNAL_LEN = 512  # number of samples to which the encoder resamples signals
-# Parameters of the encoder in the package. `tests/benchmarks/ablation.py` compares them with other values.
+# Parameters of `MAEPretrainer` with which the encoder in the package was trained. `tests/benchmarks/ablation.py`
+# compares them with other values.
 RECIPE: dict[str, Any] = {
     "signal_len": SIGNAL_LEN,
     "standardize": "per_scale",
@@ -131,7 +132,7 @@ def report(options: argparse.Namespace, pretrainer: MAEPretrainer, X: np.ndarray
     X : ndarray of shape (n, ...)
         The signals.
     seconds : float
-        Duration of `fit` in this run, in seconds.
+        Duration in seconds of this run of the command.
 
     Returns
     -------
@@ -151,8 +152,8 @@ def report(options: argparse.Namespace, pretrainer: MAEPretrainer, X: np.ndarray
             "",
             f"    python -m sktsmae pretrain {source} --epochs {options.epochs} --seed {options.seed}",
             "",
-            f"Training data: {len(X)} signals of shape {X.shape[1:]}. Training time: {total:.0f} seconds in all runs, "
-            f"{seconds:.0f} seconds in the last run.",
+            f"Training data: {len(X)} signals of shape {X.shape[1:]}. Training time: {total:.0f} seconds for all "
+            f"epochs. The last run of the command took {seconds:.0f} seconds (an interrupted training needs several).",
             "",
             "|epoch|training loss|seconds|",
             "|---:|---:|---:|",

@@ -17,7 +17,7 @@ class SignalClassifier(nn.Module):
     signal_encoder : SignalEncoder
         Maps signals to tokens.
     head : nn.Module
-        Maps tokens of shape (B, M * N, D) to outputs of shape (B, C).
+        Maps tokens of shape (B, M * N, D), with N patches per channel, to outputs of shape (B, C).
 
     Examples
     --------
@@ -36,7 +36,7 @@ class SignalClassifier(nn.Module):
 
     @property
     def encoder(self) -> Encoder:
-        """The encoder of the images.
+        """The encoder of the time-frequency images.
 
         Returns
         -------
@@ -47,12 +47,12 @@ class SignalClassifier(nn.Module):
 
     @property
     def scalogram(self) -> Scalogram:
-        """The transform of signals to images.
+        """The wavelet transform of signals to time-frequency images.
 
         Returns
         -------
         Scalogram
-            The scalogram in `signal_encoder`.
+            The module `Scalogram` in `signal_encoder`.
         """
         return self.signal_encoder.scalogram
 
@@ -62,7 +62,7 @@ class SignalClassifier(nn.Module):
         Parameters
         ----------
         x : Tensor of shape (B, T), (B, M, T) or (B, M * V, S, T)
-            Signals of one channel or of M channels, or spectrograms.
+            Signals of one channel or of M channels, or spectrograms with V views and S scales per channel.
 
         Returns
         -------
@@ -78,7 +78,7 @@ class SignalClassifier(nn.Module):
         Parameters
         ----------
         x : Tensor of shape (B, T), (B, M, T) or (B, M * V, S, T)
-            Signals of one channel or of M channels, or spectrograms.
+            Signals of one channel or of M channels, or spectrograms with V views and S scales per channel.
 
         Returns
         -------
@@ -86,4 +86,4 @@ class SignalClassifier(nn.Module):
             The patch tokens of all channels, channel after channel.
         """
         tokens: Tensor = self.signal_encoder(x)
-        return tokens[:, :, 1:].flatten(1, 2)
+        return tokens[:, :, 1:].flatten(1, 2)  # without the class tokens

@@ -1,4 +1,4 @@
-"""The classifier of CWT-MAE-RoPE, built from a checkpoint file of a masked autoencoder."""
+"""The classifier of the published model CWT-MAE-RoPE, built from a checkpoint file of a masked autoencoder."""
 
 from __future__ import annotations
 
@@ -30,11 +30,12 @@ class TF_MAE_Classifier(SignalClassifier):  # noqa: N801 - the name in the refer
     num_classes : int
         Number of classes C.
     use_cot : bool, default=True
-        Whether the head is a `LatentReasoningHead` rather than a `ResidualMLPHead`.
+        Whether the head is a `LatentReasoningHead` ("chain of thought") rather than a `ResidualMLPHead`.
     num_reasoning_tokens : int, default=8
-        Number of reasoning tokens of a `LatentReasoningHead`.
+        Number of reasoning tokens of a `LatentReasoningHead`, which are learned queries that attend to the patch
+        tokens.
     num_res_blocks, hidden_dim : int, default=2 and 512
-        Number and size of the residual blocks of a `ResidualMLPHead`.
+        Number and hidden size of the residual blocks of a `ResidualMLPHead`.
     dropout : float, default=0.1
         Dropout probability of the head.
     **settings
@@ -47,6 +48,8 @@ class TF_MAE_Classifier(SignalClassifier):  # noqa: N801 - the name in the refer
         If the file does not exist.
     ValueError
         If the file cannot be read or does not fit the settings. The message states the difference.
+    TypeError
+        If a setting does not exist.
 
     References
     ----------
@@ -92,9 +95,10 @@ class TF_MAE_Classifier(SignalClassifier):  # noqa: N801 - the name in the refer
 
 
 def _read_encoder(path: str | os.PathLike[str], settings: dict[str, Any]) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Return the weights in a checkpoint of an autoencoder, and its settings updated by the given settings."""
+    """Return the weights and settings in a checkpoint of an autoencoder. The given settings have precedence."""
     if not is_safetensors(path):
         state, from_reference = read_reference(path)
+        # The rotary embedding of the reference implementation has one position index for the flattened grid of patches.
         return state, {**settings, "rope": "raster"} if from_reference else settings
     state, metadata = read_safetensors(path, kind="mae")
     stored = metadata["settings"]
@@ -113,10 +117,10 @@ def _read_encoder(path: str | os.PathLike[str], settings: dict[str, Any]) -> tup
         )
     settings = {**stored, **settings}
     encoder_settings = {name: settings[name] for name in {*encoder_names, "signal_len"} if name in settings}
-    planned = plan(partial(SignalEncoder.from_settings, **encoder_settings), encoder_settings, state, path)
-    # The encoder may have more weights than the file, because the position embedding is resampled to `signal_len`. A
-    # hundred times as many are refused, so that a damaged file cannot exhaust the memory.
-    num_needed = sum(weights.numel() for weights in planned.parameters())
+    without_memory = plan(partial(SignalEncoder.from_settings, **encoder_settings), encoder_settings, state, path)
+    # The encoder may have more weights than the file, because the position embedding is resampled to `signal_len`. An
+    # encoder of over 100 times as many weights is refused, so that a damaged file cannot exhaust the memory.
+    num_needed = sum(weights.numel() for weights in without_memory.parameters())
     num_stored = sum(tensor.numel() for tensor in state.values())
     if num_needed > 100 * num_stored:
         raise ValueError(

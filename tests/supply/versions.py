@@ -26,11 +26,12 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
-TORCH = "torch==2.13.0"
+TORCH = "torch==2.13.0"  # the version of which `.ci/run` installs the CPU build
 PINNED_HEADER = (
     "# Written by `versions.py pin`. The CPU build of PyTorch comes from the package index that pytorch.org recommends."
 )
-# Optional dependencies that are tested in their oldest version, too. Other optional dependencies are not constrained.
+# Optional dependencies that are tested in their oldest versions, like the required ones. Other optional dependencies
+# are not constrained.
 OPTIONAL = ("accelerate", "dask[distributed]", "pandas", "zarr", "h5py")
 
 
