@@ -105,7 +105,7 @@ def test_empty_line_in_a_label_file_is_a_missing_label(tmp_path):
         (tmp_path / "y.csv").write_text(content)
         assert read_labels(tmp_path / "y.csv", 3).tolist() == ["a", "", "b"]
     (tmp_path / "y.csv").write_text("a\nb\nc\n\n")
-    with pytest.raises(ValueError, match="3 signals, but 4 lines, the last of which is empty.*remove the header"):
+    with pytest.raises(ValueError, match=r"3 signals, but 4 lines, the last of which is empty.*remove the header"):
         read_labels(tmp_path / "y.csv", 3)
 
 
