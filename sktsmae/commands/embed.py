@@ -15,7 +15,8 @@ from ..models.atomic import atomic_write
 from ..models.checkpoints import stored_kind
 from ..signals.device import resolve_device
 from ._arguments import add_device_argument, add_signal_arguments
-from ._estimating import map_chunks, prefix_errors
+from ._chunks import map_chunks
+from ._errors import prefix_errors
 from ._output import check_output
 from ._signals import read_signals
 

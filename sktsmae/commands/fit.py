@@ -11,8 +11,9 @@ from sklearn.frozen import FrozenEstimator
 
 from ..estimators import MAEClassifier, MAEPretrainer
 from ..signals.device import resolve_device
+from ._accuracy import describe_accuracy
 from ._arguments import add_device_argument, add_signal_arguments, positive_int
-from ._estimating import describe_accuracy, prefix_errors
+from ._errors import prefix_errors
 from ._output import check_output
 from ._signals import read_labels, read_signals
 

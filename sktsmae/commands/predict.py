@@ -13,8 +13,10 @@ import numpy as np
 from ..estimators import MAEClassifier
 from ..models.atomic import atomic_write
 from ..signals.device import resolve_device
+from ._accuracy import describe_accuracy
 from ._arguments import add_device_argument, add_signal_arguments
-from ._estimating import describe_accuracy, map_chunks, prefix_errors
+from ._chunks import map_chunks
+from ._errors import prefix_errors
 from ._output import check_output
 from ._signals import Signals, read_signals
 

@@ -15,7 +15,7 @@ from ..models.atomic import atomic_write
 from ..signals.device import resolve_device
 from ..signals.launch import launched_world
 from ._arguments import SIGNALS_HELP, add_device_argument, add_label_and_split, positive_int
-from ._estimating import prefix_errors
+from ._errors import prefix_errors
 from ._output import check_output
 from ._signals import read_signals
 

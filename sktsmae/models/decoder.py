@@ -12,7 +12,8 @@ from ..functional.patches import grid_size, take_tokens
 from ..layers.block import Block
 from ..layers.init_weights import init_weights
 from .positions import rotary_grid
-from .settings import Rope, require_positive
+from .require_positive import require_positive
+from .settings import Rope
 
 
 class Decoder(nn.Module):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
-from numbers import Integral
 from typing import Any, Literal, Self
 
 from ..functional.wavelets import DIFF_ORDERS
+from .require_positive import require_positive
 from .to_jsonable import to_jsonable
 
 Rope = Literal["axial", "raster"]
@@ -144,21 +144,3 @@ class MAESettings(EncoderSettings):  # numpydoc ignore=PR02
             raise ValueError(f"time_loss_weight={self.time_loss_weight}: give a weight that is not negative.")
         if self.masking not in ("patches", "mixed"):
             raise ValueError(f"masking={self.masking!r}: choose 'patches' or 'mixed'.")
-
-
-def require_positive(**sizes: int) -> None:
-    """Check that sizes are positive whole numbers.
-
-    Parameters
-    ----------
-    **sizes : int
-        The sizes. Their names are used in the error message.
-
-    Raises
-    ------
-    ValueError
-        If a size is not a positive whole number. The message names it.
-    """
-    for name, size in sizes.items():
-        if not isinstance(size, Integral) or size < 1:
-            raise ValueError(f"{name}={size!r}: give a positive whole number.")

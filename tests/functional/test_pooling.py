@@ -7,7 +7,8 @@ import torch
 from torch.testing import assert_close
 
 from sktsmae.functional.pooling import pool_bands
-from sktsmae.functional.thresholds import QUANTILES, quantile_thresholds, quarter_bounds, threshold_statistics
+from sktsmae.functional.quarters import quarter_bounds
+from sktsmae.functional.thresholds import QUANTILES, quantile_thresholds, threshold_statistics
 
 
 def statistics_by_definition(row: list[float], threshold: float) -> list[float]:

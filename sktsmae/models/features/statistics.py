@@ -12,9 +12,10 @@ import torch
 from torch import Tensor
 
 from ...functional.gaps import map_unpadded
+from ...functional.quarters import NUM_QUARTERS
 from ...functional.resampling import resample
 from ...functional.scales import log_scale_grid, scale_grid
-from ...functional.thresholds import NUM_QUARTERS, QUANTILES, quantile_thresholds, threshold_statistics
+from ...functional.thresholds import QUANTILES, quantile_thresholds, threshold_statistics
 from ...functional.wavelets import DIFF_ORDERS
 from ..scalogram import Scalogram
 from .base import FeatureContext, Features

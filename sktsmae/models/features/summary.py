@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ...functional.gaps import map_unpadded
-from ...functional.thresholds import NUM_QUARTERS, quarter_bounds
+from ...functional.quarters import NUM_QUARTERS, quarter_bounds
 from .base import FeatureContext, Features
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ...layers.mlp import MLP
-from ..settings import require_positive
+from ..require_positive import require_positive
 from .base import Head
 
 
