@@ -101,14 +101,15 @@ def read_label_column(path: Path, count: int) -> np.ndarray:
                     f"{path}, line {number}: {len(cells)} columns; give one label per line and nothing else."
                 )
             labels.append(_parse_label("".join(cells), f"{path}, line {number}"))
+    num_lines = len(labels)
     while len(labels) > count + 1 and not labels[-1]:
         labels.pop()
     if len(labels) not in (count, count + 1):
         raise ValueError(f"{path}: {len(labels)} labels for {count} signals; give one label per signal.")
     if len(labels) > count and not labels[-1]:
         raise ValueError(
-            f"{path}: {count} signals, but {count + 1} lines, the last of which is empty. Either the first line is a "
-            "header and the last signal has no label, or the empty line is superfluous; remove the header or that line."
+            f"{path}: {count} signals, but {num_lines} lines, the last of which is empty. Either the first line is a "
+            "header and the last signal has no label, or empty lines are superfluous; remove the header or empty lines."
         )
     return np.array(labels[-count:])
 

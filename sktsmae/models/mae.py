@@ -65,7 +65,7 @@ class CWT_MAE_RoPE(PretextTask):  # noqa: N801 - the name in the reference imple
     Parameters
     ----------
     **settings
-        Fields of `MAESettings`. The defaults are those of CWT-MAE-RoPE.
+        Fields of `MAESettings`. The defaults, except for `rope`, are those of CWT-MAE-RoPE.
 
     Attributes
     ----------

@@ -17,7 +17,7 @@ Rope = Literal["axial", "raster"]
 class EncoderSettings:  # numpydoc ignore=PR02
     """Settings of a scalogram and the encoder of its images.
 
-    The defaults are those of CWT-MAE-RoPE.
+    The defaults, except for `rope`, are those of CWT-MAE-RoPE.
 
     Parameters
     ----------

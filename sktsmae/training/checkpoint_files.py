@@ -119,8 +119,8 @@ def read_checkpoint(folder: Path, description: dict[str, str]) -> dict[str, Any]
         if differing:
             raise ValueError(
                 f"checkpoint_dir={str(folder)!r} contains checkpoints of another training: {'; '.join(differing)}. "
-                "Give an empty directory, or the parameters and data of that training. To continue a finished "
-                "training with more epochs, set warm_start=True or use partial_fit."
+                "Give an empty directory, or the parameters and data of that training. To train a "
+                "MAEPretrainer for more epochs, set warm_start=True and give an empty directory, or use partial_fit."
             )
         return state
     return None
