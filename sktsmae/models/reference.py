@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -33,9 +34,11 @@ _REFERENCE_NAMES = [
 ]
 # Rotary tables in files of the reference implementation. They are skipped, because this package computes the angles.
 _ROTARY_TABLES = r"rope_(encoder|decoder)\..+"
+# The rotary embedding of the reference implementation has one position index for the flattened grid of patches.
+REFERENCE_SETTINGS = {"rope": "raster"}
 
 
-def read_reference(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], bool]:
+def read_reference(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Read a ``.pth`` file and give its tensors the names of this package.
 
     Parameters
@@ -48,8 +51,8 @@ def read_reference(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], boo
     -------
     state : dict of str to Tensor
         The tensors, on the CPU.
-    from_reference : bool
-        Whether the names in the file are those of the reference implementation.
+    implied_settings : dict
+        `REFERENCE_SETTINGS` if the names in the file are those of the reference implementation, otherwise none.
 
     Raises
     ------
@@ -74,7 +77,9 @@ def read_reference(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], boo
     return convert_reference(state, path)
 
 
-def convert_reference(state: Mapping[str, Tensor], source: object = "state dict") -> tuple[dict[str, Tensor], bool]:
+def convert_reference(
+    state: Mapping[str, Tensor], source: object = "state dict"
+) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Rename tensors from the names in the reference implementation to the names in this package.
 
     Parameters
@@ -89,8 +94,8 @@ def convert_reference(state: Mapping[str, Tensor], source: object = "state dict"
     -------
     state : dict of str to Tensor
         The tensors with the names in `CWT_MAE_RoPE` or `TF_MAE_Classifier`.
-    from_reference : bool
-        Whether the names were those of the reference implementation.
+    implied_settings : dict
+        `REFERENCE_SETTINGS` if the names were those of the reference implementation, otherwise none.
 
     Raises
     ------
@@ -99,9 +104,9 @@ def convert_reference(state: Mapping[str, Tensor], source: object = "state dict"
     """
     named = {re.sub(r"^((module|_orig_mod)\.)+", "", name): tensor for name, tensor in state.items()}
     if any(name.startswith("signal_encoder.") for name in named):
-        return named, False
+        return named, {}
     if any(name.startswith("encoder.") for name in named):  # names in format version 1 of this package
-        return rename_tensors(named), False
+        return rename_tensors(named), {}
     converted = {}
     for name, tensor in named.items():
         bare = name.removeprefix("encoder_model.")
@@ -113,7 +118,7 @@ def convert_reference(state: Mapping[str, Tensor], source: object = "state dict"
                 break
         else:
             raise ValueError(f"{source}: the tensor {name!r} is not part of a CWT-MAE model.")
-    return _convert_head(converted), True
+    return _convert_head(converted), dict(REFERENCE_SETTINGS)
 
 
 def _convert_head(state: dict[str, Tensor]) -> dict[str, Tensor]:

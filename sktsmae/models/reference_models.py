@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from .mae import CWT_MAE_RoPE
 from .reference import read_reference
-from .restore import load_matching
+from .restore import Model, load_matching
 from .tf_mae_classifier import TF_MAE_Classifier
 
 
@@ -46,12 +48,7 @@ def load_reference_mae(path: str | os.PathLike[str], **settings: Any) -> CWT_MAE
     >>> load_reference_mae(path, **settings).encoder.embed_dim
     32
     """
-    state, from_reference = read_reference(path)
-    if from_reference:
-        settings["rope"] = "raster"
-    model = CWT_MAE_RoPE(**settings)
-    load_matching(model, state, path)
-    return model.eval()
+    return _load(CWT_MAE_RoPE, path, settings)
 
 
 def load_reference_classifier(path: str | os.PathLike[str], **settings: Any) -> TF_MAE_Classifier:
@@ -88,9 +85,12 @@ def load_reference_classifier(path: str | os.PathLike[str], **settings: Any) -> 
     >>> load_reference_classifier(path, **settings)(torch.randn(5, 100)).shape
     torch.Size([5, 3])
     """
-    state, from_reference = read_reference(path)
-    if from_reference:
-        settings["rope"] = "raster"
-    model = TF_MAE_Classifier(None, **settings)
+    return _load(partial(TF_MAE_Classifier, None), path, settings)
+
+
+def _load(build: Callable[..., Model], path: str | os.PathLike[str], settings: dict[str, Any]) -> Model:
+    """Build a model from settings and those that the file implies, and load its weights."""
+    state, implied_settings = read_reference(path)
+    model = build(**{**settings, **implied_settings})
     load_matching(model, state, path)
     return model.eval()

@@ -97,9 +97,8 @@ class TF_MAE_Classifier(SignalClassifier):  # noqa: N801 - the name in the refer
 def _read_encoder(path: str | os.PathLike[str], settings: dict[str, Any]) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Return the weights and settings in a checkpoint of an autoencoder. The given settings have precedence."""
     if not is_safetensors(path):
-        state, from_reference = read_reference(path)
-        # The rotary embedding of the reference implementation has one position index for the flattened grid of patches.
-        return state, {**settings, "rope": "raster"} if from_reference else settings
+        state, implied_settings = read_reference(path)
+        return state, {**settings, **implied_settings}
     state, metadata = read_safetensors(path, kind="mae")
     stored = metadata["settings"]
     if unknown := set(settings) - {field.name for field in fields(MAESettings)}:
