@@ -12,7 +12,7 @@ from . import __version__
 from .commands import demo, embed, export, fit, predict, pretrain
 
 COMMANDS = {"demo": demo, "pretrain": pretrain, "fit": fit, "predict": predict, "embed": embed, "export": export}
-# By convention of shells, 128 + 2, the number of the signal SIGINT that Ctrl-C sends.
+# Exit code after Ctrl-C. By the convention of shells, it is 128 plus 2, the number of the signal SIGINT.
 INTERRUPTED = 130
 
 
@@ -52,7 +52,7 @@ def main(arguments: list[str] | None = None) -> int:
         return INTERRUPTED
     except BrokenPipeError:
         # The reader of the output, for example `head`, has closed the pipe. Python would raise again when it flushes
-        # the buffer at exit, so redirect the rest to the null device.
+        # the buffer at exit, so redirect standard output to the null device.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except argparse.ArgumentTypeError as error:  # arguments that contradict each other

@@ -13,7 +13,7 @@ SIGNALS_HELP = (
 
 
 def add_signal_arguments(parser: argparse.ArgumentParser, *, split: str) -> None:
-    """Add the arguments that select the signals to read.
+    """Add the arguments ``signals``, ``--label`` and ``--split``.
 
     Parameters
     ----------
@@ -27,7 +27,7 @@ def add_signal_arguments(parser: argparse.ArgumentParser, *, split: str) -> None
 
 
 def add_label_and_split(parser: argparse.ArgumentParser, *, split: str) -> None:
-    """Add the arguments ``--label`` and ``--split``, which select a part of a file.
+    """Add the arguments ``--label`` and ``--split``.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ def add_label_and_split(parser: argparse.ArgumentParser, *, split: str) -> None:
     parser.add_argument(
         "--label",
         metavar="COLUMN",
-        help="name of the column with labels in a .csv file; the other columns are the samples of the signals",
+        help="name of the column with the labels in a .csv file; the other columns contain the samples of the signals",
     )
     parser.add_argument(
         "--split",
@@ -80,7 +80,7 @@ def positive_int(text: str) -> int:
     Raises
     ------
     ArgumentTypeError
-        If the text is not an integer, or is below 1. argparse then prints the message and exits with code 2.
+        If the text is not an integer of at least 1. argparse then prints the message and exits with code 2.
     """
     try:
         number = int(text)

@@ -1,4 +1,4 @@
-"""Checks of output files before the work starts."""
+"""Check the output path before a command starts its work."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ def check_output(path: Path, suffixes: tuple[str, ...] = (), *, inputs: tuple[Pa
     suffixes : tuple of str, default=()
         Allowed file extensions, in lower case; an empty tuple allows all.
     inputs : tuple of Path or None, default=()
-        Files that the command reads, which must not be replaced.
+        Files that the command reads, or None for an option that is not given. The output must be a different file.
 
     Raises
     ------
     ValueError
-        If the file cannot be written, has another extension, or is one of the inputs.
+        If the file cannot be written, has an extension that is not allowed, or is one of the inputs.
     """
     option = f"--output {path}"
     if suffixes and path.suffix.lower() not in suffixes:
@@ -32,6 +32,6 @@ def check_output(path: Path, suffixes: tuple[str, ...] = (), *, inputs: tuple[Pa
         raise ValueError(f"{option}: this is a folder; give the name of a file.")
     if not os.access(path.parent, os.W_OK):
         raise ValueError(f"{option}: the folder {path.parent} is not writable; choose another folder.")
-    for other in inputs:
-        if other is not None and path.exists() and other.exists() and path.samefile(other):
+    for input_path in inputs:
+        if input_path is not None and path.exists() and input_path.exists() and path.samefile(input_path):
             raise ValueError(f"{option}: this file is also an input of the command; give another name.")

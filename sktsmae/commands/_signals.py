@@ -1,4 +1,7 @@
-"""Readers of signals and labels from files and folders; no file format that can run code is read."""
+"""Readers of signals and labels from files and folders.
+
+They refuse pickled objects, because unpickling can execute code.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ import torch
 from ..functional.resampling import resample
 from ._text import read_csv, read_label_column, read_ts
 
-# The largest compression ratio of Deflate. A higher ratio means a damaged or malicious archive.
+# The largest compression ratio of Deflate, the method of NumPy. A higher ratio means a damaged or malicious archive.
 MAX_COMPRESSION_RATIO = 1032
 
 
@@ -39,11 +42,11 @@ def read_signals(path: Path, *, label: str | None = None, split: str = "train") 
     ----------
     path : Path
         A .npy file, which is memory-mapped; an .npz, .csv or .ts file; or a folder of .npy files. Each file of a
-        folder contains one signal or several. All signals are resampled to the length of those in the first file.
+        folder contains one signal or several. All signals are resampled to the length of the signals in the first file.
     label : str, default=None
         Name of the column with the labels in a .csv file.
     split : {"train", "test"}, default="train"
-        Part to read from an .npz file that contains both.
+        Part to read from an .npz file that contains training and test signals.
 
     Returns
     -------
@@ -139,10 +142,10 @@ def read_npy(path: Path) -> np.ndarray:
     Raises
     ------
     ValueError
-        If this is not a .npy file, or it is damaged.
+        If the file is damaged, or is not in the .npy format.
     """
     try:
-        with open(path, "rb") as file:  # numpy.load also reads .npz archives with another extension
+        with open(path, "rb") as file:  # numpy.load would accept an .npz archive named .npy
             np.lib.format.read_magic(file)
         return np.load(path, mmap_mode="r", allow_pickle=False)
     except OSError:
@@ -156,14 +159,16 @@ def _read_npz(path: Path, split: str) -> tuple[np.ndarray, np.ndarray | None]:
         with zipfile.ZipFile(path) as archive:
             names = [name.removesuffix(".npy") for name in archive.namelist()]
             suffix = "" if "X" in names else f"_{split}"
-            signals, labels = f"X{suffix}", f"y{suffix}"
+            signals_name, labels_name = f"X{suffix}", f"y{suffix}"
             if len(names) == 1:
-                signals = names[0]
-            if signals not in names:
+                signals_name = names[0]
+            if signals_name not in names:
                 found = ", ".join(names[:8] + ["..."] * (len(names) > 8)) or "no arrays"
-                raise ValueError(f"contains {found}; name the signals X or {signals}, and the labels y or {labels}")
-            y = _read_member(archive, labels) if labels in names else None
-            return _read_member(archive, signals), y
+                raise ValueError(
+                    f"contains {found}; name the signals X or {signals_name}, and the labels y or {labels_name}"
+                )
+            y = _read_member(archive, labels_name) if labels_name in names else None
+            return _read_member(archive, signals_name), y
     except OSError:
         raise
     except Exception as error:  # a damaged file can raise any type of error
@@ -171,7 +176,7 @@ def _read_npz(path: Path, split: str) -> tuple[np.ndarray, np.ndarray | None]:
 
 
 def _read_member(archive: zipfile.ZipFile, name: str) -> np.ndarray:
-    """Read an array from an archive, after a check that the size in its header is the size of the member."""
+    """Read an array from an archive. Raise if the size in its .npy header is not its size in the archive."""
     info = archive.getinfo(f"{name}.npy")
     with archive.open(info) as file:
         version = np.lib.format.read_magic(file)
@@ -202,11 +207,11 @@ def _read_folder(path: Path) -> np.ndarray:
         channels = parts[0].shape[1:-1] if parts else part.shape[1:-1]
         if part.dtype.kind not in "biuf" or 0 in part.shape or part.shape[1:-1] != channels:
             raise ValueError(
-                f"{file}: the array has shape {part.shape} and type {part.dtype}; give numbers, with the same channels "
-                f"as in {files[0].name}."
+                f"{file}: the array has shape {part.shape} and type {part.dtype}; give numbers, with the same number "
+                f"of channels as in {files[0].name}."
             )
-        copy = torch.from_numpy(np.array(part, dtype=np.float64))
-        parts.append(resample(copy, parts[0].shape[-1] if parts else part.shape[-1]).numpy())
+        tensor = torch.from_numpy(np.array(part, dtype=np.float64))
+        parts.append(resample(tensor, parts[0].shape[-1] if parts else part.shape[-1]).numpy())
     return np.concatenate(parts)
 
 

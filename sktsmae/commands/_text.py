@@ -13,11 +13,11 @@ from typing import TextIO
 import numpy as np
 
 MISSING_VALUES = {"", "?", "-", "NA", "N/A", "#N/A", "NaN", "nan", "NULL", "null", "None"}
-# Largest number of characters in a label: NumPy allocates the space of the longest label for every label.
+# Largest number of characters in a label. NumPy reserves the space of the longest label for every label.
 MAX_LABEL_LENGTH = 1000
-# Signals are padded to the length of the longest. If the padded array has more than MAX_UNCHECKED_SIZE values, it may
-# have at most MAX_PADDING_FACTOR times as many values as the file; otherwise, one long signal among many short ones
-# could exhaust the memory.
+# Signals are padded to the length of the longest signal, so one long signal among many short ones could exhaust the
+# memory. Therefore, a padded array of more than MAX_UNCHECKED_SIZE values may have at most MAX_PADDING_FACTOR times as
+# many values as the file.
 MAX_PADDING_FACTOR, MAX_UNCHECKED_SIZE = 64, 2**24
 
 
@@ -37,7 +37,7 @@ def read_csv(path: Path, label: str | None = None) -> tuple[np.ndarray, np.ndarr
     X : ndarray of shape (n, T), float64
         The values of the other columns.
     y : ndarray of shape (n,), str, or None
-        The labels; ``""`` if the cell is empty. None if `label` is None.
+        The labels, ``""`` for an empty cell. None if `label` is None.
 
     Raises
     ------
@@ -59,15 +59,15 @@ def read_csv(path: Path, label: str | None = None) -> tuple[np.ndarray, np.ndarr
             )
         signal_lines = lines if header else chain([(number, first)], lines)
         for number, cells in signal_lines:
-            where = f"{path}, line {number}"
+            location = f"{path}, line {number}"
             if len(cells) != len(first):
                 raise ValueError(
-                    f"{where}: {len(cells)} columns, but the first line has {len(first)}; give all lines the same "
+                    f"{location}: {len(cells)} columns, but the first line has {len(first)}; give all lines the same "
                     "number of columns, with empty cells for missing values."
                 )
             if index is not None:
-                labels.append(_checked_label(cells.pop(index), where))
-            signals.append(_numbers(cells, names, where))
+                labels.append(_parse_label(cells.pop(index), location))
+            signals.append(_parse_numbers(cells, names, location))
     if not signals or not signals[0].size:
         raise ValueError(f"{path}: the file contains no signals; give one line of numbers per signal.")
     return np.stack(signals), np.array(labels) if label is not None else None
@@ -86,7 +86,7 @@ def read_label_column(path: Path, count: int) -> np.ndarray:
     Returns
     -------
     ndarray of shape (count,), str
-        The labels; ``""`` for an empty line.
+        The labels, ``""`` for an empty line.
 
     Raises
     ------
@@ -100,21 +100,22 @@ def read_label_column(path: Path, count: int) -> np.ndarray:
                 raise ValueError(
                     f"{path}, line {number}: {len(cells)} columns; give one label per line and nothing else."
                 )
-            labels.append(_checked_label("".join(cells), f"{path}, line {number}"))
+            labels.append(_parse_label("".join(cells), f"{path}, line {number}"))
+    num_lines = len(labels)
     while len(labels) > count + 1 and not labels[-1]:
         labels.pop()
     if len(labels) not in (count, count + 1):
         raise ValueError(f"{path}: {len(labels)} labels for {count} signals; give one label per signal.")
     if len(labels) > count and not labels[-1]:
         raise ValueError(
-            f"{path}: there are {count} signals, but {count} lines and an empty last line, so the first line could be "
-            "a header or a label; remove the header or the empty line."
+            f"{path}: {count} signals, but {num_lines} lines, the last of which is empty. Either the first line is a "
+            "header and the last signal has no label, or empty lines are superfluous; remove the header or empty lines."
         )
     return np.array(labels[-count:])
 
 
 def read_ts(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
-    """Read a .ts file, the format of aeon, sktime and the UCR and UEA time series archives.
+    """Read a .ts file. aeon, sktime and the UCR and UEA time series archives use this format.
 
     Parameters
     ----------
@@ -126,7 +127,7 @@ def read_ts(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
     Returns
     -------
     X : ndarray of shape (n, M, T), float64
-        The signals; shorter ones are padded with NaN at the end.
+        The signals. Shorter signals are padded with NaN at the end.
     y : ndarray of shape (n,), str, or None
         The labels; None if the file has none.
 
@@ -138,27 +139,27 @@ def read_ts(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
     signals: list[list[np.ndarray]] = []
     labels = []
     with _open_text(path) as file:
-        stripped = ((number, line.strip()) for number, line in enumerate(file, 1))
-        lines = ((number, line) for number, line in stripped if line and not line.startswith("#"))
+        all_lines = ((number, line.strip()) for number, line in enumerate(file, 1))
+        lines = ((number, line) for number, line in all_lines if line and not line.startswith("#"))
         has_label = _read_ts_header(path, lines)
         for number, line in lines:
-            where = f"{path}, line {number}"
+            location = f"{path}, line {number}"
             channels = line.split(":")
             if has_label:
-                labels.append(_checked_label(channels.pop(), where))
+                labels.append(_parse_label(channels.pop(), location))
                 if not labels[-1] or not channels:
                     raise ValueError(
-                        f"{where}: there is no class label at the end; add it, or write @classLabel false."
+                        f"{location}: there is no class label at the end; add it, or write @classLabel false."
                     )
             if signals and len(channels) != len(signals[0]):
                 raise ValueError(
-                    f"{where}: {len(channels)} channels, but the first signal has {len(signals[0])}; give all signals "
-                    "the same number of channels."
+                    f"{location}: {len(channels)} channels, but the first signal has {len(signals[0])}; give all "
+                    "signals the same number of channels."
                 )
-            signals.append([_numbers(channel.split(","), [], where) for channel in channels])
+            signals.append([_parse_numbers(channel.split(","), [], location) for channel in channels])
     if not signals:
         raise ValueError(f"{path}: the file contains no signals after @data; give one line per signal.")
-    return _padded(path, signals), np.array(labels) if has_label else None
+    return _pad(path, signals), np.array(labels) if has_label else None
 
 
 def _read_ts_header(path: Path, lines: Iterator[tuple[int, str]]) -> bool:
@@ -184,12 +185,12 @@ def _read_ts_header(path: Path, lines: Iterator[tuple[int, str]]) -> bool:
     return header.get("@classlabel", "").startswith("true")
 
 
-def _padded(path: Path, signals: list[list[np.ndarray]]) -> np.ndarray:
-    """Return signals as one array, in which shorter signals are padded with NaN."""
+def _pad(path: Path, signals: list[list[np.ndarray]]) -> np.ndarray:
+    """Return signals as one array. Shorter signals are padded with NaN."""
     longest = max(len(channel) for channels in signals for channel in channels)
     shape = (len(signals), len(signals[0]), longest)
-    known = sum(len(channel) for channels in signals for channel in channels)
-    if shape[0] * shape[1] * shape[2] > max(MAX_UNCHECKED_SIZE, MAX_PADDING_FACTOR * known):
+    n_values = sum(len(channel) for channels in signals for channel in channels)
+    if shape[0] * shape[1] * shape[2] > max(MAX_UNCHECKED_SIZE, MAX_PADDING_FACTOR * n_values):
         raise ValueError(
             f"{path}: the longest signal has {longest} samples, more than {MAX_PADDING_FACTOR} times the mean length; "
             "shorten or remove it."
@@ -212,11 +213,11 @@ def _open_text(path: Path) -> Iterator[TextIO]:
 
 @contextmanager
 def _open_table(path: Path) -> Iterator[Iterator[tuple[int, list[str]]]]:
-    """Yield the line number and the cells of each line; an empty line has no cells."""
+    """Yield an iterator of line numbers and cells. An empty line has no cells."""
     with _open_text(path) as file:
         first = next((line for line in file if line.strip()), "")
         file.seek(0)
-        # The comma is tried last, since it may be the decimal mark in a file with semicolons.
+        # The comma comes last, because it may be the decimal mark in a file with semicolons.
         delimiter = next((character for character in "\t;" if character in first), ",")
         reader = csv.reader(file, delimiter=delimiter, strict=True)
         try:
@@ -225,22 +226,22 @@ def _open_table(path: Path) -> Iterator[Iterator[tuple[int, list[str]]]]:
             raise ValueError(f"{path}, line {reader.line_num}: not valid in a .csv file ({error}).") from error
 
 
-def _is_header(cells: list[str], where: str) -> bool:
-    """Return whether the first line contains column names; 0, 1, 2 ... and 1, 2, 3 ... are default names of pandas."""
+def _is_header(cells: list[str], location: str) -> bool:
+    """Return whether a first line contains column names: text, or the numbers 0, 1, 2 ... or 1, 2, 3 ..."""
     values = [cell.strip() for cell in cells]
     numbers = [value for value in values if _is_number(value)]
     names = [value for value in values if value not in MISSING_VALUES and not _is_number(value)]
     if any(numbers == [str(number) for number in range(start, start + len(numbers))] for start in (0, 1)):
         if len(numbers) > 2 and not names:
             warnings.warn(
-                f"{where}: {values[0]}, {values[1]} ... are read as column names, not as a signal.", stacklevel=2
+                f"{location}: {values[0]}, {values[1]} ... are read as column names, not as a signal.", stacklevel=2
             )
         return len(numbers) > 2 or bool(names)
     if numbers and names:
         raise ValueError(
-            f"{where}: this line contains numbers and text, such as {names[0][:30]!r}. If it is a header, give every "
-            "column a name that is not a number. If it is a signal, remove the text, or add a header and name the "
-            "column of labels with --label."
+            f"{location}: this line contains numbers and text, such as {names[0][:30]!r}. If it is a header, give "
+            "every column a name that is not a number. If it is a signal, remove the text, or add a header and name "
+            "the column of labels with --label."
         )
     return bool(names)
 
@@ -254,27 +255,27 @@ def _is_number(text: str) -> bool:
 
 
 def _column_index(path: Path, names: list[str], label: str) -> int:
-    """Return the index of the column with a name."""
+    """Return the index of the only column whose name is `label`."""
     matches = [index for index, name in enumerate(names) if name.strip() == label]
     if len(matches) != 1:
-        some = ", ".join(names[:5] + ["..."] * (len(names) > 6) + names[5:][-1:])
+        column_list = ", ".join(names[:5] + ["..."] * (len(names) > 6) + names[5:][-1:])
         raise ValueError(
             f"{path}: --label {label} matches {len(matches)} columns, but must match exactly one; the columns are "
-            f"{some[:300]}."
+            f"{column_list[:300]}."
         )
     return matches[0]
 
 
-def _checked_label(text: str, where: str) -> str:
+def _parse_label(text: str, location: str) -> str:
     if len(text) > MAX_LABEL_LENGTH:
         raise ValueError(
-            f"{where}: the label {text[:30]!r}... has {len(text)} characters; use at most {MAX_LABEL_LENGTH}."
+            f"{location}: the label {text[:30]!r}... has {len(text)} characters; use at most {MAX_LABEL_LENGTH}."
         )
     return text.strip()
 
 
-def _numbers(cells: list[str], names: list[str], where: str) -> np.ndarray:
-    """Return the numbers in cells, NaN for missing values; `names` are the column names for error messages."""
+def _parse_numbers(cells: list[str], names: list[str], location: str) -> np.ndarray:
+    """Return the numbers in cells, NaN for missing values. The column names are for error messages."""
     try:
         return np.array([float(cell) for cell in cells])
     except ValueError:
@@ -286,6 +287,6 @@ def _numbers(cells: list[str], names: list[str], where: str) -> np.ndarray:
         if not _is_number(cell):
             column = f"column {names[index][:30]!r}" if names else f"value {index + 1}"
             remedy = "name the column of labels with --label and remove other text" if names else "give numbers"
-            raise ValueError(f"{where}, {column}: {cell[:30]!r} is not a number; {remedy}.")
+            raise ValueError(f"{location}, {column}: {cell[:30]!r} is not a number; {remedy}.")
         values[index] = float(cell)
     return values

@@ -20,13 +20,14 @@ from ..plotting import HistoryDisplay, ReconstructionDisplay, RelevanceDisplay, 
 
 EXAMPLE = "demo --quick"
 LABELS_PER_CLASS = 10
-HIDDEN = "?"  # in place of a label that is not used
+HIDDEN = "?"  # replaces a label that is not used for training
 DEFAULT = "MAEClassifier() with default parameters"
 FINE_TUNED = "pre-trained and fine-tuned network"
 FROM_SCRATCH = "same network without pre-training"
 BASELINE = "logistic regression on simple features"
-GYROSCOPE = 3  # channel in the figures: rotation rate about the x axis
-# Epochs of a full run, and the fraction of them with --quick.
+GYROSCOPE = 3  # index of the channel in the figures: angular velocity about the x axis
+# Numbers of epochs of pre-training, of training with few labels, and of training with all labels. --quick multiplies
+# them by QUICK_FRACTION.
 PRETRAIN_EPOCHS = 20
 FEW_EPOCHS = 50
 ALL_EPOCHS = 8
@@ -39,11 +40,11 @@ class Data(NamedTuple):
     Attributes
     ----------
     X, X_test : ndarray of shape (n, M, T)
-        Signals.
+        Training and test signals.
     y, y_test : ndarray of shape (n,), str
-        Labels.
+        Their labels.
     y_few : ndarray of shape (n,), str
-        The labels of a few training signals, and `HIDDEN` for the others.
+        Labels of `LABELS_PER_CLASS` training signals per class, and `HIDDEN` for the other signals.
     """
 
     X: np.ndarray
@@ -71,34 +72,34 @@ def simple_features(X: np.ndarray) -> np.ndarray:
 
 
 def hide_labels(y: np.ndarray, rng: np.random.RandomState) -> np.ndarray:
-    """Hide all but a few labels of each class.
+    """Replace all labels except `LABELS_PER_CLASS` labels per class by `HIDDEN`.
 
     Parameters
     ----------
     y : ndarray of shape (n,), str
         Labels.
     rng : RandomState
-        Generator that selects the labels to keep.
+        Random number generator that selects the labels to keep.
 
     Returns
     -------
     ndarray of shape (n,), str
-        Labels, with ``"?"`` in place of hidden ones.
+        The labels.
     """
-    few = np.full_like(y, HIDDEN)
+    partial_labels = np.full_like(y, HIDDEN)
     for label in np.unique(y):
-        kept = rng.choice(np.flatnonzero(y == label), LABELS_PER_CLASS, replace=False)
-        few[kept] = label
-    return few
+        selected = rng.choice(np.flatnonzero(y == label), LABELS_PER_CLASS, replace=False)
+        partial_labels[selected] = label
+    return partial_labels
 
 
 def demo(folder: Path, quick: bool) -> None:
-    """Compare classifiers that are fitted with few labels and with all labels; print a table and save figures.
+    """Fit classifiers with few labels and with all labels, print a table of their accuracies, and save figures.
 
     Parameters
     ----------
     folder : Path
-        Folder for the figures, which is created.
+        Folder for the figures. It is created if it does not exist.
     quick : bool
         Whether to train for fewer epochs, which lowers the accuracies.
     """
@@ -113,32 +114,33 @@ def demo(folder: Path, quick: bool) -> None:
     untrained = MAEPretrainer(cwt_scales=32, boundary="zeros", masking="patches", max_epochs=0, random_state=0)
     pretrainer = clone(untrained).set_params(max_epochs=round(PRETRAIN_EPOCHS * fraction), verbose=1).fit(data.X)
 
-    network = {"probe": False, "finetune": "full", "verbose": 1}
+    fine_tuning = {"probe": False, "finetune": "full", "verbose": 1}
     models: dict[str, dict[str, Any]] = {
         DEFAULT: {},
-        FINE_TUNED: {**network, "pretrainer": FrozenEstimator(pretrainer)},
-        # Without pre-training, the lower blocks need the same learning rate as the upper ones.
-        FROM_SCRATCH: {**network, "pretrainer": untrained, "layer_decay": 1.0},
+        FINE_TUNED: {**fine_tuning, "pretrainer": FrozenEstimator(pretrainer)},
+        # Without pre-training, the lower blocks need the same learning rate as the upper blocks.
+        FROM_SCRATCH: {**fine_tuning, "pretrainer": untrained, "layer_decay": 1.0},
     }
     table, fitted = {}, {}
     for name, settings in models.items():
         for labels, target in (("few", data.y_few), ("all", data.y)):
-            loop = {"max_epochs": epochs[labels]} if "finetune" in settings else {}
-            classifier = MAEClassifier(**{**settings, **loop}, unlabeled=HIDDEN, random_state=0)
+            training = {"max_epochs": epochs[labels]} if "finetune" in settings else {}
+            classifier = MAEClassifier(**{**settings, **training}, unlabeled=HIDDEN, random_state=0)
             table[name, labels] = classifier.fit(data.X, target).score(data.X_test, data.y_test)
-            fitted[name] = classifier  # the one fitted with all labels is kept
+            fitted[name] = classifier  # the classifier fitted with all labels replaces the one fitted with few
     for labels, target in (("few", data.y_few), ("all", data.y)):
         table[BASELINE, labels] = score_baseline(data, target)
 
     print(f"\n{'accuracy on the test signals':<46}{f'{LABELS_PER_CLASS} per class':>13}{'all labels':>13}")
     for name in (*models, BASELINE):
         print(f"{name:<46}{table[name, 'few']:>13.3f}{table[name, 'all']:>13.3f}")
-    names = save_figures(folder, data, pretrainer, fitted[DEFAULT], fitted[FINE_TUNED])
-    print(f"\nFigures in {folder.resolve()}: {', '.join(names)}\nTotal time: {time.perf_counter() - start:.0f} seconds")
+    file_names = save_figures(folder, data, pretrainer, fitted[DEFAULT], fitted[FINE_TUNED])
+    seconds = time.perf_counter() - start
+    print(f"\nFigures in {folder.resolve()}: {', '.join(file_names)}\nTotal time: {seconds:.0f} seconds")
 
 
 def load_data() -> Data:
-    """Load the data set, hide labels for the experiment with few labels, and print a description.
+    """Load the data set, hide most labels for the training with few labels, and print a description.
 
     Returns
     -------
@@ -146,16 +148,16 @@ def load_data() -> Data:
         The data set.
     """
     train, test = load_sparwatch(subset="train"), load_sparwatch(subset="test")
-    few = hide_labels(train.target, np.random.RandomState(0))
+    partial_labels = hide_labels(train.target, np.random.RandomState(0))
     print(
         f"Data: SPARwatch, seven shoulder exercises recorded by a wrist sensor with {train.data.shape[1]} channels.\n"
         f"Training: {len(train.data)} signals of {len(np.unique(train.groups))} people. "
         f"Test: {len(test.data)} signals of {len(np.unique(test.groups))} other people.\n"
-        f"Each classifier is fitted twice: with {(few != HIDDEN).sum()} labels ({LABELS_PER_CLASS} per class), and "
-        f"with all {len(train.target)} labels.",
+        f"Each classifier is fitted twice: with {(partial_labels != HIDDEN).sum()} labels "
+        f"({LABELS_PER_CLASS} per class), and with all {len(train.target)} labels.",
         flush=True,
     )
-    return Data(train.data, train.target, few, test.data, test.target)
+    return Data(train.data, train.target, partial_labels, test.data, test.target)
 
 
 def score_baseline(data: Data, target: np.ndarray) -> float:
@@ -166,7 +168,7 @@ def score_baseline(data: Data, target: np.ndarray) -> float:
     data : Data
         The data set.
     target : ndarray of shape (n,), str
-        Labels of the training signals, `HIDDEN` for those that are not used.
+        Labels of the training signals, `HIDDEN` for signals that are not used.
 
     Returns
     -------
@@ -212,8 +214,8 @@ def save_figures(
         "confusion_matrix.png": ConfusionMatrixDisplay.from_estimator(default, data.X_test, data.y_test),
     }
     displays["confusion_matrix.png"].ax_.set_title(f"{DEFAULT}:\npeople who are not in the training data")
-    for file, display in displays.items():
-        display.figure_.savefig(folder / file, dpi=120)
+    for file_name, display in displays.items():
+        display.figure_.savefig(folder / file_name, dpi=120)
     return list(displays)
 
 

@@ -15,7 +15,8 @@ from ..models.atomic import atomic_write
 from ..models.checkpoints import stored_kind
 from ..signals.device import resolve_device
 from ._arguments import add_device_argument, add_signal_arguments
-from ._estimating import map_chunks, prefix_errors
+from ._chunks import map_chunks
+from ._errors import prefix_errors
 from ._output import check_output
 from ._signals import read_signals
 
@@ -35,8 +36,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--model",
         type=Path,
         metavar="FILE",
-        help="file with an encoder, written by the command pretrain, or with a classifier, written by the command fit, "
-        "whose encoder is used (default: the encoder in the package)",
+        help="file with an encoder or a classifier, written by the command pretrain or fit; its encoder computes the "
+        "features (default: the encoder in the package)",
     )
     parser.add_argument(
         "--output",
@@ -58,7 +59,7 @@ def run(options: argparse.Namespace) -> None:
     Raises
     ------
     ValueError, OSError
-        If a file cannot be used.
+        If a file cannot be read or written, or a file or an argument is invalid.
     """
     check_output(options.output, (".npy", ".csv"), inputs=(options.signals, options.model))
     resolve_device(options.device)
@@ -71,7 +72,7 @@ def run(options: argparse.Namespace) -> None:
 
 
 def load_encoder(path: Path | None) -> MAEPretrainer | MAEClassifier:
-    """Load an estimator that has an encoder.
+    """Load a pretrainer or a classifier, whose encoder computes the features.
 
     Parameters
     ----------
@@ -88,7 +89,7 @@ def load_encoder(path: Path | None) -> MAEPretrainer | MAEClassifier:
     FileNotFoundError
         If the file does not exist.
     ValueError
-        If the file is damaged, or contains something else.
+        If the file is damaged, or contains neither a pretrainer nor a classifier.
     """
     if path is None:
         return MAEPretrainer.from_pretrained()
@@ -96,7 +97,7 @@ def load_encoder(path: Path | None) -> MAEPretrainer | MAEClassifier:
 
 
 def write_npy(path: Path, count: int, chunks: Iterator[np.ndarray]) -> tuple[int, int]:
-    """Write features to a .npy file chunk by chunk, so that they need not fit into memory.
+    """Write features to a .npy file in chunks, so that they need not fit into memory.
 
     Parameters
     ----------
@@ -113,12 +114,12 @@ def write_npy(path: Path, count: int, chunks: Iterator[np.ndarray]) -> tuple[int
         Numbers of rows and columns.
     """
     first = next(chunks)
-    written = np.lib.format.open_memmap(path, mode="w+", dtype=first.dtype, shape=(count, first.shape[1]))
+    features = np.lib.format.open_memmap(path, mode="w+", dtype=first.dtype, shape=(count, first.shape[1]))
     start = 0
     for rows in chain([first], chunks):
-        written[start : start + len(rows)] = rows
+        features[start : start + len(rows)] = rows
         start += len(rows)
-    written.flush()
+    features.flush()
     return count, first.shape[1]
 
 
@@ -130,7 +131,7 @@ def write_csv(path: Path, count: int, chunks: Iterator[np.ndarray]) -> tuple[int
     path : Path
         The .csv file.
     count : int
-        Total number of rows, which is returned.
+        Total number of rows.
     chunks : iterator of ndarray of shape (m, d)
         The rows, in chunks.
 

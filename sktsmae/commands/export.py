@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "model", type=Path, help="file with a classifier, written by the command fit or by MAEClassifier.save"
     )
     parser.add_argument(
-        "--output", type=Path, help=".onnx file to write (default: the name of the model file, with the ending .onnx)"
+        "--output", type=Path, help=".onnx file to write (default: the path of the model file with the extension .onnx)"
     )
 
 
@@ -38,9 +38,9 @@ def run(options: argparse.Namespace) -> None:
     Raises
     ------
     ValueError, OSError
-        If a file cannot be used.
+        If a file cannot be read or written, or a file or an argument is invalid.
     ImportError
-        If the packages of the extra ``onnx`` are not installed.
+        If the optional dependencies ``sktsmae[onnx]`` are not installed.
     """
     output = options.output or options.model.with_suffix(".onnx")
     check_output(output, (".onnx",), inputs=(options.model,))

@@ -11,8 +11,9 @@ from sklearn.frozen import FrozenEstimator
 
 from ..estimators import MAEClassifier, MAEPretrainer
 from ..signals.device import resolve_device
+from ._accuracy import describe_accuracy
 from ._arguments import add_device_argument, add_signal_arguments, positive_int
-from ._estimating import describe_accuracy, prefix_errors
+from ._errors import prefix_errors
 from ._output import check_output
 from ._signals import read_labels, read_signals
 
@@ -41,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=".safetensors file to write (default: classifier.safetensors)",
     )
     parser.add_argument(
-        "--test", type=Path, metavar="FILE", help="file with labelled test signals, on which the accuracy is printed"
+        "--test", type=Path, metavar="FILE", help="file with labelled test signals; the accuracy on them is printed"
     )
     parser.add_argument(
         "--pretrainer",
@@ -78,7 +79,7 @@ def run(options: argparse.Namespace) -> None:
     Raises
     ------
     ValueError, OSError
-        If a file cannot be used.
+        If a file cannot be read or written, or a file or an argument is invalid.
     ArgumentTypeError
         If arguments contradict each other.
     """
@@ -106,7 +107,7 @@ def run(options: argparse.Namespace) -> None:
     with prefix_errors(options.signals):
         classifier.fit(X, y)
     seconds = time.perf_counter() - start
-    classifier.set_params(device="auto", verbose=0).save(options.output)  # the file may be used on another machine
+    classifier.set_params(device="auto", verbose=0).save(options.output)  # the file may be loaded on another machine
     unlabelled = f" ({num_missing} without a label)" if num_missing else ""
     print(
         f"{options.output}: fitted in {seconds:.1f} seconds to {len(X)} signals of shape {X.shape[1:]}{unlabelled}, "
@@ -121,7 +122,7 @@ def run(options: argparse.Namespace) -> None:
 
 
 def read_labelled(options: argparse.Namespace) -> tuple[np.ndarray, np.ndarray]:
-    """Read the training signals and their labels, from one file or from two.
+    """Read the training signals and their labels, from one file or from two files.
 
     Parameters
     ----------
@@ -138,11 +139,11 @@ def read_labelled(options: argparse.Namespace) -> tuple[np.ndarray, np.ndarray]:
     Raises
     ------
     ValueError
-        If there are no labels, or both files have labels.
+        If there are no labels, or if both the file of signals and ``--labels`` contain labels.
     """
-    # With a .csv test file, --label may name a column of that file only.
-    only_for_test = options.test is not None and _is_csv(options.test) and not _is_csv(options.signals)
-    X, y = read_signals(options.signals, label=None if only_for_test else options.label, split=options.split)
+    # If the test file is a .csv file and the training file is not, --label names a column of the test file.
+    label_is_for_test = options.test is not None and _is_csv(options.test) and not _is_csv(options.signals)
+    X, y = read_signals(options.signals, label=None if label_is_for_test else options.label, split=options.split)
     if options.labels is not None:
         if y is not None:
             raise ValueError(

@@ -13,8 +13,10 @@ import numpy as np
 from ..estimators import MAEClassifier
 from ..models.atomic import atomic_write
 from ..signals.device import resolve_device
+from ._accuracy import describe_accuracy
 from ._arguments import add_device_argument, add_signal_arguments
-from ._estimating import describe_accuracy, map_chunks, prefix_errors
+from ._chunks import map_chunks
+from ._errors import prefix_errors
 from ._output import check_output
 from ._signals import Signals, read_signals
 
@@ -48,7 +50,7 @@ def run(options: argparse.Namespace) -> None:
     Raises
     ------
     ValueError, OSError
-        If a file cannot be used.
+        If a file cannot be read or written, or a file or an argument is invalid.
     """
     if options.output is not None:
         check_output(options.output, (".csv",), inputs=(options.signals, options.model))
@@ -95,8 +97,8 @@ def write_predictions(file: TextIO, classifier: MAEClassifier, signals: Signals,
     writer = csv.writer(file, lineterminator="\n")
     predicted = []
     with prefix_errors(source):
-        for chunk, probabilities in enumerate(map_chunks(classifier.predict_proba, signals.X, "predict")):
-            if chunk == 0:  # after the first prediction, so that nothing is written if the signals are rejected
+        for chunk_index, probabilities in enumerate(map_chunks(classifier.predict_proba, signals.X, "predict")):
+            if chunk_index == 0:  # nothing is written if the classifier rejects the signals
                 writer.writerow(["prediction", *(f"probability_{label}" for label in classes)])
             labels = classes[probabilities.argmax(1)]
             writer.writerows(

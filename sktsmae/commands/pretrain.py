@@ -1,4 +1,4 @@
-"""The ``pretrain`` command: train an encoder on unlabelled or synthetic signals, and save it to one file."""
+"""The ``pretrain`` command: train an encoder on given signals or on synthetic signals, and save it to one file."""
 
 from __future__ import annotations
 
@@ -15,13 +15,14 @@ from ..models.atomic import atomic_write
 from ..signals.device import resolve_device
 from ..signals.launch import launched_world
 from ._arguments import SIGNALS_HELP, add_device_argument, add_label_and_split, positive_int
-from ._estimating import prefix_errors
+from ._errors import prefix_errors
 from ._output import check_output
 from ._signals import read_signals
 
 EXAMPLE = "pretrain signals.npy --output encoder.safetensors"
-SIGNAL_LEN = 512
-# Parameters of the encoder in the package; `tests/benchmarks/ablation.py` compares them with others.
+SIGNAL_LEN = 512  # number of samples to which the encoder resamples signals
+# Parameters of `MAEPretrainer` with which the encoder in the package was trained. `tests/benchmarks/ablation.py`
+# compares them with other values.
 RECIPE: dict[str, Any] = {
     "signal_len": SIGNAL_LEN,
     "standardize": "per_scale",
@@ -62,7 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--checkpoints",
         type=Path,
         metavar="FOLDER",
-        help="folder for checkpoints, from which the same command resumes after an interruption "
+        help="folder for checkpoints; after an interruption, the same command resumes from the last checkpoint "
         "(default: OUTPUT with .checkpoints in place of .safetensors)",
     )
     parser.add_argument("--epochs", type=positive_int, default=10, help="number of epochs (default: 10)")
@@ -86,7 +87,7 @@ def run(options: argparse.Namespace) -> None:
     Raises
     ------
     ValueError, OSError
-        If the signals or the checkpoints cannot be used.
+        If a file cannot be read or written, or a file, a checkpoint or an argument is invalid.
     ArgumentTypeError
         If arguments contradict each other.
     """
@@ -113,7 +114,7 @@ def run(options: argparse.Namespace) -> None:
     with prefix_errors(options.signals or f"--synthetic {options.synthetic}"):
         pretrainer.fit(X)
     if launched_world().rank:
-        return  # with distributed training, only rank 0 writes files
+        return  # in distributed training, only rank 0 writes files
     pretrainer.set_params(checkpoint_dir=None, verbose=0, device="auto").save(options.output)
     with atomic_write(description) as path:
         path.write_text(report(options, pretrainer, X, time.perf_counter() - start))
@@ -131,7 +132,7 @@ def report(options: argparse.Namespace, pretrainer: MAEPretrainer, X: np.ndarray
     X : ndarray of shape (n, ...)
         The signals.
     seconds : float
-        Duration of `fit` in this run.
+        Duration in seconds of this run of the command.
 
     Returns
     -------
@@ -151,8 +152,8 @@ def report(options: argparse.Namespace, pretrainer: MAEPretrainer, X: np.ndarray
             "",
             f"    python -m sktsmae pretrain {source} --epochs {options.epochs} --seed {options.seed}",
             "",
-            f"Training data: {len(X)} signals of shape {X.shape[1:]}. Training time: {total:.0f} seconds in all runs, "
-            f"{seconds:.0f} seconds in the last run.",
+            f"Training data: {len(X)} signals of shape {X.shape[1:]}. Training time: {total:.0f} seconds for all "
+            f"epochs. The last run of the command took {seconds:.0f} seconds (an interrupted training needs several).",
             "",
             "|epoch|training loss|seconds|",
             "|---:|---:|---:|",

@@ -27,8 +27,9 @@ from ..models import PRETEXT_TASKS, CWT_MAE_RoPE, Encoder, EncoderEmbedding, Pre
 from ..models.auto import auto_num_heads, auto_patch_size, auto_scales
 from ..models.checkpoints import read_safetensors, write_safetensors
 from ..models.features.embedding import THRESHOLD_SIGNALS
+from ..models.require_positive import require_positive
 from ..models.restore import load_matching, restore
-from ..models.settings import EncoderSettings, require_positive
+from ..models.settings import EncoderSettings
 from ..models.spectrograms import require_views
 from ..signals.batches import load_batch, sample_batches
 from ..signals.dataset import SignalDataset

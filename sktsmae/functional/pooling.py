@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from .thresholds import quarter_bounds
+from .quarters import quarter_bounds
 
 
 def band_rows(tokens: Tensor, grid: tuple[int, int]) -> Tensor:

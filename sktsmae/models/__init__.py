@@ -1,8 +1,9 @@
-"""Complete networks, usable without scikit-learn.
+"""Complete networks and their files, usable without scikit-learn.
 
-These modules may import only `layers`, `functional`, torch and each other. Comments and docstrings use one letter per
-axis: B batch, M channels, V views, S scales, T time, N tokens, K kept tokens, D embedding, H heads, C classes, P values
-of a patch. A docstring that uses a letter for another quantity defines it.
+Within the package, these modules may import only `layers`, `functional` and each other. Comments and docstrings use one
+letter per axis: B batch, M channels, V views, S scales, T time, N patch tokens, K visible patch tokens, D embedding, H
+attention heads, C classes, P values of a patch. A docstring that uses a letter for another quantity defines it. Views
+are the signal, its first difference and its second difference.
 """
 
 from .decoder import Decoder

@@ -1,4 +1,4 @@
-"""Atomic writing of files: a file is either complete or not there."""
+"""Atomic writing of files: an interrupted write never leaves an incomplete file."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from pathlib import Path
 
 @contextmanager
 def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Write a file atomically: it replaces an existing file only when it is complete.
+    """Yield a temporary path, and move the file written there to `path` when the `with` block ends without an error.
 
     Parameters
     ----------
     path : str or path-like
-        The file. An existing file is replaced. If the write fails or is interrupted, an existing file is unchanged.
+        The file. An existing file is replaced. If the block raises an error, an existing file is unchanged.
 
     Yields
     ------
     Path
-        Temporary path at which the file is to be written, in the same directory.
+        Path in a temporary subdirectory of the file's directory. Write the file there.
 
     Raises
     ------

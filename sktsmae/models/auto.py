@@ -13,15 +13,16 @@ def auto_scales(cwt_scales: int | Sequence[float] | str, n_timepoints: int) -> i
     Parameters
     ----------
     cwt_scales : int, sequence of float or "auto"
-        As in the estimators.
+        The parameter `cwt_scales` of the estimators.
     n_timepoints : int
         Length of the signals.
 
     Returns
     -------
     int or sequence of float
-        For "auto", 32 logarithmically spaced scales from 0.7 samples to a fifth of the signal length. A wavelet at a
-        smaller scale has only one sample that differs from 0. A wavelet at a larger scale spans the whole signal.
+        For "auto", 32 logarithmically spaced scales from 0.7 samples to a fifth of the signal length, or to 2.8 samples
+        for signals shorter than 14 samples. Below a scale of 0.3, all samples of a wavelet but the central one are
+        almost 0. Above a fifth of the signal length, a wavelet spans the whole signal.
     """
     if not isinstance(cwt_scales, str):
         return cwt_scales
@@ -39,8 +40,9 @@ def auto_patch_size(num_scales: int, n_timepoints: int) -> tuple[int, int]:
     Returns
     -------
     tuple of int
-        Number of scales and of samples in a patch. Patches form 4 rows and 16 columns. Above 800 samples per
-        signal, patches have 50 samples and form up to 64 columns. Above 64 columns, patches become longer instead.
+        Number of scales and of samples in a patch, so that the patches form at most 4 rows. Images of up to 800 time
+        steps have at most 16 columns of patches, images of up to 3200 time steps have patches of 50 samples, and longer
+        images have at most 64 columns.
     """
     width_of_16_columns, width_of_64_columns = -(-n_timepoints // 16), -(-n_timepoints // 64)
     return -(-num_scales // 4), max(width_of_64_columns, min(50, width_of_16_columns))
@@ -57,8 +59,8 @@ def auto_num_heads(decoder_embed_dim: int) -> int:
     Returns
     -------
     int
-        One head per 32 features, or the largest smaller number for which the size of a head is a multiple of 4; 1 if
-        there is none.
+        The largest number of heads, at most one per 32 features, for which the size of a head is a multiple of 4, as
+        axial rotary embedding requires. 1 if there is no such number.
     """
-    most = max(1, decoder_embed_dim // 32)
-    return next((heads for heads in range(most, 1, -1) if decoder_embed_dim % (4 * heads) == 0), 1)
+    max_heads = max(1, decoder_embed_dim // 32)
+    return next((heads for heads in range(max_heads, 1, -1) if decoder_embed_dim % (4 * heads) == 0), 1)

@@ -19,7 +19,7 @@ FORMAT_VERSION = 2
 
 
 def write_safetensors(path: str | os.PathLike[str], state: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> None:
-    """Write tensors and metadata to a safetensors file; the write is atomic.
+    """Write tensors and metadata to a safetensors file atomically.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ def write_safetensors(path: str | os.PathLike[str], state: Mapping[str, Tensor],
     state : mapping of str to Tensor
         The tensors, on any device.
     metadata : mapping
-        Values that can be written as JSON.
+        JSON-serialisable values.
 
     Raises
     ------
@@ -113,7 +113,7 @@ def read_safetensors(path: str | os.PathLike[str], kind: str) -> tuple[dict[str,
     FileNotFoundError
         If the file does not exist.
     ValueError
-        If the file is truncated, was not written by sktsmae, or has another kind or a newer format version.
+        If the file is truncated or damaged, was not written by sktsmae, or has another kind or a newer format version.
     """
     if not is_safetensors(path):
         raise ValueError(
@@ -127,6 +127,7 @@ def read_safetensors(path: str | os.PathLike[str], kind: str) -> tuple[dict[str,
         metadata: Any = None if header is None else json.loads(header)
     except (SafetensorError, OSError, json.JSONDecodeError) as error:
         raise ValueError(f"{path}: not a readable safetensors file; it may be truncated ({error}).") from error
+    # Files of format version 1 store their format version under the key "version".
     version = metadata.pop("format_version", metadata.get("version")) if isinstance(metadata, dict) else None
     if not isinstance(version, int):
         raise ValueError(f"{path}: this safetensors file was not written by sktsmae; give a file that sktsmae wrote.")
@@ -157,7 +158,7 @@ def require_file(path: str | os.PathLike[str]) -> None:
     Raises
     ------
     FileNotFoundError
-        If there is no such file.
+        If the path does not exist.
     ValueError
         If the path is a directory.
     """

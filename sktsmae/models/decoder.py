@@ -12,11 +12,12 @@ from ..functional.patches import grid_size, take_tokens
 from ..layers.block import Block
 from ..layers.init_weights import init_weights
 from .positions import rotary_grid
-from .settings import Rope, require_positive
+from .require_positive import require_positive
+from .settings import Rope
 
 
 class Decoder(nn.Module):
-    """Transformer on visible tokens and mask tokens, with one linear head for patches and one for the waveform.
+    """Transformer on visible tokens and mask tokens, which predicts the patches of an image and the waveform.
 
     Parameters
     ----------
@@ -37,8 +38,8 @@ class Decoder(nn.Module):
     rope : {"axial", "raster"}, default="axial"
         Rotary position embedding, as in `Encoder`.
     decode_ratio : float, default=1
-        Fraction of the columns of patches that are decoded in each training step, in (0, 1]. The columns are drawn at
-        random. In evaluation mode all columns are decoded.
+        Fraction of the columns of patches that `draw_columns` draws in training mode, in (0, 1]. A column contains all
+        patches of one time interval.
 
     Raises
     ------
@@ -104,7 +105,7 @@ class Decoder(nn.Module):
         self.apply(init_weights)
 
     def draw_columns(self, count: int, device: torch.device | None = None) -> Tensor | None:
-        """Draw the columns of patches to decode.
+        """Draw random columns of patches to decode.
 
         Parameters
         ----------
@@ -116,21 +117,21 @@ class Decoder(nn.Module):
         Returns
         -------
         Tensor of shape (B, C), int64, or None
-            Indices of the columns. None means all columns.
+            Indices of C columns. None means all columns, as always in evaluation mode.
         """
-        columns = self.grid_size[1]
-        drawn = max(1, round(self.decode_ratio * columns))
-        if not self.training or drawn == columns:
+        num_columns = self.grid_size[1]
+        num_drawn = max(1, round(self.decode_ratio * num_columns))
+        if not self.training or num_drawn == num_columns:
             return None
-        return torch.rand(count, columns, device=device).argsort(1)[:, :drawn]
+        return torch.rand(count, num_columns, device=device).argsort(1)[:, :num_drawn]
 
     def patches_of(self, columns: Tensor) -> Tensor:
-        """Return the indices of the patches in some columns.
+        """Return the indices of the patches in the given columns.
 
         Parameters
         ----------
         columns : Tensor of shape (B, C), int64
-            Indices of columns.
+            Indices of C columns of patches.
 
         Returns
         -------
@@ -148,9 +149,9 @@ class Decoder(nn.Module):
         latent : Tensor of shape (B, 1 + K, embed_dim)
             The class token and the visible tokens from the encoder.
         ids_restore : Tensor of shape (B, N), int64
-            Position of each patch in the shuffled sequence: first the visible patches, then the masked patches.
+            Position of each patch in the shuffled sequence, in which the visible patches precede the masked patches.
         columns : Tensor of shape (B, C), int64, default=None
-            Indices of the columns of patches to predict. None predicts all columns.
+            Indices of the C columns of patches to predict. None predicts all columns.
 
         Returns
         -------
@@ -167,14 +168,14 @@ class Decoder(nn.Module):
         cos, sin = self.rotary(self.positions[None])
         if columns is not None:
             patch_ids = self._ids_to_decode(columns, ids_restore, visible.shape[1] - 1)
-            ids = F.pad(patch_ids + 1, (0, 1))  # the class token, index 0, comes last
+            ids = F.pad(patch_ids + 1, (0, 1))  # the class token has index 0 and is appended
             tokens = take_tokens(tokens, ids)
             cos, sin = cos[0, 0][ids][:, None], sin[0, 0][ids][:, None]  # (B, 1, tokens, D / H / 2)
         for block in self.blocks:
             tokens = block(tokens, cos, sin)
         tokens = self.norm(tokens)
         tokens = tokens[:, 1:] if columns is None else tokens[:, : columns.shape[1] * self.grid_size[0]]
-        # The kernel of the convolution spans all rows of a column, so it is one matrix product per column.
+        # The kernel of the convolution spans all rows of a column, so the convolution is one matrix product per column.
         conv = self.time_reducer[0]
         weight = cast(Tensor, conv.weight).transpose(1, 2).flatten(1)  # (D, rows * D)
         stacks = tokens.unflatten(1, (self.grid_size[0], -1)).transpose(1, 2).flatten(2)  # (B, C, rows * D)
@@ -187,11 +188,12 @@ class Decoder(nn.Module):
     def _ids_to_decode(self, columns: Tensor, ids_restore: Tensor, num_visible: int) -> Tensor:
         """Return the indices of all patches in the drawn columns, followed by visible patches of other columns.
 
-        Every sample gets the same number of visible patches of other columns, which is the expected number. If a sample
-        has fewer, the remaining places are filled with visible patches of the drawn columns, which then occur twice.
+        The number of visible patches in other columns is random, but all images of a batch need the same number of
+        tokens. Each image contributes the expected number; if it has fewer, visible patches of the drawn columns, which
+        then occur twice, make up the difference.
         """
         ids_keep = ids_restore.argsort(1)[:, :num_visible]
-        drawn = columns.new_zeros(len(columns), self.grid_size[1]).scatter(1, columns, 1)  # (B, columns)
-        others = ids_keep.gather(1, drawn.gather(1, ids_keep % self.grid_size[1]).argsort(dim=1, stable=True))
+        is_drawn = columns.new_zeros(len(columns), self.grid_size[1]).scatter(1, columns, 1)  # (B, all columns)
+        others_first = ids_keep.gather(1, is_drawn.gather(1, ids_keep % self.grid_size[1]).argsort(dim=1, stable=True))
         fraction = 1 - columns.shape[1] / self.grid_size[1]
-        return torch.cat((self.patches_of(columns), others[:, : round(fraction * num_visible)]), dim=1)
+        return torch.cat((self.patches_of(columns), others_first[:, : round(fraction * num_visible)]), dim=1)

@@ -106,7 +106,7 @@ class Encoder(nn.Module):
         Raises
         ------
         ValueError
-            If the images have another size.
+            If the size of the images is not `image_size`.
         """
         if image.shape[-3:] != self.image_size:
             raise ValueError(
@@ -116,7 +116,7 @@ class Encoder(nn.Module):
         return patchify(image.flatten(0, -4), self.patch_size)
 
     def forward(self, patches: Tensor, ids_keep: Tensor | None = None) -> Tensor:
-        """Encode all patches, or only the kept ones.
+        """Encode all patches, or only those that `ids_keep` selects.
 
         Parameters
         ----------
@@ -135,15 +135,14 @@ class Encoder(nn.Module):
         return cast(Tensor, self.norm(tokens))
 
     def readout(self, patches: Tensor, layers: Collection[int]) -> list[Tensor]:
-        """Return the tokens of some layers; blocks above the highest of these layers are not computed.
+        """Return the tokens of the given layers, without computing the blocks above the highest of these layers.
 
         Parameters
         ----------
         patches : Tensor of shape (B, N, V * scales * samples)
             All patches of each image.
         layers : collection of int
-            The layers, each given as the number of blocks that its tokens have passed, from 0 to the depth of the
-            encoder.
+            The layers, from 0 to the depth of the encoder. The tokens of layer i are the output of the first i blocks.
 
         Returns
         -------
@@ -151,8 +150,8 @@ class Encoder(nn.Module):
             The class token and the patch tokens of each layer, in increasing order of the layers, after a layer norm
             without trainable parameters.
         """
-        passed = zip(range(max(layers) + 1), self.through_blocks(patches), strict=False)
-        return [F.layer_norm(tokens, tokens.shape[-1:]) for layer, tokens in passed if layer in layers]
+        numbered = zip(range(max(layers) + 1), self.through_blocks(patches), strict=False)
+        return [F.layer_norm(tokens, tokens.shape[-1:]) for layer, tokens in numbered if layer in layers]
 
     def through_blocks(self, patches: Tensor, ids_keep: Tensor | None = None) -> Iterator[Tensor]:
         """Yield the input tokens of the first block, and then the output tokens of each block.

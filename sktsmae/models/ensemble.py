@@ -15,7 +15,8 @@ from .signal_classifier import SignalClassifier
 class Ensemble(nn.Module):
     """Ensemble of a linear probe and a fine-tuned network, whose outputs are averaged.
 
-    One of the two members may be None. The ensemble also holds the thresholds of its embedding.
+    At most one of the two members may be None. For the pooling "bands", the ensemble also stores the thresholds with
+    which the tokens of the fine-tuned encoder are pooled.
 
     Parameters
     ----------
@@ -29,7 +30,7 @@ class Ensemble(nn.Module):
     pooling : str, default="mean"
         How the tokens of the network's encoder are pooled to an embedding, a key of `functional.pooling.POOLINGS`.
     layers : sequence of int or None, default=None
-        Layers whose tokens are pooled. None pools the output of the encoder.
+        Layers whose tokens are pooled, as in `EncoderEmbedding`. None pools the output of the encoder.
     n_channels : int, default=1
         Number of channels M of a signal.
     """
@@ -53,13 +54,14 @@ class Ensemble(nn.Module):
         self.layers = layers
         self.n_channels = n_channels
         if network is not None and pooling == "bands":
-            # Thresholds for the tokens of the fine-tuned encoder. The probe has those for the frozen encoder.
+            # Thresholds for the fine-tuned encoder, zero until `fit_thresholds` is called. The thresholds
+            # for the frozen encoder are in the probe.
             thresholds = EncoderEmbedding(network.signal_encoder, pooling, layers).thresholds
             self.register_buffer("thresholds", thresholds)
 
     @property
     def embedding(self) -> EncoderEmbedding:
-        """The embedding of the fine-tuned encoder, or of the frozen encoder if there is no network.
+        """The embedding by the fine-tuned encoder, or by the frozen encoder of the probe if there is no network.
 
         Returns
         -------
@@ -68,15 +70,15 @@ class Ensemble(nn.Module):
         """
         if self.network is None:
             assert self.probe is not None
-            frozen: EncoderEmbedding = self.probe.features["embedding"]  # type: ignore[assignment]
-            return frozen
+            frozen_embedding: EncoderEmbedding = self.probe.features["embedding"]  # type: ignore[assignment]
+            return frozen_embedding
         embedding = EncoderEmbedding(self.network.signal_encoder, self.pooling, self.layers, n_channels=self.n_channels)
         if self.pooling == "bands":
             embedding.thresholds = self.thresholds
         return embedding
 
     def fit_thresholds(self, batches: Iterable[Tensor]) -> None:
-        """Learn the thresholds of the fine-tuned encoder's embedding, if its pooling needs them.
+        """Learn the thresholds for the fine-tuned encoder, if there is one and the pooling is "bands".
 
         Parameters
         ----------
@@ -110,7 +112,7 @@ class Ensemble(nn.Module):
         Parameters
         ----------
         most : int
-            Maximum number of channels per batch, given by the user.
+            Maximum number of channels per batch, set by the user.
         n_timepoints : int
             Length of the signals.
 

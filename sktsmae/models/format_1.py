@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-# Names of tensors in format version 1, and their current names. The first pattern that matches is used.
+# Patterns of tensor names in format version 1, and the current names. The first pattern that matches is used.
 _RENAMED = [
     (r"encoder\.(.+)", r"signal_encoder.encoder.\1"),
     (r"network\.encoder\.(.+)", r"network.signal_encoder.encoder.\1"),
@@ -17,14 +17,14 @@ _RENAMED = [
     (r"probe\.shares", "probe.mixture_weights"),
     (r"probe\.sharpness", "probe.inverse_temperature"),
 ]
-# Setting and tensors of the instance loss (InfoNCE), which was removed from the package.
-_REMOVED_SETTING, _REMOVED_TENSORS = "instance_loss_weight", "projector."
+# Name of the setting and prefix of the tensors of the instance loss (InfoNCE), which was removed from the package.
+_REMOVED_SETTING, _REMOVED_PREFIX = "instance_loss_weight", "projector."
 # Kinds of features that were one kind in format version 1.
 _STATISTICS = ("statistics", "quarters")
 
 
 def rename_tensors(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Rename the tensors of format version 1 to their current names.
+    """Rename the tensors of format version 1 to their current names, and drop those of the removed instance loss.
 
     Parameters
     ----------
@@ -34,11 +34,11 @@ def rename_tensors(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     Returns
     -------
     dict of str to Tensor
-        The same tensors under their current names.
+        The tensors under their current names.
     """
     renamed = {}
     for name, tensor in state.items():
-        if name.startswith(_REMOVED_TENSORS):
+        if name.startswith(_REMOVED_PREFIX):
             continue
         match = next((pair for pair in _RENAMED if re.fullmatch(pair[0], name)), None)
         renamed[name if match is None else re.sub(*match, name)] = tensor
@@ -53,14 +53,14 @@ def upgrade_format_1(state: Mapping[str, Tensor], metadata: dict[str, Any]) -> t
     state : mapping of str to Tensor
         The tensors of the file.
     metadata : dict
-        Its metadata.
+        The metadata of the file.
 
     Returns
     -------
     state : dict of str to Tensor
         The tensors under their current names.
     metadata : dict
-        The metadata, with settings and parameters under their current names.
+        The metadata, with settings and estimator parameters under their current names.
     """
     tensors = rename_tensors(state)
     upgraded = {**metadata, "settings": _rename_settings(metadata["settings"])}
@@ -68,16 +68,21 @@ def upgrade_format_1(state: Mapping[str, Tensor], metadata: dict[str, Any]) -> t
     if isinstance(estimator, dict) and isinstance(estimator.get("params"), dict):
         upgraded["estimator"] = {**estimator, "params": _rename_settings(estimator["params"])}
     if metadata["kind"] != "mae":
+        # Format 1 does not name the kinds of features. A probe with one linear model used only the embedding.
         inputs = [["embedding"]]
         if "probe.linear.1.weight" in tensors:
             inputs = [["summary"], ["summary", *_STATISTICS], ["summary", *_STATISTICS, "embedding"]]
             _separate_quarters(tensors)
         upgraded["probe"] = None if metadata.get("readout") is None else inputs
         upgraded["readout"] = metadata.get("readout") or {"pooling": "mean", "layers": None}
-        frozen = tensors.get("probe.features.embedding.thresholds")
-        if metadata.get("head") is not None and frozen is not None and upgraded["readout"].get("pooling") == "bands":
-            # Format 1 has no thresholds of the fine-tuned encoder. Those of the frozen encoder are the best substitute.
-            tensors["thresholds"] = frozen.clone()
+        thresholds = tensors.get("probe.features.embedding.thresholds")
+        if (
+            metadata.get("head") is not None
+            and thresholds is not None
+            and upgraded["readout"].get("pooling") == "bands"
+        ):
+            # Format 1 has no thresholds for the fine-tuned encoder. Those for the frozen encoder are a substitute.
+            tensors["thresholds"] = thresholds.clone()
     return tensors, upgraded
 
 

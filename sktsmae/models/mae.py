@@ -18,26 +18,26 @@ from .settings import MAESettings
 
 
 class Reconstruction(NamedTuple):
-    """A reconstruction of images with its intermediate results. Each channel is an image, so B stands for B * M.
+    """A reconstruction of B images, one per channel of a signal, with its intermediate results.
 
     Attributes
     ----------
     image : Tensor of shape (B, V, S, T)
         Standardised time-frequency images.
     target : Tensor of shape (B, N, V * scales * samples)
-        The true patches at the positions that are decoded.
+        The true patches at the N decoded positions.
     latent : Tensor of shape (B, 1 + K, D)
-        The output of the encoder: the class token and K visible tokens.
+        The output of the encoder: the class token and the tokens of the K visible patches.
     mask : Tensor of shape (B, N)
-        0 for a kept patch and 1 for a masked one.
+        0 for a visible patch and 1 for a masked patch, at the decoded positions.
     num_masked : float
-        Mean number of masked patches per image, counting only decoded positions.
+        Mean number of masked patches per image at the decoded positions.
     pred_spec : Tensor of shape (B, N, V * scales * samples)
         Predicted patches.
     pred_time : Tensor of shape (B, T) or (B, C, samples)
-        Predicted standardised waveform, or its samples in the decoded columns.
+        Predicted standardised waveform, or its samples in C decoded columns of patches.
     columns : Tensor of shape (B, C), int64, or None
-        Indices of the C decoded columns of patches, so that N = rows * C. None if all columns are decoded.
+        Indices of the C decoded columns, so that N is C times the number of rows. None if all columns are decoded.
 
     Examples
     --------
@@ -59,13 +59,13 @@ class Reconstruction(NamedTuple):
     columns: Tensor | None
 
 
-class CWT_MAE_RoPE(PretextTask):  # noqa: N801 - the name of the published design
+class CWT_MAE_RoPE(PretextTask):  # noqa: N801 - the name in the reference implementation
     """Masked autoencoder of wavelet images with rotary position embedding.
 
     Parameters
     ----------
     **settings
-        Fields of `MAESettings`. The defaults are those of the published CWT-MAE-RoPE model.
+        Fields of `MAESettings`. The defaults, except for `rope`, are those of CWT-MAE-RoPE.
 
     Attributes
     ----------
@@ -83,6 +83,8 @@ class CWT_MAE_RoPE(PretextTask):  # noqa: N801 - the name of the published desig
 
     References
     ----------
+    CWT-MAE-RoPE: github.com/Dryilv/Wearable-Foundation-Model.
+
     K. He et al., "Masked autoencoders are scalable vision learners", CVPR 2022.
 
     L. Wang et al., "VideoMAE V2: scaling video masked autoencoders with dual masking", CVPR 2023 (decoding of
@@ -103,20 +105,20 @@ class CWT_MAE_RoPE(PretextTask):  # noqa: N801 - the name of the published desig
     valid: Tensor | None
 
     def __init__(self, **settings: Any) -> None:
-        given = MAESettings(**settings)
-        super().__init__(given)
-        num_kept(self.encoder.num_patches, given.mask_ratio)
+        config = MAESettings(**settings)
+        super().__init__(config)
+        num_kept(self.encoder.num_patches, config.mask_ratio)  # raises an error if mask_ratio is invalid
         image_size, patch_size = self.encoder.image_size, self.encoder.patch_size
         self.decoder = Decoder(
             image_size,
             patch_size,
-            given.embed_dim,
-            given.decoder_embed_dim,
-            given.decoder_depth,
-            given.decoder_num_heads,
-            given.mlp_ratio,
-            given.rope,
-            given.decode_ratio,
+            config.embed_dim,
+            config.decoder_embed_dim,
+            config.decoder_depth,
+            config.decoder_num_heads,
+            config.mlp_ratio,
+            config.rope,
+            config.decode_ratio,
         )
         valid = patch_validity(image_size[1:], patch_size, image_size[0])
         self.register_buffer("valid", valid, persistent=False)
@@ -131,24 +133,25 @@ class CWT_MAE_RoPE(PretextTask):  # noqa: N801 - the name of the published desig
         x : Tensor of shape (B, T), (B, M, T) or (B, M * V, S, T)
             Signals of one channel or of M channels, or spectrograms.
         noise : Tensor of shape (B, N), (B, M, N) or (B * M, N), default=None
-            The patches with the smallest noise stay visible. None draws both the noise and `columns` at random.
+            The patches with the smallest noise stay visible. None draws the noise at random and, in training mode with
+            `decode_ratio` below 1, also the columns.
         columns : Tensor of shape (B * M, C), int64, default=None
-            Indices of the C columns of patches to decode. None decodes all columns. Ignored if `noise` is None.
+            Indices of the C columns of patches to decode. None decodes all columns. Not used if `noise` is None.
 
         Returns
         -------
         loss : Tensor of shape ()
             ``loss_spec + time_loss_weight * loss_time``, averaged over the signals.
         pred_spec : Tensor of shape (B, N, V * scales * samples), with M after B if `x` has channels
-            Predicted patches. In training with `decode_ratio` below 1, only those in the columns that are drawn.
+            Predicted patches; if columns are given or drawn, only those in these columns.
         pred_time : Tensor of shape (B, T), with M after B if `x` has channels
             Predicted waveform of the standardised signal. The shape is (B, C, samples) if only C columns are decoded.
         imgs : Tensor of shape (B, V, S, T), with M after B if `x` has channels
             The standardised images.
         """
-        out, losses, lead = self._reconstruct_signals(x, noise, columns)
-        imgs = out.image.unflatten(0, lead)
-        return losses.mean(), out.pred_spec.unflatten(0, lead), out.pred_time.unflatten(0, lead), imgs
+        out, losses, axes = self._reconstruct_signals(x, noise, columns)
+        imgs = out.image.unflatten(0, axes)
+        return losses.mean(), out.pred_spec.unflatten(0, axes), out.pred_time.unflatten(0, axes), imgs
 
     def signal_losses(self, x: Tensor, drawn: Mapping[str, Tensor] | None = None) -> Tensor:
         """Mask patches, reconstruct them, and compute the loss of each signal.
@@ -158,7 +161,7 @@ class CWT_MAE_RoPE(PretextTask):  # noqa: N801 - the name of the published desig
         x : Tensor of shape (B, T), (B, M, T) or (B, M * V, S, T)
             Signals of one channel or of M channels, or spectrograms.
         drawn : mapping of str to Tensor, default=None
-            `noise` and `columns` as in `forward`, as `draw` returns them. None draws them.
+            The result of `draw`, which contains the arguments `noise` and `columns` of `forward`. None calls `draw`.
 
         Returns
         -------
@@ -170,7 +173,7 @@ class CWT_MAE_RoPE(PretextTask):  # noqa: N801 - the name of the published desig
         return losses
 
     def draw(self, count: int, device: torch.device | None = None) -> dict[str, Tensor]:
-        """Draw the random arguments of `signal_losses`.
+        """Draw the random tensors that `signal_losses` uses.
 
         Parameters
         ----------
@@ -182,7 +185,7 @@ class CWT_MAE_RoPE(PretextTask):  # noqa: N801 - the name of the published desig
         Returns
         -------
         dict of str to Tensor
-            Arguments by name, with one row per image.
+            Tensors by name, with one row per image.
         """
         drawn = {"noise": self._noise(count, device)}
         columns = self.decoder.draw_columns(count, device)
@@ -214,8 +217,8 @@ class CWT_MAE_RoPE(PretextTask):  # noqa: N801 - the name of the published desig
         if columns is not None:
             ids = self.decoder.patches_of(columns)
             target, mask = take_tokens(target, ids), mask.gather(1, ids)
-            # The number of masked patches in the drawn columns differs between images. All losses are divided by the
-            # mean number.
+            # The number of masked patches in the drawn columns differs between images, but the losses of all images are
+            # divided by the mean number.
             num_masked *= target.shape[1] / num_patches
         pred_spec, pred_time = self.decoder(latent, ids_restore, columns)
         return Reconstruction(image.flatten(0, -4), target, latent, mask, num_masked, pred_spec, pred_time, columns)
@@ -228,13 +231,13 @@ class CWT_MAE_RoPE(PretextTask):  # noqa: N801 - the name of the published desig
         out : Reconstruction
             From `reconstruct`.
         x : Tensor of shape (B, T), (B, M, T) or (B, M * V, S, T)
-            The signals or spectrograms from which the images were computed. The target waveform is the signal, or the
-            finest scale of the first view of a spectrogram.
+            The signals or spectrograms from which the images were computed. The target of the waveform loss is the
+            result of `waveform`.
 
         Returns
         -------
         loss_spec, loss_time : Tensor of shape (B * M,), float32
-            Losses of the masked patches and of the waveform.
+            Mean squared error of the masked patches, and of the waveform.
         """
         valid = self.valid
         if valid is not None and out.columns is not None:
@@ -255,23 +258,24 @@ class CWT_MAE_RoPE(PretextTask):  # noqa: N801 - the name of the published desig
         Returns
         -------
         Tensor of shape (B * M, T), float32
-            The signal, or the finest scale of the first view of a spectrogram.
+            The signal, resampled as in the scalogram and scaled by `functional.standardization.unit_amplitude`. For a
+            spectrogram, the finest scale of its first view.
         """
         return out.image[:, 0, 0] if x.ndim == 4 else unit_amplitude(self.scalogram.resampled(x.float()).flatten(0, -2))
 
     def _reconstruct_signals(
         self, x: Tensor, noise: Tensor | None, columns: Tensor | None
     ) -> tuple[Reconstruction, Tensor, torch.Size]:
-        """Return the reconstruction of signals, the loss (B,) of each signal, and the leading axes of the images."""
+        """Return the reconstruction of signals, their losses (B,), and the sizes of the axes before V in the images."""
         imgs = self.scalogram(x)
-        lead = imgs.shape[:-3]
+        axes = imgs.shape[:-3]
         if noise is None:
-            drawn = self.draw(lead.numel(), imgs.device)
+            drawn = self.draw(axes.numel(), imgs.device)
             noise, columns = drawn["noise"], drawn.get("columns")
         out = self.reconstruct(imgs, noise.flatten(0, -2), columns)
         loss_spec, loss_time = self.losses(out, x)
         losses = (loss_spec + self.settings["time_loss_weight"] * loss_time).unflatten(0, (len(x), -1)).mean(1)  # (B,)
-        return out, losses, lead
+        return out, losses, axes
 
     def _noise(self, count: int, device: torch.device | None) -> Tensor:
         """Draw the noise (B, N) that determines which patches stay visible."""

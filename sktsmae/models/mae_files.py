@@ -10,7 +10,7 @@ from .restore import restore
 
 
 def save_mae(model: CWT_MAE_RoPE, path: str | os.PathLike[str]) -> None:
-    """Write the weights and settings of a model to one safetensors file.
+    """Write the weights and settings of a masked autoencoder to one safetensors file.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ def save_mae(model: CWT_MAE_RoPE, path: str | os.PathLike[str]) -> None:
 
 
 def load_mae(path: str | os.PathLike[str]) -> CWT_MAE_RoPE:
-    """Load a model that `save_mae` wrote.
+    """Load a masked autoencoder that `save_mae` or `MAEPretrainer.save` wrote.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def load_mae(path: str | os.PathLike[str]) -> CWT_MAE_RoPE:
     FileNotFoundError
         If the file does not exist.
     ValueError
-        If the file is truncated or does not contain a masked autoencoder.
+        If the file is truncated or damaged, or does not contain a masked autoencoder.
 
     Examples
     --------
@@ -62,6 +62,6 @@ def load_mae(path: str | os.PathLike[str]) -> CWT_MAE_RoPE:
     True
     """
     state, metadata = read_safetensors(path, kind="mae")
-    state.pop("thresholds", None)  # written by a pretrainer; the network does not use them
+    state.pop("thresholds", None)  # `MAEPretrainer.save` adds them; the network does not use them
     settings = metadata["settings"]
     return restore(lambda: CWT_MAE_RoPE(**settings), settings, state, path)

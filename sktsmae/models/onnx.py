@@ -22,7 +22,7 @@ class CentredInput(nn.Module):
     Parameters
     ----------
     network : nn.Module
-        Maps signals to probabilities (B, C).
+        Maps signals to probabilities of shape (B, C).
     offset : Tensor of shape () or (M,), float64
         Offset that is subtracted from each channel.
     """
@@ -36,7 +36,7 @@ class CentredInput(nn.Module):
 
     @property
     def dtype(self) -> torch.dtype:
-        """The dtype of the signals: float64 if the offset is not zero, because float32 would lose digits.
+        """The dtype of the signals: float64 if the offset is not zero, because float32 signals would lose digits.
 
         Returns
         -------
@@ -78,7 +78,7 @@ def write_onnx(
     shape : tuple of int
         Shape of one sample.
     metadata : mapping
-        JSON-serialisable values. Each is written as a metadata property of the file.
+        JSON-serialisable values, which become metadata properties of the file.
 
     Raises
     ------
@@ -88,10 +88,10 @@ def write_onnx(
         If the directory does not exist.
     """
     try:
-        import onnxscript  # noqa: F401 - PyTorch's exporter needs it, and it depends on onnx
+        import onnxscript  # noqa: F401 - PyTorch's exporter needs onnxscript, which installs onnx
     except ImportError as error:
         raise ImportError("export_onnx needs onnxscript; install it with: pip install 'sktsmae[onnx]'.") from error
-    with atomic_write(path) as temporary, torch.no_grad(), _quiet():
+    with atomic_write(path) as temporary, torch.no_grad(), _suppress_exporter_messages():
         program = torch.onnx.export(
             network.eval(),
             (torch.zeros(2, *shape, dtype=network.dtype),),  # a batch size of 1 would become a constant
@@ -103,14 +103,14 @@ def write_onnx(
         )
         assert program is not None
         for node in program.model.graph:
-            if node.op_type == "Scan":  # some tools cannot read this empty list without a type
+            if node.op_type == "Scan":  # its empty list without a type is an error in some tools
                 node.attributes.pop("scan_output_directions")
         program.model.metadata_props.update({name: json.dumps(value) for name, value in metadata.items()})
         program.save(temporary, external_data=False)
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def _suppress_exporter_messages() -> Iterator[None]:
     """Suppress warnings and log messages of the exporter about its internals and about optional packages."""
     loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnx_ir", "onnxscript")]
     levels = [logger.level for logger in loggers]

@@ -13,7 +13,7 @@ from .settings import Rope
 def rotary_grid(
     grid: tuple[int, int], embed_dim: int, num_heads: int, rope: Rope, prefix: str = ""
 ) -> tuple[RotaryEmbedding, Tensor]:
-    """Return the rotary embedding for a grid of patches and the position of each token.
+    """Build the rotary embedding for a grid of patches, and return it with the position of each token.
 
     Parameters
     ----------
@@ -22,15 +22,15 @@ def rotary_grid(
     embed_dim, num_heads : int
         Embedding size and number of attention heads.
     rope : {"axial", "raster"}
-        Positions of the tokens: "axial" has two coordinates per token (column, row), "raster" one index. The class
-        token has position 0; the positions of the patches start at 1.
+        Positions of the tokens: "axial" has A = 2 coordinates per token (column, row), "raster" has one index (A = 1).
+        The class token has position 0; the positions of the patches start at 1.
     prefix : str, default=""
-        Prefix of the names of the parameters in error messages, for example "decoder_".
+        Prefix of parameter names in error messages, for example "decoder_".
 
     Returns
     -------
     rotary : RotaryEmbedding
-        The embedding for A axes.
+        The rotary embedding of A coordinates.
     positions : Tensor of shape (1 + N, A), int64
         Position of the class token and of each patch.
 
@@ -51,7 +51,9 @@ def rotary_grid(
     num_axes = positions.shape[1]
     sizes = f"{prefix}embed_dim={embed_dim}", f"{prefix}num_heads={num_heads}"
     if num_heads < 1 or embed_dim % num_heads:
-        raise ValueError(f"{sizes[0]} is not divisible by {sizes[1]}; choose {prefix}embed_dim as a multiple of it.")
+        raise ValueError(
+            f"{sizes[0]} is not divisible by {sizes[1]}; choose {prefix}embed_dim as a multiple of {prefix}num_heads."
+        )
     if embed_dim // num_heads % (2 * num_axes):
         raise ValueError(
             f"{sizes[0]} and {sizes[1]} give heads of {embed_dim // num_heads} features, but rope={rope!r} needs a "

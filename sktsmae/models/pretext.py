@@ -18,9 +18,9 @@ from .signal_encoder import SignalEncoder
 class PretextTask(nn.Module, ABC):
     """Base class of pretext tasks: a signal encoder and a self-supervised loss per signal.
 
-    To add a pretext task, write a subclass in a new file and add an entry to `models.pretext_tasks.PRETEXT_TASKS`. Its
-    constructor takes the fields of `settings_class` as keyword arguments. `MAEPretrainer` passes the values of its
-    parameters that have the same names as these fields.
+    To add a pretext task, write a subclass in a new file and add an entry to `models.pretext_tasks.PRETEXT_TASKS`. The
+    constructor of the subclass takes the fields of `settings_class` as keyword arguments. `MAEPretrainer` passes the
+    values of its parameters that have the same names as these fields.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ class PretextTask(nn.Module, ABC):
         Returns
         -------
         Encoder
-            A part of `signal_encoder`.
+            The encoder in `signal_encoder`.
         """
         return self.signal_encoder.encoder
 
@@ -60,13 +60,13 @@ class PretextTask(nn.Module, ABC):
         Returns
         -------
         Scalogram
-            A part of `signal_encoder`.
+            The scalogram in `signal_encoder`.
         """
         return self.signal_encoder.scalogram
 
     @abstractmethod
     def draw(self, count: int, device: torch.device | None = None) -> dict[str, Tensor]:
-        """Draw the random arguments of `signal_losses`.
+        """Draw the random tensors that `signal_losses` uses.
 
         Parameters
         ----------
@@ -78,7 +78,7 @@ class PretextTask(nn.Module, ABC):
         Returns
         -------
         dict of str to Tensor
-            Arguments by name, with one row per image.
+            Tensors by name, with one row per image.
         """
 
     @abstractmethod
@@ -90,7 +90,7 @@ class PretextTask(nn.Module, ABC):
         x : Tensor of shape (B, T), (B, M, T) or (B, M * V, S, T)
             Signals of one channel or of M channels, or spectrograms.
         drawn : mapping of str to Tensor, default=None
-            Random arguments, as `draw` returns them. None draws them.
+            The result of `draw`. None calls `draw`.
 
         Returns
         -------

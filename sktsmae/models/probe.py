@@ -55,7 +55,7 @@ class LinearProbe(nn.Module):
         Returns
         -------
         int
-            The number.
+            Sum over the kinds of features.
         """
         return sum(kind.out_features for kind in self.kinds())
 
@@ -99,7 +99,7 @@ class LinearProbe(nn.Module):
         Returns
         -------
         list of Features
-            The kinds.
+            The kinds, in their order in the constructor.
         """
         return list(self.features.values())  # type: ignore[arg-type]
 
@@ -125,13 +125,13 @@ class LinearProbe(nn.Module):
 
         Parameters
         ----------
-        x : Tensor of shape (B, T) or (B, M, T)
-            Signals.
+        x : Tensor of shape (B, T), (B, M, T) or (B, M * V, S, T)
+            Signals, or spectrograms if all kinds of features accept them.
 
         Returns
         -------
         Tensor of shape (B, C)
-            The weighted mean of the outputs.
+            The weighted mean of the outputs of the linear models.
         """
         return (self.outputs(x) * self.mixture_weights[:, None, None]).sum(0)
 
@@ -140,17 +140,17 @@ class LinearProbe(nn.Module):
 
         Parameters
         ----------
-        x : Tensor of shape (B, T) or (B, M, T)
-            Signals.
+        x : Tensor of shape (B, T), (B, M, T) or (B, M * V, S, T)
+            Signals, or spectrograms if all kinds of features accept them.
 
         Returns
         -------
         Tensor of shape (K, B, C)
-            The outputs of the K models.
+            The outputs of the K linear models.
         """
         features = {name: kind(x) for name, kind in self.features.items()}
-        each = zip(self.linear, self.inputs, strict=True)
-        return torch.stack([linear(torch.cat([features[name] for name in names], dim=1)) for linear, names in each])
+        models = zip(self.linear, self.inputs, strict=True)
+        return torch.stack([linear(torch.cat([features[name] for name in names], dim=1)) for linear, names in models])
 
 
 class LinearProbeClassifier(LinearProbe):
@@ -183,8 +183,8 @@ class LinearProbeClassifier(LinearProbe):
         super().__init__(features, num_outputs, inputs)
         # The log-probabilities of the mixture are multiplied by this factor and normalised again (temperature scaling).
         self.register_buffer("inverse_temperature", torch.ones(()))
-        # Logarithms of the class weights. The linear models are fitted without class weights, so the class weights are
-        # applied to the probabilities.
+        # Logarithms of the class weights. The linear models are fitted without class weights, so `forward` applies the
+        # class weights to the probabilities.
         self.register_buffer("class_offset", torch.zeros(num_outputs))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -192,8 +192,8 @@ class LinearProbeClassifier(LinearProbe):
 
         Parameters
         ----------
-        x : Tensor of shape (B, T) or (B, M, T)
-            Signals.
+        x : Tensor of shape (B, T), (B, M, T) or (B, M * V, S, T)
+            Signals, or spectrograms if all kinds of features accept them.
 
         Returns
         -------
@@ -227,13 +227,12 @@ def applicable_features(spectrograms: bool) -> dict[str, type[Features]]:
     Parameters
     ----------
     spectrograms : bool
-        Whether the input consists of spectrograms. Their scales may be standardised already, so only the kinds that
-        accept spectrograms apply.
+        Whether the input consists of spectrograms, which only some kinds accept, rather than of signals.
 
     Returns
     -------
     dict of str to class
-        A part of `features.FEATURES`.
+        A part of `features.FEATURES`, in its order.
     """
     return {
         name: kind
@@ -255,6 +254,6 @@ def build_features(context: FeatureContext, names: Iterable[str]) -> dict[str, F
     Returns
     -------
     dict of str to Features
-        The kinds by name, not fitted yet.
+        The features by name, not fitted yet.
     """
     return {name: FEATURES[name].from_context(context) for name in names}

@@ -1,10 +1,14 @@
-"""Checkpoints of the reference implementation, read under the names of this package."""
+"""Reading of checkpoint files of the reference implementation of CWT-MAE-RoPE, with renaming of their tensors.
+
+The reference implementation is github.com/Dryilv/Wearable-Foundation-Model.
+"""
 
 from __future__ import annotations
 
 import os
 import re
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -12,7 +16,8 @@ from torch import Tensor
 from .checkpoints import require_file
 from .format_1 import rename_tensors
 
-# Names of tensors in the reference implementation and in this package. The first pattern that matches is used.
+# Patterns of tensor names in the reference implementation, and the names in this package. The first pattern that
+# matches is used.
 _REFERENCE_NAMES = [
     (r"(cls_token|pos_embed|patch_embed\..+|norm\..+)", r"signal_encoder.encoder.\1"),
     (r"(decoder_embed\..+|mask_token|decoder_pos_embed|time_reducer\..+)", r"decoder.\1"),
@@ -27,34 +32,34 @@ _REFERENCE_NAMES = [
     (r"time_pred\.(.+)", r"decoder.pred_time.\1"),
     (r"(head\..+)", r"\1"),
 ]
-
-
 # Rotary tables in files of the reference implementation. They are skipped, because this package computes the angles.
 _ROTARY_TABLES = r"rope_(encoder|decoder)\..+"
+# The rotary embedding of the reference implementation has one position index for the flattened grid of patches.
+REFERENCE_SETTINGS = {"rope": "raster"}
 
 
-def read_reference(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], bool]:
-    """Read a ``.pth`` file and rename its tensors to the names in this package.
+def read_reference(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Read a ``.pth`` file and give its tensors the names of this package.
 
     Parameters
     ----------
     path : str or path-like
-        A file that `torch.save` wrote. It contains a state dict of the reference implementation, of `CWT_MAE_RoPE` or
-        of `TF_MAE_Classifier`, either directly or under the key ``"model"``.
+        A file that `torch.save` wrote. It contains a state dict, either directly or under the key ``"model"``. The
+        state dict is from the reference implementation, from `CWT_MAE_RoPE` or from `TF_MAE_Classifier`.
 
     Returns
     -------
     state : dict of str to Tensor
         The tensors, on the CPU.
-    from_reference : bool
-        Whether the file has the names of the reference implementation.
+    implied_settings : dict
+        `REFERENCE_SETTINGS` if the names in the file are those of the reference implementation, otherwise none.
 
     Raises
     ------
     FileNotFoundError
         If the file does not exist.
     ValueError
-        If the file cannot be read without executing code, or contains no such state dict.
+        If the file cannot be read without executing code, contains no state dict, or contains an unknown tensor name.
     """
     require_file(path)
     try:
@@ -65,18 +70,23 @@ def read_reference(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], boo
             "truncated, has another format, or contains code."
         ) from error
     state = content.get("model", content) if isinstance(content, dict) else None
-    if not isinstance(state, dict) or not all(isinstance(n, str) and isinstance(t, Tensor) for n, t in state.items()):
+    if not isinstance(state, dict) or not all(
+        isinstance(name, str) and isinstance(tensor, Tensor) for name, tensor in state.items()
+    ):
         raise ValueError(f"{path}: the file must contain a state dict, either directly or under the key 'model'.")
     return convert_reference(state, path)
 
 
-def convert_reference(state: Mapping[str, Tensor], source: object = "state dict") -> tuple[dict[str, Tensor], bool]:
-    """Rename the tensors of the reference implementation; names of this package are unchanged.
+def convert_reference(
+    state: Mapping[str, Tensor], source: object = "state dict"
+) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Rename tensors from the names in the reference implementation to the names in this package.
 
     Parameters
     ----------
     state : mapping of str to Tensor
-        The state dict. The prefixes of wrappers (``module.``, ``_orig_mod.``) are removed.
+        The state dict, with the names of the reference implementation or of this package. The prefixes that wrappers of
+        torch add (``module.``, ``_orig_mod.``) are removed.
     source : object, default="state dict"
         Name of the source in error messages.
 
@@ -84,8 +94,8 @@ def convert_reference(state: Mapping[str, Tensor], source: object = "state dict"
     -------
     state : dict of str to Tensor
         The tensors with the names in `CWT_MAE_RoPE` or `TF_MAE_Classifier`.
-    from_reference : bool
-        Whether the names were those of the reference implementation.
+    implied_settings : dict
+        `REFERENCE_SETTINGS` if the names were those of the reference implementation, otherwise none.
 
     Raises
     ------
@@ -94,9 +104,9 @@ def convert_reference(state: Mapping[str, Tensor], source: object = "state dict"
     """
     named = {re.sub(r"^((module|_orig_mod)\.)+", "", name): tensor for name, tensor in state.items()}
     if any(name.startswith("signal_encoder.") for name in named):
-        return named, False
-    if any(name.startswith("encoder.") for name in named):
-        return rename_tensors(named), False
+        return named, {}
+    if any(name.startswith("encoder.") for name in named):  # names in format version 1 of this package
+        return rename_tensors(named), {}
     converted = {}
     for name, tensor in named.items():
         bare = name.removeprefix("encoder_model.")
@@ -108,18 +118,20 @@ def convert_reference(state: Mapping[str, Tensor], source: object = "state dict"
                 break
         else:
             raise ValueError(f"{source}: the tensor {name!r} is not part of a CWT-MAE model.")
-    return _convert_head(converted), True
+    return _convert_head(converted), dict(REFERENCE_SETTINGS)
 
 
 def _convert_head(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Rename the layers of a head. The reference implementation numbers the layers of a residual MLP head."""
+    """Rename the tensors of a head. In the reference implementation, the layers of a residual MLP head have numbers."""
     numbers = sorted({int(match[1]) for name in state if (match := re.match(r"head\.(\d+)\.", name))})
-    if not numbers:
+    if not numbers:  # a reasoning head
         return {
-            re.sub(r"\.ffn\.(0|3)\.", lambda m: ".mlp" + _fc_name(m), name): tensor for name, tensor in state.items()
+            re.sub(r"\.ffn\.(0|3)\.", lambda match: ".mlp" + _fc_name(match), name): tensor
+            for name, tensor in state.items()
         }
     last = numbers[-1]
     names = {0: "norm_in", 1: "proj", last - 1: "norm", last: "classifier"}
+    # The layers 2 and 3 (GELU and dropout) have no tensors, and the residual blocks follow them.
     names |= {number: f"blocks.{number - 4}" for number in numbers[2:-2]}
     converted = {}
     for name, tensor in state.items():

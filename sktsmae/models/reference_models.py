@@ -1,26 +1,28 @@
-"""Models loaded from ``.pth`` files of the reference implementation."""
+"""Loading of models from ``.pth`` files of the reference implementation of CWT-MAE-RoPE."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from .mae import CWT_MAE_RoPE
 from .reference import read_reference
-from .restore import load_matching
+from .restore import Model, load_matching
 from .tf_mae_classifier import TF_MAE_Classifier
 
 
 def load_reference_mae(path: str | os.PathLike[str], **settings: Any) -> CWT_MAE_RoPE:
-    """Load a model from a ``.pth`` file of the reference implementation.
+    """Load a masked autoencoder from a ``.pth`` file of the reference implementation.
 
     Parameters
     ----------
     path : str or path-like
         A file that contains a state dict, either directly or under the key ``"model"``.
     **settings
-        Fields of `MAESettings`, because the file does not contain them. For files of the reference implementation,
-        ``rope`` is set to "raster".
+        Fields of `MAESettings`, which the file does not contain. For files of the reference implementation, ``rope`` is
+        set to "raster".
 
     Returns
     -------
@@ -46,12 +48,7 @@ def load_reference_mae(path: str | os.PathLike[str], **settings: Any) -> CWT_MAE
     >>> load_reference_mae(path, **settings).encoder.embed_dim
     32
     """
-    state, from_reference = read_reference(path)
-    if from_reference:
-        settings["rope"] = "raster"
-    model = CWT_MAE_RoPE(**settings)
-    load_matching(model, state, path)
-    return model.eval()
+    return _load(CWT_MAE_RoPE, path, settings)
 
 
 def load_reference_classifier(path: str | os.PathLike[str], **settings: Any) -> TF_MAE_Classifier:
@@ -62,8 +59,8 @@ def load_reference_classifier(path: str | os.PathLike[str], **settings: Any) -> 
     path : str or path-like
         A file that contains a state dict, either directly or under the key ``"model"``.
     **settings
-        Arguments of `TF_MAE_Classifier`, because the file does not contain them. For files of the reference
-        implementation, ``rope`` is set to "raster".
+        Arguments of `TF_MAE_Classifier`, which the file does not contain. For files of the reference implementation,
+        ``rope`` is set to "raster".
 
     Returns
     -------
@@ -88,9 +85,12 @@ def load_reference_classifier(path: str | os.PathLike[str], **settings: Any) -> 
     >>> load_reference_classifier(path, **settings)(torch.randn(5, 100)).shape
     torch.Size([5, 3])
     """
-    state, from_reference = read_reference(path)
-    if from_reference:
-        settings["rope"] = "raster"
-    model = TF_MAE_Classifier(None, **settings)
+    return _load(partial(TF_MAE_Classifier, None), path, settings)
+
+
+def _load(build: Callable[..., Model], path: str | os.PathLike[str], settings: dict[str, Any]) -> Model:
+    """Build a model from settings and those that the file implies, and load its weights."""
+    state, implied_settings = read_reference(path)
+    model = build(**{**settings, **implied_settings})
     load_matching(model, state, path)
     return model.eval()

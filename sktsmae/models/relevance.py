@@ -1,4 +1,4 @@
-"""Relevance maps: the points in time and frequency that contribute to the decision of a classifier."""
+"""Relevance maps, which show the times and scales that contribute to the decision of a classifier."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from .signal_classifier import SignalClassifier
 
 
 def relevance_map(model: SignalClassifier, x: Tensor, classes: Tensor) -> Tensor:
-    """Compute a relevance map for the class of each sample, by gradient times difference from a reference.
+    """Compute a relevance map for the class of each signal by gradient times difference from a reference.
 
     The gradient is that of the logit of the class minus the mean of all logits, with respect to the embedding of each
-    patch. The reference is the mean embedding of the patches in the same row, which is a frequency band. The product is
-    summed over the features; negative sums are set to 0.
+    patch. The difference is that between the embedding and its reference, which is the mean embedding of the patches in
+    the same row (frequency band). The relevance of a patch is the dot product of gradient and difference, or 0 if the
+    dot product is negative.
 
     Parameters
     ----------
@@ -24,12 +25,12 @@ def relevance_map(model: SignalClassifier, x: Tensor, classes: Tensor) -> Tensor
     x : Tensor of shape (B, T), (B, M, T) or (B, M * V, S, T)
         Signals of one channel or of M channels, or spectrograms.
     classes : Tensor of shape (B,), int64
-        The class of each sample, as an index into the logits.
+        The class of each signal, as an index into the logits.
 
     Returns
     -------
     Tensor of shape (B, M, S, T), float32
-        Relevance of each point of the image of each channel. It is not negative and sums to 1 per sample. All points
+        Relevance of each point of the image of each channel. It is not negative and sums to 1 per signal. All points
         of a patch have the same relevance. If the scalogram resamples signals, each time step of `x` has the relevance
         of the nearest time step of the image, and padding has relevance 0. If no patch has a positive relevance, as in
         a constant signal, the map is uniform.
@@ -70,8 +71,8 @@ def relevance_map(model: SignalClassifier, x: Tensor, classes: Tensor) -> Tensor
         (gradient,) = torch.autograd.grad(margin.sum(), embedded)
         values = encoder.patch_embed(patches.detach().to(gradient.dtype))
     values = values.detach().unflatten(1, (rows, columns))  # (B * M, rows, columns, D)
-    gain = (values - values.mean(2, keepdim=True)) * gradient[:, 1:].unflatten(1, (rows, columns))
-    relevance = gain.float().sum(-1).clamp(min=0).flatten(1)[..., None]  # (B * M, N, 1)
+    product = (values - values.mean(2, keepdim=True)) * gradient[:, 1:].unflatten(1, (rows, columns))
+    relevance = product.float().sum(-1).clamp(min=0).flatten(1)[..., None]  # (B * M, N, 1)
     height, width = encoder.patch_size
     points = relevance.expand(-1, -1, height * width)
     image = unpatchify(points, encoder.image_size[1:], encoder.patch_size)[:, 0]  # (B * M, S, T)

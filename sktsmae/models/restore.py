@@ -1,4 +1,4 @@
-"""Networks rebuilt from files: nothing is allocated before the settings and the weights are known to fit."""
+"""Restoring of networks from files, which allocates memory only if the settings and the weights in the file fit."""
 
 from __future__ import annotations
 
@@ -35,7 +35,8 @@ def load_matching(model: nn.Module, state: Mapping[str, Tensor], source: object)
     Raises
     ------
     ValueError
-        If a tensor is missing or unknown, or has another shape or dtype. The message names the tensor.
+        If a tensor is missing or unknown, has another shape, or has integers in place of floating-point numbers or
+        vice versa. The message names the tensor.
     """
     _require_matching(model, state, source)
     model.load_state_dict(dict(state))
@@ -49,7 +50,7 @@ def plan(build: Callable[[], Built], settings: Mapping[str, Any], state: Mapping
     build : callable
         Function without arguments that builds the object from the settings.
     settings : mapping
-        The settings from the file; they may be invalid.
+        The settings in the file, which may be invalid.
     state : mapping of str to Tensor
         The tensors in the file.
     source : object
@@ -90,7 +91,7 @@ def restore(
     build : callable
         Function without arguments that builds the module from the settings.
     settings : mapping
-        The settings from the file; they may be invalid.
+        The settings in the file, which may be invalid.
     state : mapping of str to Tensor
         The tensors in the file.
     source : object
@@ -107,25 +108,25 @@ def restore(
         If the settings are invalid or a tensor does not fit. The message names the setting or tensor.
     """
     _require_matching(plan(build, settings, state, source), state, source)
-    with torch.random.fork_rng(devices=[]):  # the random weights are replaced by those of the file
+    with torch.random.fork_rng(devices=[]):  # initial weights must not advance the caller's generator
         model = build()
     model.load_state_dict(dict(state))
     return model.eval()
 
 
 def _require_matching(model: nn.Module, state: Mapping[str, Tensor], source: object) -> None:
-    own = model.state_dict()
-    problems = [f"{name} is missing" for name in own if name not in state]
-    problems += [f"{name} is unknown" for name in state if name not in own]
+    expected = model.state_dict()
+    problems = [f"{name} is missing" for name in expected if name not in state]
+    problems += [f"{name} is unknown" for name in state if name not in expected]
     problems += [
-        f"{name} has the shape {tuple(state[name].shape)} in the file and {tuple(own[name].shape)} in the model"
-        for name in own
-        if name in state and state[name].shape != own[name].shape
+        f"{name} has the shape {tuple(state[name].shape)} in the file and {tuple(expected[name].shape)} in the model"
+        for name in expected
+        if name in state and state[name].shape != expected[name].shape
     ]
     problems += [
-        f"{name} has the dtype {state[name].dtype} in the file and {own[name].dtype} in the model"
-        for name in own
-        if name in state and state[name].is_floating_point() != own[name].is_floating_point()
+        f"{name} has the dtype {state[name].dtype} in the file and {expected[name].dtype} in the model"
+        for name in expected
+        if name in state and state[name].is_floating_point() != expected[name].is_floating_point()
     ]
     if problems:
         more = f" and {len(problems) - 5} more" if len(problems) > 5 else ""

@@ -1,4 +1,4 @@
-"""Scalogram: the module that transforms signals to standardised time-frequency images."""
+"""The scalogram, a module that transforms signals to standardised time-frequency images."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from ..functional.wavelets import BOUNDARIES, DIFF_ORDERS, cwt_of_views, view_or
 
 
 class Scalogram(nn.Module):
-    """Continuous wavelet transform of the views of signals, standardised per sample.
+    """Continuous wavelet transform (CWT) of signals and of their differences, standardised per signal.
 
     Parameters
     ----------
     cwt_scales : int or sequence of float, default=64
         Number n of scales of the linear grid 0.1, 1.1, ..., n - 0.9, or increasing scales in samples.
     diff_orders : sequence of {0, 1, 2}, default=(0, 1, 2)
-        Difference order of each view.
+        Difference order of each view: 0 is the signal, 1 its first difference and 2 its second difference.
     standardize : bool or "per_scale", default=True
-        Whether to standardise each view over scales and time. "per_scale" standardises the signals first and then each
-        scale of each view over time, so that no scale dominates the others.
+        Whether to standardise each view over scales and time. "per_scale" instead standardises the signals, and then
+        each scale of each view over time, so that no scale dominates the others.
     boundary : {"zeros", "reflect"}, default="zeros"
         Extension of a signal beyond its ends, as in `functional.wavelets.cwt_of_views`.
     resample_to : int or None, default=None
@@ -78,7 +78,7 @@ class Scalogram(nn.Module):
         return len(self.diff_orders)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Transform signals to standardised images, or split spectrograms into views and standardise these.
+        """Transform signals to standardised images, or split spectrograms into views and standardise the views.
 
         Parameters
         ----------
@@ -87,8 +87,8 @@ class Scalogram(nn.Module):
 
         Returns
         -------
-        Tensor of shape (B, V, S, T), (B, M, V, S, T) or (B, M, V, S, T), float32
-            Time-frequency images.
+        Tensor of shape (B, V, S, T) or (B, M, V, S, T), float32
+            Time-frequency images. The axis M is absent only if `x` has the shape (B, T).
 
         Raises
         ------
@@ -98,20 +98,21 @@ class Scalogram(nn.Module):
         if x.ndim == 4 and x.shape[1] % self.num_views:
             raise ValueError(
                 f"x is a spectrogram with {x.shape[1]} channels, which is not a multiple of the {self.num_views} views "
-                f"of diff_orders={self.diff_orders}; give diff_orders as it was when the spectrogram was made."
+                f"of diff_orders={self.diff_orders}; use the diff_orders with which the spectrogram was computed."
             )
         # In low precision, rounding would remove the small differences that the standardisation amplifies.
         with torch.autocast(x.device.type, enabled=False):
             x = self.resampled(x.float())
             axes = -1 if self.standardize == "per_scale" else (-2, -1)
-            finish = partial(standardize, dim=axes) if self.standardize else None
+            standardize_image = partial(standardize, dim=axes) if self.standardize else None
             if x.ndim < 4:
                 x = unit_amplitude(x) if self.standardize else x
-                # Then the lower limit of the standard deviation of a scale is relative to the amplitude of the signal.
+                # `standardize` has a lower limit for the standard deviation of a scale. If the signal is standardised,
+                # this limit is relative to the amplitude of the signal.
                 x = standardize(x, -1) if self.standardize == "per_scale" else x
-                return cwt_of_views(x, self.scales, self.diff_orders, finish, self.boundary)
+                return cwt_of_views(x, self.scales, self.diff_orders, standardize_image, self.boundary)
             image: Tensor = x.unflatten(1, (-1, self.num_views))  # (B, M, V, S, T)
-            return image if finish is None else finish(image)
+            return image if standardize_image is None else standardize_image(image)
 
     def resampled(self, x: Tensor) -> Tensor:
         """Resample signals to the length at which they are transformed.

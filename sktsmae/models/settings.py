@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
-from numbers import Integral
 from typing import Any, Literal, Self
 
 from ..functional.wavelets import DIFF_ORDERS
+from .require_positive import require_positive
 from .to_jsonable import to_jsonable
 
 Rope = Literal["axial", "raster"]
@@ -17,7 +17,7 @@ Rope = Literal["axial", "raster"]
 class EncoderSettings:  # numpydoc ignore=PR02
     """Settings of a scalogram and the encoder of its images.
 
-    The defaults are those of the published CWT-MAE-RoPE model.
+    The defaults, except for `rope`, are those of CWT-MAE-RoPE.
 
     Parameters
     ----------
@@ -26,7 +26,7 @@ class EncoderSettings:  # numpydoc ignore=PR02
     cwt_scales : int or sequence of float, default=64
         Number of scales of the linear grid 0.1, 1.1, ..., or the scales in samples.
     diff_orders : sequence of {0, 1, 2}, default=(0, 1, 2)
-        Difference order of each view.
+        Difference order of each view, as in `Scalogram`.
     patch_size_freq, patch_size_time : int, default=4 and 50
         Number of scales and of samples in a patch.
     embed_dim, depth, num_heads : int, default=768, 12 and 12
@@ -49,6 +49,10 @@ class EncoderSettings:  # numpydoc ignore=PR02
     ------
     ValueError
         If a size is not a positive whole number or a ratio is not positive.
+
+    References
+    ----------
+    CWT-MAE-RoPE: github.com/Dryilv/Wearable-Foundation-Model.
     """
 
     signal_len: int = 3000
@@ -80,7 +84,7 @@ class EncoderSettings:  # numpydoc ignore=PR02
         Parameters
         ----------
         settings : mapping
-            Settings, for example of a whole autoencoder.
+            Settings, for example those of a masked autoencoder.
 
         Returns
         -------
@@ -117,12 +121,13 @@ class MAESettings(EncoderSettings):  # numpydoc ignore=PR02
     time_loss_weight : float, default=1
         Weight of the waveform loss relative to the spectrogram loss.
     decode_ratio : float, default=1
-        Fraction of the columns of patches that the decoder reconstructs in each training step, in (0, 1].
+        Fraction of the columns of patches that the decoder reconstructs in each training step, in (0, 1]. A column
+        contains all patches of one time interval.
 
     Raises
     ------
     ValueError
-        If a weight is negative or the masking is unknown.
+        If `time_loss_weight` is negative or `masking` is unknown.
     """
 
     decoder_embed_dim: int = 512
@@ -139,21 +144,3 @@ class MAESettings(EncoderSettings):  # numpydoc ignore=PR02
             raise ValueError(f"time_loss_weight={self.time_loss_weight}: give a weight that is not negative.")
         if self.masking not in ("patches", "mixed"):
             raise ValueError(f"masking={self.masking!r}: choose 'patches' or 'mixed'.")
-
-
-def require_positive(**sizes: int) -> None:
-    """Check that sizes are positive whole numbers.
-
-    Parameters
-    ----------
-    **sizes : int
-        The sizes, by the names of the parameters.
-
-    Raises
-    ------
-    ValueError
-        If a size is not a positive whole number. The message names it.
-    """
-    for name, size in sizes.items():
-        if not isinstance(size, Integral) or size < 1:
-            raise ValueError(f"{name}={size!r}: give a positive whole number.")

@@ -1,4 +1,4 @@
-"""The network that is fine-tuned: a signal encoder with a head."""
+"""The network for classification and regression: a signal encoder with a head."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class SignalClassifier(nn.Module):
     signal_encoder : SignalEncoder
         Maps signals to tokens.
     head : nn.Module
-        Maps tokens (B, N, D) to outputs (B, C).
+        Maps tokens of shape (B, M * N, D), with N patches per channel, to outputs of shape (B, C).
 
     Examples
     --------
@@ -36,23 +36,23 @@ class SignalClassifier(nn.Module):
 
     @property
     def encoder(self) -> Encoder:
-        """The encoder of the images.
+        """The encoder of the time-frequency images.
 
         Returns
         -------
         Encoder
-            A part of `signal_encoder`.
+            The encoder in `signal_encoder`.
         """
         return self.signal_encoder.encoder
 
     @property
     def scalogram(self) -> Scalogram:
-        """The transform of signals to images.
+        """The wavelet transform of signals to time-frequency images.
 
         Returns
         -------
         Scalogram
-            A part of `signal_encoder`.
+            The module `Scalogram` in `signal_encoder`.
         """
         return self.signal_encoder.scalogram
 
@@ -62,7 +62,7 @@ class SignalClassifier(nn.Module):
         Parameters
         ----------
         x : Tensor of shape (B, T), (B, M, T) or (B, M * V, S, T)
-            Signals of one channel or of M channels, or spectrograms.
+            Signals of one channel or of M channels, or spectrograms with V views and S scales per channel.
 
         Returns
         -------
@@ -73,12 +73,12 @@ class SignalClassifier(nn.Module):
         return logits
 
     def tokens(self, x: Tensor) -> Tensor:
-        """Encode signals for the head.
+        """Encode signals to the tokens that are the input of the head.
 
         Parameters
         ----------
         x : Tensor of shape (B, T), (B, M, T) or (B, M * V, S, T)
-            Signals of one channel or of M channels, or spectrograms.
+            Signals of one channel or of M channels, or spectrograms with V views and S scales per channel.
 
         Returns
         -------
@@ -86,4 +86,4 @@ class SignalClassifier(nn.Module):
             The patch tokens of all channels, channel after channel.
         """
         tokens: Tensor = self.signal_encoder(x)
-        return tokens[:, :, 1:].flatten(1, 2)
+        return tokens[:, :, 1:].flatten(1, 2)  # without the class tokens

@@ -50,27 +50,27 @@ class SignalEncoder(nn.Module):
         Returns
         -------
         SignalEncoder
-            The module with random weights.
+            The signal encoder with random weights.
 
         Raises
         ------
         ValueError
             If a setting is invalid. The message names it.
         """
-        given = EncoderSettings(**settings)
-        resample_to = given.signal_len if given.resample else None
-        scalogram = Scalogram(given.cwt_scales, given.diff_orders, given.standardize, given.boundary, resample_to)
-        image_size = (scalogram.num_views, len(scalogram.scales), given.signal_len)
-        patch_size = (given.patch_size_freq, given.patch_size_time)
+        config = EncoderSettings(**settings)
+        resample_to = config.signal_len if config.resample else None
+        scalogram = Scalogram(config.cwt_scales, config.diff_orders, config.standardize, config.boundary, resample_to)
+        image_size = (scalogram.num_views, len(scalogram.scales), config.signal_len)
+        patch_size = (config.patch_size_freq, config.patch_size_time)
         encoder = Encoder(
             image_size,
             patch_size,
-            given.embed_dim,
-            given.depth,
-            given.num_heads,
-            given.mlp_ratio,
-            given.mlp_rank_ratio,
-            given.rope,
+            config.embed_dim,
+            config.depth,
+            config.num_heads,
+            config.mlp_ratio,
+            config.mlp_rank_ratio,
+            config.rope,
         )
         return cls(scalogram, encoder)
 
@@ -81,7 +81,7 @@ class SignalEncoder(nn.Module):
         Returns
         -------
         int
-            The size.
+            The embedding size.
         """
         return self.encoder.embed_dim
 
@@ -92,7 +92,7 @@ class SignalEncoder(nn.Module):
         Returns
         -------
         int
-            Length of the signals, or the length that they are resampled to.
+            Length of the signals, or the length to which signals are resampled.
         """
         return self.encoder.image_size[2]
 
@@ -109,8 +109,8 @@ class SignalEncoder(nn.Module):
         int
             Number of channels M.
         """
-        by_axes = {1: 1, 2: sample_shape[0], 3: sample_shape[0] // self.scalogram.num_views}
-        return by_axes[len(sample_shape)]
+        channels = {1: 1, 2: sample_shape[0], 3: sample_shape[0] // self.scalogram.num_views}  # by the number of axes
+        return channels[len(sample_shape)]
 
     def patches(self, x: Tensor) -> Tensor:
         """Cut the images of signals into patches.
@@ -153,8 +153,7 @@ class SignalEncoder(nn.Module):
         x : Tensor of shape (B, T), (B, M, T) or (B, M * V, S, T)
             Signals of one channel or of M channels, or spectrograms.
         layers : collection of int or None
-            The layers, each given as the number of blocks that its tokens have passed. None returns only the
-            output of the encoder.
+            The layers, as in `Encoder.readout`. None returns only the output of the encoder.
 
         Returns
         -------
@@ -165,7 +164,7 @@ class SignalEncoder(nn.Module):
         return [self.encoder(patches)] if layers is None else self.encoder.readout(patches, layers)
 
     def all_layer_tokens(self, x: Tensor) -> Iterator[Tensor]:
-        """Return the tokens of every layer.
+        """Yield the tokens of every layer.
 
         Parameters
         ----------
@@ -175,7 +174,7 @@ class SignalEncoder(nn.Module):
         Yields
         ------
         Tensor of shape (B * M, 1 + N, D)
-            The tokens of the embedded patches, of each block's output, and of the encoder's output.
+            The input of the first block, the output of each block, and the output of the encoder.
         """
         patches = self.patches(x)
         yield from self.encoder.readout(patches, range(1 + len(self.encoder.blocks)))
@@ -197,38 +196,40 @@ class SignalEncoder(nn.Module):
             If a tensor does not fit. The message names it.
         """
         prefix = "signal_encoder.encoder."
-        own = {name.removeprefix(prefix): tensor for name, tensor in state.items() if name.startswith(prefix)}
+        weights = {name.removeprefix(prefix): tensor for name, tensor in state.items() if name.startswith(prefix)}
         rows, columns = self.encoder.grid_size
-        reducer = state.get("decoder.time_reducer.0.weight")  # (D, D, rows, 1), in a file with a decoder
-        old_rows = rows if reducer is None else reducer.shape[2]
-        weight = own.get("patch_embed.proj.weight")
+        # The shape of a position embedding shows the number of patches, but not the number of their rows, which is the
+        # height of a convolution kernel in the decoder. Without a decoder, the number of rows is assumed to be equal.
+        kernel = state.get("decoder.time_reducer.0.weight")  # (D, D, rows, 1)
+        old_rows = rows if kernel is None else kernel.shape[2]
+        weight = weights.get("patch_embed.proj.weight")
         if old_rows != rows and weight is not None and weight.shape == self.encoder.patch_embed.proj.weight.shape:
             raise ValueError(
                 f"{source}: its images have {old_rows} rows of patches, but these settings give {rows}; use the "
                 "values of cwt_scales and patch_size_freq that were used in pre-training."
             )
-        if "pos_embed" in own and (own["pos_embed"].shape[1] - 1) % old_rows == 0:
-            old_grid = (old_rows, (own["pos_embed"].shape[1] - 1) // old_rows)
-            own["pos_embed"] = resample_pos_embed(own["pos_embed"], old_grid, (old_rows, columns))
-        load_matching(self.encoder, own, source)
+        if "pos_embed" in weights and (weights["pos_embed"].shape[1] - 1) % old_rows == 0:
+            old_grid = (old_rows, (weights["pos_embed"].shape[1] - 1) // old_rows)
+            weights["pos_embed"] = resample_pos_embed(weights["pos_embed"], old_grid, (old_rows, columns))
+        load_matching(self.encoder, weights, source)
 
 
 def copy_for_length(signal_encoder: SignalEncoder, settings: Mapping[str, Any], signal_len: int) -> SignalEncoder:
-    """Return a signal encoder for signals of another length, with the same weights.
+    """Return a signal encoder with the same weights for signals of the given length.
 
     Parameters
     ----------
     signal_encoder : SignalEncoder
-        The encoder.
+        The signal encoder.
     settings : mapping
-        Its settings, fields of `EncoderSettings`.
+        The settings of the signal encoder: all fields of `EncoderSettings`.
     signal_len : int
         Length of the signals.
 
     Returns
     -------
     SignalEncoder
-        The encoder itself if it accepts that length, and a copy with resampled position embedding otherwise.
+        The same object if it accepts that length, and a copy with a resampled position embedding otherwise.
     """
     if settings["resample"] or settings["signal_len"] == signal_len:
         return signal_encoder

@@ -6,19 +6,20 @@ from .signal_encoder import SignalEncoder
 
 
 def check_spectrogram(signal_encoder: SignalEncoder, shape: tuple[int, ...]) -> None:
-    """Check that spectrograms have the scales and views that an encoder was built for.
+    """Check that spectrograms have the number of scales and of views that a signal encoder needs.
 
     Parameters
     ----------
     signal_encoder : SignalEncoder
-        The encoder.
+        The signal encoder.
     shape : tuple of int
         Shape of the spectrograms, (n, M * V, S, T).
 
     Raises
     ------
     ValueError
-        If the number of channels is not a multiple of V, or if the number of scales differs.
+        If the number of channels is not a multiple of V, if the number of scales differs, or if the signal encoder
+        resamples signals, because spectrograms cannot be resampled.
     """
     require_views(shape, signal_encoder.scalogram.num_views)
     _, num_scales, _ = signal_encoder.encoder.image_size
@@ -49,5 +50,5 @@ def require_views(shape: tuple[int, ...], num_views: int) -> None:
     if shape[1] % num_views:
         raise ValueError(
             f"X is a spectrogram with {shape[1]} channels, which is not a multiple of the {num_views} views of "
-            "diff_orders; give diff_orders as it was when the spectrogram was made."
+            "diff_orders; use the diff_orders with which the spectrogram was computed."
         )

@@ -1,4 +1,4 @@
-"""The classifier of the published design, built from a checkpoint of an autoencoder."""
+"""The classifier of the published model CWT-MAE-RoPE, built from a checkpoint file of a masked autoencoder."""
 
 from __future__ import annotations
 
@@ -19,26 +19,28 @@ from .signal_encoder import SignalEncoder
 from .to_jsonable import to_jsonable
 
 
-class TF_MAE_Classifier(SignalClassifier):  # noqa: N801 - the name of the published design
-    """Classifier with a pre-trained encoder, as in the published CWT-MAE-RoPE model.
+class TF_MAE_Classifier(SignalClassifier):  # noqa: N801 - the name in the reference implementation
+    """Classifier with a pre-trained encoder, as in CWT-MAE-RoPE.
 
     Parameters
     ----------
     pretrained_path : str, path-like or None
-        A file that `save_mae` wrote, or a ``.pth`` file of the reference implementation. None uses random weights.
+        A file that `save_mae` or `MAEPretrainer.save` wrote, or a ``.pth`` file of the reference implementation. None
+        uses random weights.
     num_classes : int
         Number of classes C.
     use_cot : bool, default=True
-        Whether the head is a `LatentReasoningHead` rather than a `ResidualMLPHead`.
+        Whether the head is a `LatentReasoningHead` ("chain of thought") rather than a `ResidualMLPHead`.
     num_reasoning_tokens : int, default=8
-        Number of reasoning tokens of the reasoning head.
+        Number of reasoning tokens of a `LatentReasoningHead`, which are learned queries that attend to the patch
+        tokens.
     num_res_blocks, hidden_dim : int, default=2 and 512
-        Number and size of the residual blocks of the MLP head.
+        Number and hidden size of the residual blocks of a `ResidualMLPHead`.
     dropout : float, default=0.1
         Dropout probability of the head.
     **settings
         Fields of `MAESettings`. Settings that are not given are taken from the file, or from the defaults if the file
-        has none. If `signal_len` differs from that of the file, the position embedding is resampled.
+        contains no settings. If `signal_len` differs from that in the file, the position embedding is resampled.
 
     Raises
     ------
@@ -46,6 +48,12 @@ class TF_MAE_Classifier(SignalClassifier):  # noqa: N801 - the name of the publi
         If the file does not exist.
     ValueError
         If the file cannot be read or does not fit the settings. The message states the difference.
+    TypeError
+        If a setting does not exist.
+
+    References
+    ----------
+    CWT-MAE-RoPE: github.com/Dryilv/Wearable-Foundation-Model.
 
     Examples
     --------
@@ -87,10 +95,10 @@ class TF_MAE_Classifier(SignalClassifier):  # noqa: N801 - the name of the publi
 
 
 def _read_encoder(path: str | os.PathLike[str], settings: dict[str, Any]) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Return the weights in a checkpoint of an autoencoder, and its settings updated by the given settings."""
+    """Return the weights and settings in a checkpoint of an autoencoder. The given settings have precedence."""
     if not is_safetensors(path):
-        state, from_reference = read_reference(path)
-        return state, {**settings, "rope": "raster"} if from_reference else settings
+        state, implied_settings = read_reference(path)
+        return state, {**settings, **implied_settings}
     state, metadata = read_safetensors(path, kind="mae")
     stored = metadata["settings"]
     if unknown := set(settings) - {field.name for field in fields(MAESettings)}:
@@ -107,13 +115,15 @@ def _read_encoder(path: str | os.PathLike[str], settings: dict[str, Any]) -> tup
             "omit them, or give another file."
         )
     settings = {**stored, **settings}
-    wanted = {name: settings[name] for name in {*encoder_names, "signal_len"} if name in settings}
-    planned = plan(partial(SignalEncoder.from_settings, **wanted), wanted, state, path)
-    # Only the position embedding may differ in size from the file, because it is resampled to `signal_len`.
-    sizes = [sum(weights.numel() for weights in part) for part in (planned.parameters(), state.values())]
-    if sizes[0] > 100 * sizes[1]:
+    encoder_settings = {name: settings[name] for name in {*encoder_names, "signal_len"} if name in settings}
+    without_memory = plan(partial(SignalEncoder.from_settings, **encoder_settings), encoder_settings, state, path)
+    # The encoder may have more weights than the file, because the position embedding is resampled to `signal_len`. An
+    # encoder of over 100 times as many weights is refused, so that a damaged file cannot exhaust the memory.
+    num_needed = sum(weights.numel() for weights in without_memory.parameters())
+    num_stored = sum(tensor.numel() for tensor in state.values())
+    if num_needed > 100 * num_stored:
         raise ValueError(
-            f"{path}: the file contains {sizes[1]} weights, but its settings describe an encoder of {sizes[0]}; the "
-            "file is damaged, or signal_len is too large."
+            f"{path}: the file contains {num_stored} weights, but its settings describe an encoder of {num_needed} "
+            "weights; the file is damaged, or signal_len is too large."
         )
     return state, settings

@@ -1,4 +1,4 @@
-"""Conversion of values to those that JSON can represent."""
+"""Conversion of values to JSON-serialisable types."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 
 def to_jsonable(value: Any) -> Any:
-    """Convert a value to the types that it would have after it is written to JSON and read again.
+    """Convert a value to the type that it would have after writing it to JSON and reading it again.
 
     Parameters
     ----------
@@ -20,4 +20,4 @@ def to_jsonable(value: Any) -> Any:
     """
     if hasattr(value, "tolist"):
         return value.tolist()
-    return [to_jsonable(member) for member in value] if isinstance(value, (tuple, list, range)) else value
+    return [to_jsonable(item) for item in value] if isinstance(value, (tuple, list, range)) else value

@@ -7,16 +7,8 @@ from typing import Any
 import numpy as np
 
 from ..estimators import MAEPretrainer
-from ._drawing import (
-    TimeAxis,
-    axes_of,
-    colour_limit,
-    draw_image,
-    original_scales,
-    pad_to_fitted_length,
-    pick_channel,
-    sampling_rate_of,
-)
+from ._drawing import TimeAxis, axes_of, colour_limit, draw_image
+from ._preparation import original_scales, pad_to_fitted_length, pick_channel, sampling_rate_of
 
 
 class ReconstructionDisplay:

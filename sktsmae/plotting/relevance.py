@@ -7,15 +7,8 @@ from typing import Any
 import numpy as np
 
 from ..estimators import MAEClassifier
-from ._drawing import (
-    TimeAxis,
-    axes_of,
-    draw_relevance,
-    original_scales,
-    pad_to_fitted_length,
-    pick_channel,
-    sampling_rate_of,
-)
+from ._drawing import TimeAxis, axes_of, draw_relevance
+from ._preparation import original_scales, pad_to_fitted_length, pick_channel, sampling_rate_of
 
 
 class RelevanceDisplay:

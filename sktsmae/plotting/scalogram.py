@@ -8,16 +8,8 @@ from typing import Any
 import numpy as np
 
 from ..estimators import CWTTransformer
-from ._drawing import (
-    TimeAxis,
-    axes_of,
-    draw_image,
-    original_scales,
-    pad_to_fitted_length,
-    pick_channel,
-    sampling_rate_of,
-    without_padding,
-)
+from ._drawing import TimeAxis, axes_of, draw_image
+from ._preparation import original_scales, pad_to_fitted_length, pick_channel, sampling_rate_of, without_padding
 
 _VIEW_NAMES = {0: "signal", 1: "first difference", 2: "second difference"}
 

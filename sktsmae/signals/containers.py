@@ -11,7 +11,8 @@ from torch.utils.data import Dataset
 
 from .centring import CentredSignals
 from .ragged import RAGGED, stack_signals
-from .sources import StoredSignals, to_numpy
+from .sources import StoredSignals
+from .to_numpy import to_numpy
 
 
 def as_array(X: Any, length: int = 0) -> Any:

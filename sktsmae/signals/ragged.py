@@ -11,7 +11,7 @@ import torch
 
 from ..functional.gaps import fill_gaps, unpadded_extent
 from ..functional.resampling import resample
-from .sources import to_numpy
+from .to_numpy import to_numpy
 
 RAGGED = (
     "X is ragged: its signals differ in the number of channels, or X is not a list and its signals differ in length. "

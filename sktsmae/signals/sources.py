@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor
 from torch.utils.data import Dataset
+
+from .to_numpy import to_numpy
 
 
 class StoredSignals:
@@ -55,20 +56,3 @@ class StoredSignals:
             return np.stack([to_numpy(item) if isinstance(item, Tensor) else np.asarray(item) for item in items])
         rows, inverse = np.unique(rows, return_inverse=True)  # h5py accepts only increasing indices
         return np.asarray(source.oindex[rows] if hasattr(source, "oindex") else source[rows])[inverse]
-
-
-def to_numpy(tensor: Tensor) -> np.ndarray:
-    """Return the values of a tensor.
-
-    Parameters
-    ----------
-    tensor : Tensor
-        A tensor on any device, of any dtype. bfloat16, which numpy does not have, becomes float32.
-
-    Returns
-    -------
-    ndarray
-        The values, without a copy if possible.
-    """
-    values = tensor.detach().cpu()
-    return (values.float() if values.dtype is torch.bfloat16 else values).numpy()

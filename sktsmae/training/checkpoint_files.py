@@ -25,7 +25,7 @@ def checkpoint_folder(params: TrainingParameters) -> Path | None:
     Parameters
     ----------
     params : TrainingParameters
-        The estimator, with `checkpoint_dir` and `random_state`.
+        An estimator, of which only `checkpoint_dir` and `random_state` are used.
 
     Returns
     -------
@@ -60,7 +60,8 @@ def write_checkpoint(folder: Path, epoch: int, state: dict[str, Any]) -> None:
     epoch : int
         Number of completed epochs.
     state : dict
-        State of the training: tensors, numbers and strings, in dicts and lists.
+        State of the training: tensors, numbers and strings, in dicts and lists. Its item "description" is the result of
+        `describe_training`.
     """
     with atomic_write(folder / f"epoch-{epoch:06d}.pt") as path, open(path, "wb") as file:
         torch.save(state, file)
@@ -78,7 +79,7 @@ def read_checkpoint(folder: Path, description: dict[str, str]) -> dict[str, Any]
     folder : Path
         Directory of the checkpoints; it is created if it is missing.
     description : dict of str to str
-        Description of the training to resume, from `describe_training`.
+        Parameters, and checksums of the data and initial weights, of the training to resume, from `describe_training`.
 
     Returns
     -------
@@ -96,7 +97,7 @@ def read_checkpoint(folder: Path, description: dict[str, str]) -> dict[str, Any]
         If a checkpoint cannot be read. The message names the file, and the previous checkpoint is used.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    for leftover in folder.glob(".epoch-*"):  # a process was killed while it wrote a checkpoint
+    for leftover in folder.glob(".epoch-*"):  # temporary directory of a process that was killed
         shutil.rmtree(leftover, ignore_errors=True)
     for path in _newest_first(folder):
         try:
@@ -118,8 +119,8 @@ def read_checkpoint(folder: Path, description: dict[str, str]) -> dict[str, Any]
         if differing:
             raise ValueError(
                 f"checkpoint_dir={str(folder)!r} contains checkpoints of another training: {'; '.join(differing)}. "
-                "Give an empty directory, or the parameters and data of that training. (To train longer, set "
-                "warm_start=True or use partial_fit.)"
+                "Give an empty directory, or the parameters and data of that training. To train a "
+                "MAEPretrainer for more epochs, set warm_start=True and give an empty directory, or use partial_fit."
             )
         return state
     return None

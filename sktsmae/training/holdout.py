@@ -16,13 +16,13 @@ def hold_out(
     Parameters
     ----------
     params : TrainingParameters
-        The estimator with `early_stopping` and `validation_fraction`.
+        An estimator, of which only `early_stopping` and `validation_fraction` are used.
     count : int
         Number of samples.
     seed : int
         Seed of the split.
     labels : ndarray of shape (count,), default=None
-        Classes by which the split is stratified. None does not stratify it.
+        Classes by which the split is stratified. If None, the split is not stratified.
 
     Returns
     -------

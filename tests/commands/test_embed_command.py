@@ -5,7 +5,7 @@ import pytest
 
 from sktsmae import MAEClassifier, MAEPretrainer
 from sktsmae.__main__ import main
-from sktsmae.commands import _estimating
+from sktsmae.commands import _chunks
 
 SMALL_NETWORK = {
     "cwt_scales": 8,
@@ -30,7 +30,7 @@ def encoder(data, tmp_path_factory):
 
 
 def test_default_model_is_the_encoder_in_the_package(data, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(_estimating, "CHUNK_SIZE", 10)  # splits the 24 signals into three chunks
+    monkeypatch.setattr(_chunks, "CHUNK_SIZE", 10)  # splits the 24 signals into three chunks
     np.save(tmp_path / "X.npy", data.X_test)
     assert run(tmp_path / "X.npy", "--output", tmp_path / "Z.npy") == 0
     Z = np.load(tmp_path / "Z.npy")

@@ -11,7 +11,7 @@ import pytest
 
 from sktsmae import MAEClassifier
 from sktsmae.__main__ import main
-from sktsmae.commands import _estimating
+from sktsmae.commands import _chunks
 
 
 def run(*arguments):
@@ -28,7 +28,7 @@ def check_table(text, classifier, X):
 
 
 def test_predictions_are_written_as_csv(fitted, data, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(_estimating, "CHUNK_SIZE", 10)  # splits the 24 signals into three chunks
+    monkeypatch.setattr(_chunks, "CHUNK_SIZE", 10)  # splits the 24 signals into three chunks
     classifier = MAEClassifier.load(fitted)
     np.save(tmp_path / "X.npy", data.X_test)
     assert run(fitted, tmp_path / "X.npy", "--output", tmp_path / "a.csv") == 0

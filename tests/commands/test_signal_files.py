@@ -105,9 +105,7 @@ def test_empty_line_in_a_label_file_is_a_missing_label(tmp_path):
         (tmp_path / "y.csv").write_text(content)
         assert read_labels(tmp_path / "y.csv", 3).tolist() == ["a", "", "b"]
     (tmp_path / "y.csv").write_text("a\nb\nc\n\n")
-    with pytest.raises(
-        ValueError, match="there are 3 signals, but 3 lines and an empty last line, so the first line could be"
-    ):
+    with pytest.raises(ValueError, match=r"3 signals, but 4 lines, the last of which is empty.*remove the header"):
         read_labels(tmp_path / "y.csv", 3)
 
 
@@ -217,7 +215,7 @@ INVALID_FILES = {
         None,
         "a.csv, line 2, column '2': 'x' is not a number",
     ),
-    "csv, text in a second column": (
+    "csv, text in a column other than the labels": (
         text_file("a,y,b\n1,x,z\n", "a.csv"),
         "y",
         "line 2, column 'b': 'z' is not a number; name the column",

@@ -7,13 +7,8 @@ import torch
 from torch.testing import assert_close
 
 from sktsmae.functional.pooling import pool_bands
-from sktsmae.functional.thresholds import (
-    QUANTILES,
-    quantile_thresholds,
-    quarter_bounds,
-    quarter_fractions,
-    threshold_statistics,
-)
+from sktsmae.functional.quarters import quarter_bounds
+from sktsmae.functional.thresholds import QUANTILES, quantile_thresholds, quarter_fractions, threshold_statistics
 
 
 def statistics_by_definition(row: list[float], threshold: float) -> tuple[list[float], list[float]]:

@@ -39,7 +39,7 @@ def test_only_u_has_a_bias():
     assert set(layer.state_dict()) == {"v.weight", "u.weight", "u.bias"}
 
 
-def test_output_is_u_v_x_plus_b():
+def test_output_is_the_product_of_u_v_and_x_plus_the_bias():
     layer = LowRankLinear(40, 60)
     x = torch.randn(2, 5, 40)
     assert_close(layer(x), x @ (layer.u.weight @ layer.v.weight).T + layer.u.bias)

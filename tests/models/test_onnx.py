@@ -36,7 +36,7 @@ def probabilities(session, X):
 
 @pytest.fixture(scope="module")
 def network_session(fitted_classifier, tmp_path_factory):
-    """Return a session with the exported network of `fitted_classifier`, which has no probe."""
+    """Return a session with the exported `fitted_classifier`: a fine-tuned network without linear models."""
     return export_and_load(fitted_classifier, tmp_path_factory.mktemp("network"))
 
 
@@ -63,8 +63,9 @@ def test_exported_network_gives_the_same_probabilities_for_unusual_signals(
     assert_allclose(probabilities(network_session, X), fitted_classifier.predict_proba(X), atol=1e-4)
 
 
-# A probe uses fractions of time above thresholds. If a value is within a rounding error of a threshold, a fraction may
-# differ by one sample and a probability by up to 2e-3. Less than half of the signals have such a value.
+# The linear models of a probe use the fraction of samples at which a wavelet coefficient exceeds a threshold. If a
+# coefficient is within a rounding error of a threshold, a fraction may differ by one sample and a probability by up to
+# 2e-3. Fewer than half of the signals have such a coefficient.
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "params", [{}, {"finetune": "head", "head": "mlp", "max_epochs": 1}], ids=["probe", "ensemble-of-probe-and-network"]

@@ -26,11 +26,12 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
-TORCH = "torch==2.13.0"
+TORCH = "torch==2.13.0"  # the version of which `.ci/run` installs the CPU build
 PINNED_HEADER = (
     "# Written by `versions.py pin`. The CPU build of PyTorch comes from the package index that pytorch.org recommends."
 )
-# Optional dependencies that are tested in their oldest version, too. Other optional dependencies are not constrained.
+# Optional dependencies that are tested in their oldest versions, like the required ones. Other optional dependencies
+# are not constrained.
 OPTIONAL = ("accelerate", "dask[distributed]", "pandas", "zarr", "h5py")
 
 
@@ -49,19 +50,27 @@ def pin() -> list[str]:
         command = ["install", "--dry-run", "--ignore-installed", "--quiet", "--report", file.name]
         subprocess.run([sys.executable, "-m", "pip", *command, f"{ROOT}[test]", TORCH], check=True)
         report = json.loads(Path(file.name).read_text())
+    metadata_of_packages = [entry["metadata"] for entry in report["install"]]
+    required = [
+        line
+        for package in metadata_of_packages
+        for line in package.get("requires_dist", [])
+        if package["name"] == "sktsmae" or "extra ==" not in line
+    ]
+    # If a package is required with extras, as in "coverage[toml]", pip ignores a pinned version without these extras.
+    with_extras = dict(re.match(r"([\w.-]+)(\[[\w,]+\])?", line).groups("") for line in sorted(required))
     lines = []
     for entry in report["install"]:
         name, version = entry["metadata"]["name"], entry["metadata"]["version"]
         if name != "sktsmae":
-            lines.append(
-                f"{name}=={version} --hash=sha256:{entry['download_info']['archive_info']['hashes']['sha256']}"
-            )
+            extras, digest = with_extras.get(name, ""), entry["download_info"]["archive_info"]["hashes"]["sha256"]
+            lines.append(f"{name}{extras}=={version} --hash=sha256:{digest}")
     return sorted(lines, key=str.lower)
 
 
 def licences() -> list[str]:
     """Return the lines of a Markdown table with the licences of the pinned packages."""
-    pinned = re.findall(r"^([\w.-]+)==(\S+) --hash", (HERE / "pinned.txt").read_text(), re.MULTILINE)
+    pinned = re.findall(r"^([\w.-]+)(?:\[[\w,]+\])?==(\S+) --hash", (HERE / "pinned.txt").read_text(), re.MULTILINE)
     rows = [f"|{name}|{version}|{licence(name)}|" for name, version in pinned]
     return ["|package|version|licence|", "|---|---|---|", *rows]
 

@@ -1,6 +1,7 @@
-"""Frozen features, one kind per module. Each kind is a feature extractor and a subclass of `Features`.
+"""Frozen features: feature extractors without trainable weights, one subclass of `Features` per module.
 
-These modules may import the scalogram and the signal encoder from `models`, and `layers`, `functional` and torch.
+Within the package, these modules may import `functional`, `layers`, and from `models` the scalogram and the signal
+encoder.
 """
 
 from .base import FeatureContext, Features

@@ -1,4 +1,4 @@
-"""The base class of frozen features, and the context from which they are built."""
+"""The base class of frozen features, and the arguments with which every kind of features can be built."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..signal_encoder import SignalEncoder
 
 @dataclass(frozen=True, kw_only=True)
 class FeatureContext:  # numpydoc ignore=PR02
-    """Everything that a kind of features may need when it is built.
+    """Arguments for building any kind of features. Each kind uses only those that it needs.
 
     Parameters
     ----------
@@ -28,13 +28,13 @@ class FeatureContext:  # numpydoc ignore=PR02
     diff_orders : sequence of {0, 1, 2}, default=(0, 1, 2)
         Difference order of each view.
     signal_encoder : SignalEncoder or None, default=None
-        A pre-trained encoder, for kinds that need one.
+        A pre-trained signal encoder, for kinds that need one.
     pooling : str, default="mean"
-        How the tokens of that encoder are pooled, a key of `functional.pooling.POOLINGS`.
+        How the tokens of the signal encoder are pooled, a key of `functional.pooling.POOLINGS`.
     layers : sequence of int or None, default=None
-        Layers whose tokens are pooled. None pools the output of the encoder.
+        Layers whose tokens are pooled, as in `EncoderEmbedding`. None pools the output of the encoder.
     thresholds : Tensor or None, default=None
-        Thresholds of all layers of the encoder, as `EncoderEmbedding.fit_all_layers` returns them.
+        Thresholds for the pooling "bands", the result of `EncoderEmbedding.fit_all_layers`.
     """
 
     n_channels: int
@@ -48,7 +48,7 @@ class FeatureContext:  # numpydoc ignore=PR02
 
 
 class Features(nn.Module, ABC):
-    """Base class of frozen features: feature extractors without trainable weights, which map a signal to a vector.
+    """Base class of frozen features, which map a signal to a vector and have no trainable weights.
 
     Some kinds learn thresholds from signals in `fit`. To add a kind, write a subclass in a new file and add an entry to
     `features.FEATURES`.
@@ -65,7 +65,7 @@ class Features(nn.Module, ABC):
         Prior weight of the linear model on this kind in the mixture of a probe, relative to that of other kinds. If it
         is 0, probes do not use the kind.
     max_fit_signals : int
-        Maximum number of signals to pass to `fit`. 0 means that the kind does not need `fit`.
+        Maximum number of signals to pass to `fit`. 0 means that `fit` need not be called.
     """
 
     takes_spectrograms: ClassVar[bool] = False
@@ -82,7 +82,7 @@ class Features(nn.Module, ABC):
         Parameters
         ----------
         context : FeatureContext
-            Shape of the signals, and an encoder if there is one.
+            Shape of the signals, and a signal encoder if there is one.
 
         Returns
         -------
@@ -98,7 +98,7 @@ class Features(nn.Module, ABC):
         Returns
         -------
         int
-            The number.
+            Length of the vectors that `forward` returns.
         """
 
     @abstractmethod
@@ -134,7 +134,7 @@ class Features(nn.Module, ABC):
         return max(1, most)
 
     def fit(self, batches: Iterable[Tensor], n_signals: int) -> None:
-        """Learn thresholds from training signals, if this kind has any.
+        """Learn thresholds from training signals. Kinds without thresholds do nothing.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""Embeddings of a pre-trained encoder: the tokens of some layers, pooled over time."""
+"""Embeddings by a pre-trained signal encoder, whose tokens are pooled to one vector per channel."""
 
 from __future__ import annotations
 
@@ -14,15 +14,18 @@ from ...functional.thresholds import QUANTILES, quantile_thresholds
 from ..signal_encoder import SignalEncoder
 from .base import FeatureContext, Features
 
+# Number of statistics of each token feature in each frequency band: the 12 statistics of `pool_bands` other than the
+# fractions of time, and one fraction of time per threshold.
 STATISTICS_PER_BAND = 12 + len(QUANTILES)
-# Maximum number of signals from which thresholds are learned. Each signal gives thousands of tokens.
+# Maximum number of signals from which thresholds are learned. With 16 columns of patches, 256 signals of one channel
+# give 4096 values, and each threshold is a quantile of these values.
 THRESHOLD_SIGNALS = 256
 # Maximum number of token values in memory while thresholds are learned (512 MB).
 _MAX_VALUES = 2**27
 
 
 class EncoderEmbedding(Features):
-    """The tokens of some layers of a signal encoder, pooled to one embedding per channel.
+    """The tokens of one or more layers of a signal encoder, pooled to one embedding per channel.
 
     Parameters
     ----------
@@ -31,10 +34,10 @@ class EncoderEmbedding(Features):
     pooling : {"mean", "max", "cls", "bands"}, default="mean"
         How the tokens are pooled, a key of `functional.pooling.POOLINGS`.
     layers : collection of int, default=None
-        The layers whose tokens are pooled, each given as the number of blocks that its tokens have passed. None pools
-        the output of the encoder.
+        The layers whose tokens are pooled, as in `Encoder.readout`: the tokens of layer i are the output of the first i
+        blocks. None pools the output of the encoder.
     thresholds : Tensor of shape (2 + depth, bands * D, 8), default=None
-        Thresholds of all layers, as `fit_all_layers` returns them, for the pooling "bands". None uses zeros.
+        Thresholds of all layers for the pooling "bands", the result of `fit_all_layers`. None uses zeros.
     n_channels : int, default=1
         Number of channels M of a signal.
 
@@ -76,10 +79,10 @@ class EncoderEmbedding(Features):
         self.pooling = pooling
         self.layers = None if layers is None else sorted(set(layers))
         self.n_channels = n_channels
-        kept = [1 + depth] if self.layers is None else self.layers
+        indices = [1 + depth] if self.layers is None else self.layers
         if thresholds is None:
             thresholds = torch.zeros(self.all_thresholds_shape)
-        self.register_buffer("thresholds", thresholds[kept])
+        self.register_buffer("thresholds", thresholds[indices])
 
     @classmethod
     def from_context(cls, context: FeatureContext) -> EncoderEmbedding:
@@ -88,7 +91,7 @@ class EncoderEmbedding(Features):
         Parameters
         ----------
         context : FeatureContext
-            The encoder, its pooling and layers, and its thresholds.
+            The signal encoder, the pooling, the layers and the thresholds.
 
         Returns
         -------
@@ -159,8 +162,9 @@ class EncoderEmbedding(Features):
         Parameters
         ----------
         most : int
-            Maximum number of channels in a batch, given by the user. Each channel is a sequence. Without a limit on
-            channels, a batch would exceed the processor's cache (with eight channels, it took 1.5 times as long).
+            Maximum number of channels per batch, set by the user. The encoder processes each channel as a sequence, so
+            the limit keeps a batch in the processor's cache. Without it, signals of eight channels took 1.5 times as
+            long.
         n_timepoints : int
             Not used.
 
@@ -185,8 +189,8 @@ class EncoderEmbedding(Features):
             The concatenated embeddings of the channels.
         """
         pool, grid = POOLINGS[self.pooling], self.signal_encoder.encoder.grid_size
-        each = zip(self.signal_encoder.layer_tokens(x, self.layers), self.thresholds, strict=True)
-        pooled = torch.cat([pool(tokens, grid, thresholds) for tokens, thresholds in each], dim=-1)  # (B * M, D')
+        layers = zip(self.signal_encoder.layer_tokens(x, self.layers), self.thresholds, strict=True)
+        pooled = torch.cat([pool(tokens, grid, thresholds) for tokens, thresholds in layers], dim=-1)  # (B * M, D')
         # len(x) instead of x.shape[0] would make B a constant in ONNX.
         embedding: Tensor = pooled.unflatten(0, (x.shape[0], -1)).flatten(1)
         return embedding
@@ -214,13 +218,13 @@ class EncoderEmbedding(Features):
         Returns
         -------
         Tensor of shape (2 + depth, bands * D, 8)
-            Thresholds of the embedded patches, of each block's output, and of the encoder's output.
+            Thresholds for the input of the first block, the output of each block, and the output of the encoder.
         """
         grid = self.signal_encoder.encoder.grid_size
-        values: list[list[Tensor]] = [[] for _ in range(2 + len(self.signal_encoder.encoder.blocks))]
+        layer_values: list[list[Tensor]] = [[] for _ in range(2 + len(self.signal_encoder.encoder.blocks))]
         for batch in batches:
-            for kept, tokens in zip(values, self.signal_encoder.all_layer_tokens(batch), strict=True):
-                kept.append(band_rows(tokens, grid).transpose(0, 1).flatten(1))  # (bands * D, B * M * columns)
-        thresholds = torch.stack([quantile_thresholds(torch.cat(kept, dim=1)) for kept in values])
+            for values, tokens in zip(layer_values, self.signal_encoder.all_layer_tokens(batch), strict=True):
+                values.append(band_rows(tokens, grid).transpose(0, 1).flatten(1))  # (bands * D, B * M * columns)
+        thresholds = torch.stack([quantile_thresholds(torch.cat(values, dim=1)) for values in layer_values])
         self.thresholds = thresholds[[len(thresholds) - 1] if self.layers is None else self.layers]
         return thresholds

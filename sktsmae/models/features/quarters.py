@@ -6,7 +6,8 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from ...functional.thresholds import NUM_QUARTERS, quarter_fractions
+from ...functional.quarters import NUM_QUARTERS
+from ...functional.thresholds import quarter_fractions
 from .statistics import WaveletStatistics
 
 

@@ -1,4 +1,4 @@
-"""Threshold statistics of wavelet coefficients, features that need no trained weights."""
+"""Threshold statistics of signals and of their wavelet coefficients, which need no trained network."""
 
 from __future__ import annotations
 
@@ -23,25 +23,27 @@ from .base import FeatureContext, Features
 MIN_LENGTH = 256
 # Number of values of each series from which its thresholds are learned.
 SAMPLE_SIZE = 20_000
-# Number of coefficient series in a random sum, and number of random sums per coefficient series.
+# Number of coefficient series (coefficients of one view at one scale over time) in a random sum, and number of random
+# sums per coefficient series.
 _TERMS, _SUMS_PER_SERIES = 3, 2
-# Each series has every second quantile as thresholds: even series the first, third, ... and odd series the second,
-# fourth, ...
+# The thresholds of a series are every second quantile: the first, third, ... for series with an even index, and the
+# second, fourth, ... for series with an odd index.
 _STRIDE = 2
-# Maximum number of series per batch, which fit into the processor's cache, and of values per batch, to save memory.
+# Maximum number of series in a batch, so that they fit into the processor's cache, and of values, to limit the memory.
 _MAX_SERIES, _MAX_VALUES = 64 * 72, 2**24
+# Fractional part of the golden ratio.
 GOLDEN_RATIO = (math.sqrt(5) - 1) / 2
 
 
 class WaveletStatistics(Features):
     """Threshold statistics of signals, of their wavelet coefficients and of random sums of these coefficients.
 
-    The statistics are fractions of time above thresholds and longest runs. They are computed for each channel of a
-    signal, for its wavelet coefficients at each scale of each view, and for K <= 2 V S random sums. A random sum adds
-    three coefficient series of one channel with random signs, after each series is divided by its mean absolute value
-    in the training signals. Such a sum equals the convolution with a wavelet of another shape. The same sums are drawn
-    for all data sets. Signals are not standardised, so standardise them first if their mean and amplitude are
-    irrelevant.
+    The statistics are fractions of time above thresholds, and longest runs above and below thresholds. They are
+    computed for each channel of a signal, for its wavelet coefficients at each scale of each view, and for K <= 2 V S
+    random sums. A random sum adds three coefficient series of one channel with random signs, after each series is
+    divided by its mean absolute value in the training signals. A random sum equals the convolution with a wavelet of
+    another shape. The sums are the same for all data sets with the same number of views and scales. Signals are not
+    standardised, so standardise them first if their mean and amplitude are irrelevant.
 
     Parameters
     ----------
@@ -50,16 +52,16 @@ class WaveletStatistics(Features):
     n_timepoints : int
         Length T of a signal.
     cwt_scales : int, sequence of float or None, default=None
-        Scales in samples, as in `Scalogram`. None uses 24 scales, in samples of a signal that is
-        resampled to at least 256 samples: 0.1, 1.1, ..., 15.1, which resolve short waveforms, and eight
-        logarithmically spaced scales above 15.1, up to a tenth of the length.
+        Scales in samples, as in `Scalogram`. None uses 24 scales: 0.1, 1.1, ..., 15.1, which resolve short waveforms,
+        and eight logarithmically spaced scales from 15.1 up to a tenth of the length. If signals are resampled to 256
+        samples, these 24 scales and this length are those after resampling.
     diff_orders : sequence of {0, 1, 2}, default=(0, 1, 2)
         Difference order of each view.
 
     Attributes
     ----------
     scales : Tensor of shape (S,), float64
-        The scales in samples.
+        The scales in samples of the signals before resampling.
     diff_orders : tuple of int
         Difference order of each view.
 
@@ -163,7 +165,7 @@ class WaveletStatistics(Features):
         Returns
         -------
         int
-            At least 1, and at most what fits into the processor's cache and the memory.
+            At least 1. The number is limited so that the series fit into the processor's cache and the memory.
         """
         num_series = len(self.thresholds)
         return max(1, min(most, _MAX_SERIES // num_series, _MAX_VALUES // (num_series * n_timepoints)))
@@ -178,25 +180,26 @@ class WaveletStatistics(Features):
         n_signals : int
             Number of signals in all batches together.
         """
-        per_signal = -(-SAMPLE_SIZE // n_signals)
-        number, kept = itertools.count(), []
+        values_per_signal = -(-SAMPLE_SIZE // n_signals)
+        signal_numbers, samples = itertools.count(), []
         for batch in batches:
-            most = min(per_signal, round(self._factor * batch.shape[-1]))
-            kept.append(map_unpadded(partial(self._sample_values, most=most, number=number), batch))
-        values = torch.cat(kept).movedim(0, 2).flatten(2)  # (M, 1 + V * S, n)
+            count = min(values_per_signal, round(self._factor * batch.shape[-1]))
+            samples.append(map_unpadded(partial(self._sample_values, count=count, numbers=signal_numbers), batch))
+        values = torch.cat(samples).movedim(0, 2).flatten(2)  # (M, 1 + V * S, n)
         amplitudes = values[:, 1:].abs().mean(-1)
         self.amplitudes = torch.where(amplitudes > 0, amplitudes, 1)
         # The channels are processed one by one, because the sums of all channels would need several times the memory.
-        each = zip(values, self.amplitudes, strict=True)
-        self.thresholds = torch.cat([_alternate(quantile_thresholds(self._with_sums(*channel))) for channel in each])
+        channels = zip(values, self.amplitudes, strict=True)
+        quantiles = [quantile_thresholds(self._with_sums(*channel)) for channel in channels]
+        self.thresholds = torch.cat([_every_second_quantile(of_channel) for of_channel in quantiles])
 
-    def _sample_values(self, x: Tensor, most: int, number: Iterator[int]) -> Tensor:
-        """Return the series of signals at `most` evenly spaced times, (B, M, 1 + V * S, most)."""
+    def _sample_values(self, x: Tensor, count: int, numbers: Iterator[int]) -> Tensor:
+        """Return the series of signals at `count` evenly spaced times per signal, (B, M, 1 + V * S, count)."""
         series = self._image_series(x)  # (B, M, 1 + V * S, T')
-        fractions = torch.arange(most, device=series.device) / most
+        fractions = torch.arange(count, device=series.device) / count
         # A golden-ratio sequence shifts the times from signal to signal, because signals may be aligned in time.
-        shift = [next(number) * GOLDEN_RATIO % 1 for _ in range(len(series))]
-        places = (fractions + torch.tensor(shift, dtype=torch.float64, device=series.device)[:, None]) % 1  # (B, most)
+        shift = [next(numbers) * GOLDEN_RATIO % 1 for _ in range(len(series))]
+        places = (fractions + torch.tensor(shift, dtype=torch.float64, device=series.device)[:, None]) % 1  # (B, count)
         times = (places * series.shape[-1]).long()
         return series.gather(3, times[:, None, None].expand(-1, *series.shape[1:3], -1))
 
@@ -231,7 +234,7 @@ class WaveletStatistics(Features):
         Returns
         -------
         Tensor of shape (B, M * (1 + V * S + K), T'), float32
-            For each channel: the signal, its wavelet coefficients at each view and scale, and their random sums.
+            For each channel: the signal, its wavelet coefficients at each scale of each view, and their random sums.
         """
         return self._with_sums(self._image_series(x), self.amplitudes).flatten(1, 2)
 
@@ -245,8 +248,8 @@ class WaveletStatistics(Features):
         """Append the random sums of the coefficients to series (..., 1 + V * S, n)."""
         image = series[..., 1:, :] / amplitudes[..., None]
         # The terms are added one by one, because rounding in a matrix product would depend on the number of signals.
-        each = zip(self.summands, self.signs[..., None], strict=True)
-        return torch.cat((series, sum(image[..., summand, :] * sign for summand, sign in each)), dim=-2)
+        terms = zip(self.summands, self.signs[..., None], strict=True)
+        return torch.cat((series, sum(image[..., summand, :] * sign for summand, sign in terms)), dim=-2)
 
     def feature_names(self, scale_names: Sequence[str] | None = None) -> list[str]:
         """Return the names of the statistics of a signal.
@@ -264,10 +267,10 @@ class WaveletStatistics(Features):
         """
         scale_names = scale_names or [f"s{scale:g}" for scale in self.scales.tolist()]
         image = [f"d{order}_{scale}" for order in self.diff_orders for scale in scale_names]
-        signed = zip(self.summands.T.tolist(), self.signs.T.tolist(), strict=True)
+        terms_of_sums = zip(self.summands.T.tolist(), self.signs.T.tolist(), strict=True)
         sums = [
-            "".join(f"{'+' if sign > 0 else '-'}{image[row]}" for row, sign in zip(*each, strict=True))[1:]
-            for each in signed
+            "".join(f"{'+' if sign > 0 else '-'}{image[index]}" for index, sign in zip(*terms, strict=True))[1:]
+            for terms in terms_of_sums
         ]
         return [
             f"ch{channel}_{series}_{name.format(quantile=f'q{100 * quantile:.0f}')}"
@@ -278,15 +281,15 @@ class WaveletStatistics(Features):
         ]
 
 
-def _alternate(quantiles: Tensor) -> Tensor:
-    """Return every second quantile of series (R, 8): the first, third, ... or in odd series the second, fourth, ..."""
-    phase = torch.arange(len(quantiles), device=quantiles.device) % _STRIDE
-    kept: Tensor = quantiles.unflatten(1, (-1, _STRIDE)).take_along_dim(phase[:, None, None], dim=2)[..., 0]
-    return kept
+def _every_second_quantile(quantiles: Tensor) -> Tensor:
+    """Return every second of the eight quantiles (R, 8) of R series, alternately from the first and the second on."""
+    first = torch.arange(len(quantiles), device=quantiles.device) % _STRIDE
+    selected: Tensor = quantiles.unflatten(1, (-1, _STRIDE)).take_along_dim(first[:, None, None], dim=2)[..., 0]
+    return selected
 
 
 def _draw_sums(num_series: int) -> tuple[Tensor, Tensor]:
-    """Draw the terms (3, K) of the random sums, as indices of series, and their signs (3, K). No sum is repeated."""
+    """Draw K different random sums of three series; return the indices of the series (3, K) and their signs (3, K)."""
     generator = torch.Generator("cpu").manual_seed(0)
     num_sums = _SUMS_PER_SERIES * num_series
     summands = torch.rand(num_series, num_sums, generator=generator, device="cpu").argsort(0)[:_TERMS].sort(0).values

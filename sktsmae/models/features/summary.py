@@ -9,12 +9,12 @@ import torch
 from torch import Tensor
 
 from ...functional.gaps import map_unpadded
-from ...functional.thresholds import NUM_QUARTERS, quarter_bounds
+from ...functional.quarters import NUM_QUARTERS, quarter_bounds
 from .base import FeatureContext, Features
 
 
 class SummaryStatistics(Features):
-    """Mean, mean absolute deviation, minimum and maximum of each channel, and the mean of each quarter of the signal.
+    """Mean, mean absolute deviation, minimum and maximum of each channel, and the mean of each quarter of the channel.
 
     Other kinds of features do not depend on the mean of a signal, so all linear models of a probe also use this kind.
 

@@ -1,4 +1,4 @@
-"""Heads, one per module. Each maps the tokens of a signal to outputs, such as the logits of its classes."""
+"""Heads, which map the tokens of a signal to outputs such as the logits of its classes, one per module."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def build_head(
     num_channels : int
         Number of channels M.
     settings : mapping
-        Settings of the head. Other entries are ignored.
+        Values for all `setting_names` of the head. Other entries are ignored.
 
     Returns
     -------
@@ -44,6 +44,6 @@ def build_head(
         The head, inside a `MultichannelHead` if there are several channels.
     """
     kind = HEADS[name]
-    own = {setting: settings[setting] for setting in kind.setting_names}
-    head: nn.Module = kind.from_settings(embed_dim, num_outputs, num_heads, **own)
+    head_settings = {setting: settings[setting] for setting in kind.setting_names}
+    head: nn.Module = kind.from_settings(embed_dim, num_outputs, num_heads, **head_settings)
     return head if num_channels == 1 else MultichannelHead(head, num_channels, embed_dim)

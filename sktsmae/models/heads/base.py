@@ -1,4 +1,4 @@
-"""The base class of the heads, which map the tokens of a signal to outputs, such as the logits of its classes."""
+"""The base class of the heads."""
 
 from __future__ import annotations
 
@@ -9,16 +9,14 @@ from torch import nn
 
 
 class Head(nn.Module, ABC):
-    """Base class of the heads, which map the tokens of a signal to outputs.
+    """Base class of the heads, which map the tokens of a signal to outputs such as the logits of its classes.
 
-    To add a head, write a subclass and add an entry to `HEADS`. Its method `from_settings` gets the embedding size, the
-    number of outputs, the number of attention heads of the encoder, and the parameters of the estimator that
-    `setting_names` lists.
+    To add a head, write a subclass in a new file of this folder and add an entry to `HEADS`.
 
     Attributes
     ----------
     setting_names : tuple of str
-        Names of the settings, which are parameters of `MAEClassifier` and `MAERegressor`.
+        Names of the parameters of `MAEClassifier` and `MAERegressor` that are passed to `from_settings`.
     """
 
     setting_names: ClassVar[tuple[str, ...]] = ()
@@ -37,7 +35,7 @@ class Head(nn.Module, ABC):
         num_heads : int
             Number of attention heads of the encoder.
         **settings
-            Values for `setting_names`.
+            The values of all `setting_names`.
 
         Returns
         -------

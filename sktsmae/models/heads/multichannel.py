@@ -1,4 +1,4 @@
-"""The head for several channels."""
+"""The head for signals of several channels."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from torch import Tensor, nn
 
 
 class MultichannelHead(nn.Module):
-    """Head for several channels, which first multiplies the tokens of each channel by a separate matrix.
+    """Head for several channels, which multiplies the tokens of each channel by a learned matrix of that channel.
 
-    All channels share one encoder, so without these matrices a token would carry no information about its channel. The
-    matrices are initialised near the identity.
+    Another head is then applied to the tokens of all channels. All channels share one encoder, so without the matrices
+    a token would carry no information about its channel. The matrices are initialised near the identity.
 
     Parameters
     ----------
     head : nn.Module
-        Maps tokens (B, M * N, D) to logits (B, C).
+        Maps tokens of shape (B, M * N, D) to outputs of shape (B, C).
     num_channels : int
         Number of channels M.
     embed_dim : int

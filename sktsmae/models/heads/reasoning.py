@@ -8,14 +8,14 @@ import torch
 from torch import Tensor, nn
 
 from ...layers.mlp import MLP
-from ..settings import require_positive
+from ..require_positive import require_positive
 from .base import Head
 
 
 class LatentReasoningHead(Head):
-    """Head with reasoning tokens that attend to the patch tokens and to each other.
+    """Head with reasoning tokens, which are learned queries that attend to the patch tokens and to each other.
 
-    Reasoning tokens are learned queries. A linear layer classifies their mean.
+    A linear layer maps the mean of the reasoning tokens to the outputs.
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ class LatentReasoningHead(Head):
             Logits of the classes, or predicted numbers.
         """
         # len(tokens) instead of tokens.shape[0] would make B a constant in ONNX.
-        latents = self.reasoning_tokens.expand(tokens.shape[0], -1, -1)  # (B, R, D)
+        latents = self.reasoning_tokens.expand(tokens.shape[0], -1, -1)  # (B, reasoning tokens, D)
         latents = self.norm1(latents + self.cross_attn(latents, tokens, tokens, need_weights=False)[0])
         latents = self.norm2(latents + self.self_attn(latents, latents, latents, need_weights=False)[0])
         latents = self.norm3(latents + self.dropout(self.mlp(latents)))

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
-from ..settings import require_positive
+from ..require_positive import require_positive
 from .base import Head
 
 

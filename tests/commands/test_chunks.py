@@ -1,10 +1,11 @@
-"""Tests of the helpers for commands that call estimators."""
+"""Tests of the processing in chunks and of the sentence about accuracy."""
 
 import numpy as np
 import pytest
 
-from sktsmae.commands import _estimating
-from sktsmae.commands._estimating import describe_accuracy, map_chunks
+from sktsmae.commands import _chunks
+from sktsmae.commands._accuracy import describe_accuracy
+from sktsmae.commands._chunks import map_chunks
 
 EQUAL_LABELS = {
     "integers and floats": (np.array([1.0, 2.0]), np.array([1, 2])),
@@ -37,7 +38,7 @@ def test_warning_if_no_label_is_a_class_of_the_classifier():
 
 
 def test_error_message_names_the_first_signal_of_the_chunk(monkeypatch):
-    monkeypatch.setattr(_estimating, "CHUNK_SIZE", 10)
+    monkeypatch.setattr(_chunks, "CHUNK_SIZE", 10)
 
     def function(X):
         if X[0] == 20:
