@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.optimize import nnls
 
+from .sample_weights import mean_one
+
 # Number of pseudo-samples that favour the prior weights. With few samples, leave-one-out predictions are too noisy to
 # choose a model.
 PSEUDO_SAMPLES = 10
@@ -41,7 +43,7 @@ def likelihood_mixture_weights(
     of the Royal Statistical Society B 39, 1977.
     """
     prior = np.array(prior_weights)
-    weights = weights / weights.mean()
+    weights = mean_one(weights)
     mixture = prior
     for _ in range(_MAX_ITERATIONS):
         responsibilities = mixture[:, None] * probabilities
@@ -77,7 +79,7 @@ def squared_error_mixture_weights(
     ndarray of shape (K,)
         Mixture weights, which sum to 1.
     """
-    prior, root = np.array(prior_weights), np.sqrt(weights / weights.mean())
+    prior, root = np.array(prior_weights), np.sqrt(mean_one(weights))
     # The weights sum to 1, so the error of the mixture is the mixture of the errors.
     errors = root * (predicted - targets)
     scale = np.sqrt((errors**2).mean(1)).clip(1e-300)

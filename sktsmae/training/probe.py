@@ -15,6 +15,10 @@ from .features import ProbeFeatures
 from .mixture import likelihood_mixture_weights, squared_error_mixture_weights
 from .ridge import fit_ridge
 
+# Median of the prior of the factor by which the scores of a ridge regression on targets of 1 and -1 are multiplied
+# (`tests/benchmarks/members.md`).
+EXPECTED_FACTOR = 3.0
+
 
 def fit_classifier_probe(
     probe: LinearProbeClassifier, features: ProbeFeatures, codes: np.ndarray, weights: np.ndarray
@@ -42,17 +46,20 @@ def fit_classifier_probe(
     features = features._replace(values={name: values[positive] for name, values in features.values.items()})
     codes, weights = codes[positive], (weights / class_weights[codes])[positive]
     targets = np.where(codes[:, None] == np.arange(num_classes), 1.0, -1.0)  # one against the rest
+    # The only sample of a class cannot be predicted from the others.
+    judged = np.bincount(codes, minlength=num_classes)[codes] > 1
     logits = []
     for linear, names in zip(probe.linear, probe.inputs, strict=True):
-        weight, bias, scores = _fit_linear(features, names, targets, weights)
-        inverse_temperature = fit_inverse_temperature(scores, codes, weights)
+        weight, bias, scores = _fit_linear(features, names, targets, weights, judged)
+        inverse_temperature = fit_inverse_temperature(scores[judged], codes[judged], weights[judged], EXPECTED_FACTOR)
         _set_linear(linear, inverse_temperature * weight, inverse_temperature * bias)
         logits.append(inverse_temperature * scores)
-    loo = softmax(logits, axis=2) + 1e-30  # (K, n, C)
+    codes, weights = codes[judged], weights[judged]
+    loo = softmax(np.stack(logits)[:, judged], axis=2) + 1e-30  # (K, n, C)
     mixture_weights = likelihood_mixture_weights(loo[:, np.arange(len(codes)), codes], weights, probe.prior_weights)
     probe.mixture_weights.copy_(torch.from_numpy(mixture_weights))
     mixture = np.log(np.tensordot(mixture_weights, loo, 1))
-    probe.inverse_temperature.fill_(fit_inverse_temperature(mixture, codes, weights))
+    probe.inverse_temperature.fill_(fit_inverse_temperature(mixture, codes, weights, 1))
 
 
 def fit_regressor_probe(probe: LinearProbe, features: ProbeFeatures, targets: np.ndarray, weights: np.ndarray) -> None:
@@ -79,11 +86,15 @@ def fit_regressor_probe(probe: LinearProbe, features: ProbeFeatures, targets: np
 
 
 def _fit_linear(
-    features: ProbeFeatures, names: Sequence[str], targets: np.ndarray, weights: np.ndarray
+    features: ProbeFeatures,
+    names: Sequence[str],
+    targets: np.ndarray,
+    weights: np.ndarray,
+    judged: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Fit a ridge regression on some kinds of features; return weight (C, F), bias (C,) and LOO predictions (n, C)."""
     values = [features.values[name] for name in names]
-    weight, bias, loo = fit_ridge(np.concatenate(values, axis=1), targets, weights)
+    weight, bias, loo = fit_ridge(np.concatenate(values, axis=1), targets, weights, judged)
     parts = np.split(weight, np.cumsum([part.shape[1] for part in values])[:-1], axis=1)
     for number, name in enumerate(names):
         if name in features.sketches:

@@ -10,7 +10,7 @@ ALPHAS = np.logspace(-1, 5, 13)
 
 
 def fit_ridge(
-    features: np.ndarray, targets: np.ndarray, weights: np.ndarray
+    features: np.ndarray, targets: np.ndarray, weights: np.ndarray, judged: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Fit a ridge regression with the penalty that minimises the squared error of the leave-one-out predictions.
 
@@ -22,6 +22,9 @@ def fit_ridge(
         Target values.
     weights : ndarray of shape (n,)
         Sample weights, which are positive.
+    judged : ndarray of bool of shape (n,), default=None
+        The samples whose leave-one-out predictions determine the penalty. None uses all. If there are none, the penalty
+        is the smallest.
 
     Returns
     -------
@@ -38,6 +41,7 @@ def fit_ridge(
     Technometrics 21, 1979 (leave-one-out predictions from one decomposition).
     """
     outputs = targets.reshape(len(targets), -1).astype(np.float64)  # (n, C)
+    judged = np.ones(len(targets)) if judged is None else judged
     total, root = weights.sum(), np.sqrt(weights)[:, None]
     mean, target_mean = weights @ features / total, weights @ outputs / total
     scale = np.sqrt(weights @ (features - mean) ** 2 / total)
@@ -57,7 +61,7 @@ def fit_ridge(
         residual = y - left @ (shrinkage[:, None] * projected)
         # The intercept is not penalised, so it adds its own leverage.
         loo_residual = residual / (1 - leverage @ shrinkage - weights / total).clip(1e-10)[:, None]
-        error = (loo_residual**2).sum()
+        error = (judged @ loo_residual**2).sum()
         if error < best_error:
             best_error, best_alpha, best_residual = error, alpha, loo_residual
     solution = projected / (values + best_alpha)[:, None]  # (R, C)
