@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from .features import FEATURES, FeatureContext, Features
 
@@ -150,7 +151,9 @@ class LinearProbe(nn.Module):
         """
         features = {name: kind(x) for name, kind in self.features.items()}
         models = zip(self.linear, self.inputs, strict=True)
-        return torch.stack([linear(torch.cat([features[name] for name in names], dim=1)) for linear, names in models])
+        return torch.stack([
+            _apply(linear, torch.cat([features[name] for name in names], dim=1)) for linear, names in models
+        ])  # fmt: skip
 
 
 class LinearProbeClassifier(LinearProbe):
@@ -202,6 +205,17 @@ class LinearProbeClassifier(LinearProbe):
         """
         log_mixture = (self.outputs(x).log_softmax(-1) + self.mixture_weights.log()[:, None, None]).logsumexp(0)
         return (self.inverse_temperature * log_mixture + self.class_offset).log_softmax(-1)
+
+
+def _apply(linear: nn.Module, features: Tensor) -> Tensor:
+    """Apply a linear model after padding to a multiple of four features.
+
+    Otherwise, the rounding error of a matrix product depends on the position of a sample in the batch, and predictions
+    change with the order of the samples.
+    """
+    padding = (0, -features.shape[1] % 4)
+    weight = functional.pad(linear.weight, padding)  # type: ignore[arg-type]
+    return functional.linear(functional.pad(features, padding), weight, linear.bias)  # type: ignore[arg-type]
 
 
 def separate_inputs(features: Mapping[str, Features | type[Features]]) -> list[list[str]]:

@@ -41,6 +41,7 @@ def fit_ridge(
     Technometrics 21, 1979 (leave-one-out predictions from one decomposition).
     """
     outputs = targets.reshape(len(targets), -1).astype(np.float64)  # (n, C)
+    weights = weights.astype(np.float64)  # makes all that follows float64
     judged = np.ones(len(targets)) if judged is None else judged
     total, root = weights.sum(), np.sqrt(weights)[:, None]
     mean, target_mean = weights @ features / total, weights @ outputs / total
