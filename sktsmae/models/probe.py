@@ -134,7 +134,7 @@ class LinearProbe(nn.Module):
         Tensor of shape (B, C)
             The weighted mean of the outputs of the linear models.
         """
-        return (self.outputs(x) * self.mixture_weights[:, None, None]).sum(0)
+        return torch.tensordot(self.mixture_weights, self.outputs(x), 1)
 
     def outputs(self, x: Tensor) -> Tensor:
         """Compute the outputs of each linear model.
@@ -203,7 +203,9 @@ class LinearProbeClassifier(LinearProbe):
         Tensor of shape (B, C)
             Log-probabilities of the classes.
         """
-        log_mixture = (self.outputs(x).log_softmax(-1) + self.mixture_weights.log()[:, None, None]).logsumexp(0)
+        weighted = self.outputs(x).log_softmax(-1) + self.mixture_weights.log()[:, None, None]  # (K, B, C)
+        # Reduced along adjacent values, because otherwise the rounding error depends on the order of the samples.
+        log_mixture = weighted.movedim(0, -1).contiguous().logsumexp(-1)
         return (self.inverse_temperature * log_mixture + self.class_offset).log_softmax(-1)
 
 

@@ -32,7 +32,7 @@ class SummaryStatistics(Features):
     """
 
     shared: ClassVar[bool] = True
-    prior_weight: ClassVar[float] = 0.1
+    prior_weight: ClassVar[float] = 0.3
 
     def __init__(self, n_channels: int) -> None:
         super().__init__()
