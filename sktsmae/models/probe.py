@@ -134,7 +134,8 @@ class LinearProbe(nn.Module):
         Tensor of shape (B, C)
             The weighted mean of the outputs of the linear models.
         """
-        return torch.tensordot(self.mixture_weights, self.outputs(x), 1)
+        mixture: Tensor = torch.tensordot(self.mixture_weights, self.outputs(x), 1)
+        return mixture
 
     def outputs(self, x: Tensor) -> Tensor:
         """Compute the outputs of each linear model.

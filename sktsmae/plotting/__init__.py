@@ -3,9 +3,10 @@
 These modules may import the estimators and `functional`. They import matplotlib only when a figure is drawn.
 """
 
+from .ensemble import EnsembleDisplay
 from .history import HistoryDisplay
 from .reconstruction import ReconstructionDisplay
 from .relevance import RelevanceDisplay
 from .scalogram import ScalogramDisplay
 
-__all__ = ["HistoryDisplay", "ReconstructionDisplay", "RelevanceDisplay", "ScalogramDisplay"]
+__all__ = ["EnsembleDisplay", "HistoryDisplay", "ReconstructionDisplay", "RelevanceDisplay", "ScalogramDisplay"]

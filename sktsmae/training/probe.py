@@ -10,6 +10,8 @@ import torch
 from scipy.special import softmax
 
 from ..models import LinearProbe, LinearProbeClassifier
+from ..models.features import Features
+from .alignment import channel_relevance
 from .calibration import fit_inverse_temperature
 from .features import ProbeFeatures
 from .mixture import likelihood_mixture_weights, squared_error_mixture_weights
@@ -50,7 +52,7 @@ def fit_classifier_probe(
     judged = np.bincount(codes, minlength=num_classes)[codes] > 1
     logits = []
     for linear, names in zip(probe.linear, probe.inputs, strict=True):
-        weight, bias, scores = _fit_linear(features, names, targets, weights, judged)
+        weight, bias, scores = _fit_linear(probe, features, names, targets, weights, judged)
         inverse_temperature = fit_inverse_temperature(scores[judged], codes[judged], weights[judged], EXPECTED_FACTOR)
         _set_linear(linear, inverse_temperature * weight, inverse_temperature * bias)
         logits.append(inverse_temperature * scores)
@@ -78,7 +80,7 @@ def fit_regressor_probe(probe: LinearProbe, features: ProbeFeatures, targets: np
     """
     loo = []
     for linear, names in zip(probe.linear, probe.inputs, strict=True):
-        weight, bias, predicted = _fit_linear(features, names, targets[:, None], weights)
+        weight, bias, predicted = _fit_linear(probe, features, names, targets[:, None], weights)
         _set_linear(linear, weight, bias)
         loo.append(predicted[:, 0])
     mixture_weights = squared_error_mixture_weights(np.stack(loo), targets, weights, probe.prior_weights)
@@ -86,6 +88,7 @@ def fit_regressor_probe(probe: LinearProbe, features: ProbeFeatures, targets: np
 
 
 def _fit_linear(
+    probe: LinearProbe,
     features: ProbeFeatures,
     names: Sequence[str],
     targets: np.ndarray,
@@ -94,13 +97,22 @@ def _fit_linear(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Fit a ridge regression on some kinds of features; return weight (C, F), bias (C,) and LOO predictions (n, C)."""
     values = [features.values[name] for name in names]
-    weight, bias, loo = fit_ridge(np.concatenate(values, axis=1), targets, weights, judged)
+    relevance = np.concatenate([_relevance(probe, features, name, targets) for name in names])
+    weight, bias, loo = fit_ridge(np.concatenate(values, axis=1), targets, weights, judged, relevance)
     parts = np.split(weight, np.cumsum([part.shape[1] for part in values])[:-1], axis=1)
     for number, name in enumerate(names):
         if name in features.sketches:
             parts[number], offset = features.sketches[name].expand(parts[number])
             bias = bias + offset
     return np.concatenate(parts, axis=1), bias, loo
+
+
+def _relevance(probe: LinearProbe, features: ProbeFeatures, name: str, targets: np.ndarray) -> np.ndarray:
+    """Return the relevance of each feature of a kind, which is that of its channel."""
+    values = features.values[name]
+    kind: Features = probe.features[name]  # type: ignore[assignment]
+    by_channel = values.reshape(len(values), 1 if name in features.sketches else kind.num_blocks, -1)
+    return np.repeat(channel_relevance(by_channel, targets), by_channel.shape[2])
 
 
 def _set_linear(linear: Any, weight: np.ndarray, bias: np.ndarray) -> None:

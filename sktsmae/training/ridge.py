@@ -10,7 +10,11 @@ ALPHAS = np.logspace(-1, 5, 13)
 
 
 def fit_ridge(
-    features: np.ndarray, targets: np.ndarray, weights: np.ndarray, judged: np.ndarray | None = None
+    features: np.ndarray,
+    targets: np.ndarray,
+    weights: np.ndarray,
+    judged: np.ndarray | None = None,
+    relevance: np.ndarray | float = 1.0,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Fit a ridge regression with the penalty that minimises the squared error of the leave-one-out predictions.
 
@@ -25,6 +29,8 @@ def fit_ridge(
     judged : ndarray of bool of shape (n,), default=None
         The samples whose leave-one-out predictions determine the penalty. None uses all. If there are none, the penalty
         is the smallest.
+    relevance : ndarray of shape (F,) or float, default=1
+        The penalty of the coefficient of each standardised feature is divided by this positive number.
 
     Returns
     -------
@@ -47,6 +53,7 @@ def fit_ridge(
     mean, target_mean = weights @ features / total, weights @ outputs / total
     scale = np.sqrt(weights @ (features - mean) ** 2 / total)
     scale[scale < 1e-6 * np.abs(mean) + 1e-30] = 1  # rounding noise of constant features
+    scale = scale / np.sqrt(relevance)
     x, y = root * (features - mean) / scale, root * (outputs - target_mean)
     # With x = U S V', everything follows from U' y and S, which a decomposition of the smaller Gram matrix gives.
     if x.shape[0] <= x.shape[1]:

@@ -33,7 +33,8 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from sktsmae import MAEClassifier
 
-TEST_SIGNALS = 200
+# Maximum number of test signals, and of samples of all test signals.
+TEST_SIGNALS, TEST_SAMPLES = 100, 800_000
 Rng = np.random.Generator
 
 
@@ -70,7 +71,7 @@ def modulation_rate(rng: Rng, label: int) -> np.ndarray:
 def rare_motif(rng: Rng, label: int) -> np.ndarray:
     """A rising or a falling chirp of 60 samples in 2,000 samples of noise; two labels per class."""
     signal = 0.5 * rng.standard_normal(2000)
-    _add(signal, rng.integers(0, 1940), 4 * (_RISING if label else _RISING[::-1]))
+    _add(signal, rng.integers(0, 1940), 8 * (_RISING if label else _RISING[::-1]))
     return signal
 
 
@@ -158,7 +159,8 @@ def generate(problem: str, seed: int) -> tuple[Any, np.ndarray, Any, np.ndarray]
     make, num_classes, labels_per_class = PROBLEMS[problem]
     rng = np.random.default_rng(seed)
     sets: list[Any] = []
-    for count in (labels_per_class, TEST_SIGNALS // num_classes):
+    test_signals = min(TEST_SIGNALS, TEST_SAMPLES // make(rng, 0).shape[-1])
+    for count in (labels_per_class, test_signals // num_classes):
         y = np.repeat(np.arange(num_classes), count)
         signals = [make(rng, int(label)) for label in y]
         sets += [np.stack(signals) if len({signal.shape for signal in signals}) == 1 else signals, y]

@@ -6,7 +6,13 @@ import pytest
 
 from sktsmae import CWTTransformer, MAEClassifier, MAEPretrainer
 from sktsmae.datasets import load_sparwatch
-from sktsmae.plotting import HistoryDisplay, ReconstructionDisplay, RelevanceDisplay, ScalogramDisplay
+from sktsmae.plotting import (
+    EnsembleDisplay,
+    HistoryDisplay,
+    ReconstructionDisplay,
+    RelevanceDisplay,
+    ScalogramDisplay,
+)
 
 mpl.use("agg")
 
@@ -206,6 +212,19 @@ def test_history_without_epochs_raises(X, y):
         HistoryDisplay.from_estimator(CWTTransformer().fit(X))
     with pytest.raises(ValueError, match=r"history=\[\] contains no epochs"):
         HistoryDisplay([])
+
+
+def test_ensemble_display_draws_a_bar_for_each_model(X, y):
+    classifier = MAEClassifier(random_state=0).fit(X[:, 0], y)
+    bars = EnsembleDisplay.from_estimator(classifier).ax_.patches
+    assert [bar.get_width() for bar in bars] == list(classifier.ensemble_weights_.values())
+
+
+def test_ensemble_display_without_models_raises(pretrainer):
+    with pytest.raises(ValueError, match="a MAEPretrainer is no ensemble"):
+        EnsembleDisplay.from_estimator(pretrainer)
+    with pytest.raises(ValueError, match="names no model"):
+        EnsembleDisplay({})
 
 
 def test_relevance_display_draws_the_map_of_a_channel(X, classifier):

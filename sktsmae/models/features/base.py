@@ -66,6 +66,9 @@ class Features(nn.Module, ABC):
         is 0, probes do not use the kind.
     max_fit_signals : int
         Maximum number of signals to pass to `fit`. 0 means that `fit` need not be called.
+    num_blocks : int
+        The number of channels if the features of each channel are adjacent, and 1 if features depend on several
+        channels.
     """
 
     takes_spectrograms: ClassVar[bool] = False
@@ -73,6 +76,7 @@ class Features(nn.Module, ABC):
     shared: ClassVar[bool] = False
     prior_weight: ClassVar[float] = 1.0
     max_fit_signals: ClassVar[int] = 0
+    num_blocks: int = 1
 
     @classmethod
     @abstractmethod

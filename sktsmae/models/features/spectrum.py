@@ -46,7 +46,7 @@ class Spectrum(Features):
 
     def __init__(self, n_channels: int, n_timepoints: int) -> None:
         super().__init__()
-        self.n_channels = n_channels
+        self.n_channels = self.num_blocks = n_channels
         self.windows = sorted({max(2, min(window, n_timepoints)) for window in WINDOWS})
         self.num_lags = max(1, min(n_timepoints - 1, MAX_LAGS))
 

@@ -105,7 +105,7 @@ class WaveletStatistics(Features):
         diff_orders: Sequence[int] = DIFF_ORDERS,
     ) -> None:
         super().__init__()
-        self.n_channels = n_channels
+        self.n_channels = self.num_blocks = n_channels
         length = max(n_timepoints, MIN_LENGTH)
         self._factor = factor = length / n_timepoints
         if cwt_scales is None:

@@ -36,7 +36,7 @@ class SummaryStatistics(Features):
 
     def __init__(self, n_channels: int) -> None:
         super().__init__()
-        self.n_channels = n_channels
+        self.n_channels = self.num_blocks = n_channels
 
     @classmethod
     def from_context(cls, context: FeatureContext) -> SummaryStatistics:

@@ -1,0 +1,93 @@
+"""Display of the weights of an ensemble."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sklearn.utils.validation import check_is_fitted
+
+from ..estimators import MAEClassifier, MAERegressor
+from ._drawing import axes_of
+
+
+class EnsembleDisplay:
+    """Bar plot of the weight of each model of an ensemble.
+
+    Parameters
+    ----------
+    weights : mapping of str to float
+        Name and weight of each model, for example the attribute `ensemble_weights_` of a `MAEClassifier`.
+
+    Attributes
+    ----------
+    figure_ : matplotlib.figure.Figure
+        The figure.
+    ax_ : matplotlib.axes.Axes
+        The axes.
+
+    Raises
+    ------
+    ValueError
+        If `weights` is empty.
+
+    Examples
+    --------
+    >>> from sktsmae.plotting import EnsembleDisplay
+    >>> display = EnsembleDisplay({"statistics": 0.7, "embedding": 0.3}).plot()
+    >>> [label.get_text() for label in display.ax_.get_yticklabels()]
+    ['statistics', 'embedding']
+    """
+
+    def __init__(self, weights: Mapping[str, float]) -> None:
+        if len(weights) == 0:
+            raise ValueError("weights={} names no model; give the ensemble_weights_ of a fitted estimator.")
+        self.weights = weights
+
+    @classmethod
+    def from_estimator(cls, estimator: MAEClassifier | MAERegressor, *, ax: Any = None) -> EnsembleDisplay:
+        """Plot the weights of a fitted estimator.
+
+        Parameters
+        ----------
+        estimator : MAEClassifier or MAERegressor
+            The fitted estimator.
+        ax : matplotlib.axes.Axes, default=None
+            Axes to draw on; None creates a figure.
+
+        Returns
+        -------
+        EnsembleDisplay
+            The display, after drawing.
+
+        Raises
+        ------
+        ValueError
+            If the estimator is no ensemble.
+        """
+        check_is_fitted(estimator)
+        if not hasattr(estimator, "ensemble_weights_"):
+            name = type(estimator).__name__
+            raise ValueError(f"a {name} is no ensemble; give a MAEClassifier or a MAERegressor.")
+        return cls(estimator.ensemble_weights_).plot(ax=ax)
+
+    def plot(self, *, ax: Any = None) -> EnsembleDisplay:
+        """Plot the weights.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, default=None
+            Axes to draw on; None creates a figure.
+
+        Returns
+        -------
+        EnsembleDisplay
+            The display itself.
+        """
+        axis = axes_of(ax, 1, (6, 0.8 + 0.35 * len(self.weights)))[0]
+        bars = axis.barh(list(self.weights), list(self.weights.values()), color="tab:blue", height=0.7)
+        axis.bar_label(bars, fmt="%.2f", padding=3)
+        axis.set(xlabel="weight", xlim=(0, 1.1 * max(self.weights.values())), title="Models of the ensemble")
+        axis.invert_yaxis()  # the first model at the top
+        self.ax_, self.figure_ = axis, axis.figure
+        return self
