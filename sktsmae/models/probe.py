@@ -67,9 +67,9 @@ class LinearProbe(nn.Module):
         Returns
         -------
         list of str
-            The last kind of features that the model uses.
+            The kinds of features of the model that are not shared, joined by " + ".
         """
-        return [names[-1] for names in self.inputs]
+        return [" + ".join(names) for names in self._own_kinds()]
 
     def weight_of_models(self) -> dict[str, float]:
         """Return the mixture weight of each linear model.
@@ -90,9 +90,16 @@ class LinearProbe(nn.Module):
         list of float
             The prior weight of each linear model; they sum to 1.
         """
-        kinds: list[Features] = [self.features[name] for name in self.model_names]  # type: ignore[misc]
-        total = sum(kind.prior_weight for kind in kinds)
-        return [kind.prior_weight / total for kind in kinds]
+        weights = [sum(self._kind(name).prior_weight for name in names) for names in self._own_kinds()]
+        return [weight / sum(weights) for weight in weights]
+
+    def _own_kinds(self) -> list[list[str]]:
+        """Return the kinds of each model without the shared kinds, which are its own only if it has no others."""
+        own = [[name for name in names if not self._kind(name).shared] for names in self.inputs]
+        return [names or [shared[-1]] for names, shared in zip(own, self.inputs, strict=True)]
+
+    def _kind(self, name: str) -> Features:
+        return self.features[name]  # type: ignore[return-value]
 
     def kinds(self) -> list[Features]:
         """Return the kinds of features.
@@ -222,7 +229,7 @@ def _apply(linear: nn.Module, features: Tensor) -> Tensor:
 
 
 def separate_inputs(features: Mapping[str, Features | type[Features]]) -> list[list[str]]:
-    """Return the inputs of one linear model per kind of features, which also uses the shared kinds.
+    """Return the inputs of one linear model per kind of features, and of one model on all joined kinds.
 
     Parameters
     ----------
@@ -232,10 +239,12 @@ def separate_inputs(features: Mapping[str, Features | type[Features]]) -> list[l
     Returns
     -------
     list of list of str
-        The kinds that each linear model uses. The last one is its own kind.
+        The kinds that each linear model uses: the shared kinds and its own.
     """
     shared = [name for name, kind in features.items() if kind.shared]
-    return [[*(other for other in shared if other != name), name] for name in features]
+    joined = [name for name, kind in features.items() if kind.joined]
+    own = [[name] for name in features] + ([joined] if len(joined) > 1 else [])
+    return [[*(name for name in shared if name not in names), *names] for names in own]
 
 
 def applicable_features(spectrograms: bool) -> dict[str, type[Features]]:

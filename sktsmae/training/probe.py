@@ -97,8 +97,14 @@ def _fit_linear(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Fit a ridge regression on some kinds of features; return weight (C, F), bias (C,) and LOO predictions (n, C)."""
     values = [features.values[name] for name in names]
-    relevance = np.concatenate([_relevance(probe, features, name, targets) for name in names])
-    weight, bias, loo = fit_ridge(np.concatenate(values, axis=1), targets, weights, judged, relevance)
+    shared = [probe.features[name].shared for name in names]
+    own_width = np.mean([part.shape[1] for part, common in zip(values, shared, strict=True) if not common] or [1])
+    relevance = [
+        # All kinds of the model that are not shared have the same total variance.
+        _relevance(probe, features, name, targets) * (1 if common else own_width / part.shape[1])
+        for name, part, common in zip(names, values, shared, strict=True)
+    ]
+    weight, bias, loo = fit_ridge(np.concatenate(values, axis=1), targets, weights, judged, np.concatenate(relevance))
     parts = np.split(weight, np.cumsum([part.shape[1] for part in values])[:-1], axis=1)
     for number, name in enumerate(names):
         if name in features.sketches:

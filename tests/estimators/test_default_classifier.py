@@ -152,7 +152,8 @@ def test_a_subset_of_many_samples_has_all_classes():
 
 def test_weights_of_the_ensemble_are_named_and_sum_to_one(X, y, new_classifier):
     default = MAEClassifier(random_state=0).fit(X, y)
-    assert list(default.ensemble_weights_) == ["summary", "statistics", "competition", "spectrum", "embedding"]
+    kinds = ["summary", "statistics", "competition", "spectrum", "embedding"]
+    assert list(default.ensemble_weights_) == [*kinds, "statistics + competition"]
     assert sum(default.ensemble_weights_.values()) == pytest.approx(1)
     network = new_classifier(probe=False, finetune="head").fit(X, y)
     assert network.ensemble_weights_ == {"network": 1.0}

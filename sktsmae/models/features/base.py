@@ -61,6 +61,8 @@ class Features(nn.Module, ABC):
         Whether the kind needs a `SignalEncoder`.
     shared : bool
         Whether all linear models of a probe use the kind, in addition to their own kind.
+    joined : bool
+        Whether a probe also has a linear model on all joined kinds together.
     prior_weight : float
         Prior weight of the linear model on this kind in the mixture of a probe, relative to that of other kinds. If it
         is 0, probes do not use the kind.
@@ -74,6 +76,7 @@ class Features(nn.Module, ABC):
     takes_spectrograms: ClassVar[bool] = False
     needs_encoder: ClassVar[bool] = False
     shared: ClassVar[bool] = False
+    joined: ClassVar[bool] = False
     prior_weight: ClassVar[float] = 1.0
     max_fit_signals: ClassVar[int] = 0
     num_blocks: int = 1

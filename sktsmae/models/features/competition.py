@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -46,6 +47,8 @@ class CompetingKernels(Features):
     >>> CompetingKernels(2, 100)(torch.randn(5, 2, 100)).shape
     torch.Size([5, 4096])
     """
+
+    joined: ClassVar[bool] = True
 
     kernels: Tensor
     channels: Tensor

@@ -39,6 +39,7 @@ class QuarterStatistics(WaveletStatistics):
     torch.Size([50, 864])
     """
 
+    joined: ClassVar[bool] = False
     prior_weight: ClassVar[float] = 0.0
     statistic_names: ClassVar[tuple[str, ...]] = tuple(
         f"fraction_above_{{quantile}}_quarter{quarter + 1}" for quarter in range(NUM_QUARTERS)

@@ -81,6 +81,7 @@ class WaveletStatistics(Features):
     torch.Size([50, 648])
     """
 
+    joined: ClassVar[bool] = True
     max_fit_signals: ClassVar[int] = SAMPLE_SIZE
     # Formats of the names of the statistics of one threshold, in which q18 stands for the 18 % quantile.
     statistic_names: ClassVar[tuple[str, ...]] = (
