@@ -24,6 +24,7 @@ from torch import Tensor
 from sktsmae import MAEPretrainer
 from sktsmae.models import LinearProbeClassifier
 from sktsmae.models.features import FEATURES, FeatureContext, Features
+from sktsmae.models.probe import separate_inputs
 from sktsmae.training import mixture, probe
 from sktsmae.training.features import ProbeFeatures
 from sktsmae.training.probe import fit_classifier_probe
@@ -39,7 +40,7 @@ class Cached(Features):
     def __init__(self, start: int, stop: int, kind: type[Features]) -> None:
         super().__init__()
         self.columns = slice(start, stop)
-        self.shared, self.prior_weight = kind.shared, kind.prior_weight  # type: ignore[misc]
+        self.shared, self.joined, self.prior_weight = kind.shared, kind.joined, kind.prior_weight  # type: ignore[misc]
 
     @classmethod
     def from_context(cls, context: FeatureContext) -> Features:
@@ -104,7 +105,9 @@ def variants(columns: dict[str, Cached]) -> dict[str, dict[str, object]]:
     used = [name for name, weight in default.items() if weight]
     changed: dict[str, dict[str, object]] = {"default": {}}
     changed |= {f"without {name}": {"weights": {**default, name: 0}} for name in used}
+    changed["without statistics + competition"] = {"joined": False}
     changed |= {f"only {name}": {"weights": {name: 1}} for name in default}
+    changed["only statistics + competition"] = {"weights": {"statistics": 1, "competition": 1}, "only joined": True}
     for name, weight in [("summary", 0.1), ("summary", 1.0), ("quarters", 1.0), ("spectrum", 1.0), ("embedding", 0.3)]:
         changed[f"prior weight of {name} {weight:g}"] = {"weights": {**default, name: weight}}
     changed |= {f"{number} pseudo-samples": {"pseudo_samples": number} for number in (3, 30)}
@@ -117,13 +120,14 @@ def evaluate(
 ) -> tuple[float, float]:
     """Return the accuracy and the log-loss of one variant."""
     weights = change.get("weights", {name: cached.prior_weight for name, cached in columns.items()})
-    used = {}
-    for name, weight in weights.items():
-        if weight or columns[name].shared:
-            used[name] = columns[name]
-            used[name].prior_weight = weight
-    shared = [name for name in used if used[name].shared]
-    inputs = [[*(other for other in shared if other != name), name] for name in used if weights[name]]
+    used = {name: kind for name, kind in columns.items() if weights.get(name) or kind.shared}
+    for name, kind in used.items():
+        kind.prior_weight = weights.get(name, 0)
+    inputs = [names for names in separate_inputs(used) if weights.get(names[-1])]
+    if not change.get("joined", True):
+        inputs = [names for names in inputs if len(names) < 3]
+    if change.get("only joined"):
+        inputs = [names for names in inputs if len(names) == 3]
     model = LinearProbeClassifier(used, codes.max() + 1, inputs)
     cached = ProbeFeatures({name: X[fit][:, kind.columns] for name, kind in used.items()}, {})
     with (
@@ -163,7 +167,7 @@ def main() -> None:
     print("|".join(["", "variant", *(f"{k or 'all'}: accuracy|log-loss" for k in LABELS), ""]))
     print("|".join(["", "---", *["---:|---:"] * len(LABELS), ""]))
     for variant in dict.fromkeys(variant for variant, _ in results):
-        means = [np.mean(results[variant, k], axis=0) for k in LABELS]
+        means = [np.mean(results.get((variant, k), [[np.nan] * 2]), axis=0) for k in LABELS]
         print("|".join(["", variant, *(f"{accuracy:.3f}|{loss:.3f}" for accuracy, loss in means), ""]))
 
 

@@ -56,6 +56,23 @@ def test_each_kind_has_its_own_model_which_also_uses_the_shared_kinds():
     assert_close(probe.outputs(x), torch.stack([linear(columns) for linear, columns in models]))
 
 
+class Joined(Columns):
+    """Columns that also have a linear model together with those of other joined kinds."""
+
+    joined = True
+
+
+def test_joined_kinds_also_have_a_model_together():
+    probe = LinearProbe({"all": Shared(0, 1), "a": Joined(1, 2), "b": Columns(2, 3), "c": Joined(3, 4)}, 1)
+    assert probe.inputs == [["all"], ["all", "a"], ["all", "b"], ["all", "c"], ["all", "a", "c"]]
+    assert probe.model_names == ["all", "a", "b", "c", "a + c"]
+    assert probe.prior_weights == pytest.approx([1 / 6, 1 / 6, 1 / 6, 1 / 6, 2 / 6])
+
+
+def test_single_joined_kind_has_no_second_model():
+    assert LinearProbe({"all": Shared(0, 1), "a": Joined(1, 2)}, 1).inputs == [["all"], ["all", "a"]]
+
+
 def test_probabilities_are_averaged_over_a_model_of_the_first_kind_and_a_model_of_all_kinds():
     probe, x = make_probe(), torch.randn(5, 4)
     assert probe.num_features == 4
