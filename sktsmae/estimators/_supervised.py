@@ -68,10 +68,11 @@ class MAESupervised(  # numpydoc ignore=PR02
         weights of a fitted pretrainer, also after `clone` and in GridSearchCV. A path names a file written by
         `MAEPretrainer.save`. ``"scratch"`` uses an untrained ``MAEPretrainer()``.
     probe : bool, default=True
-        Whether to fit linear models on frozen features. There is one ridge regression per kind of features: wavelet
-        statistics, competing kernels, spectrum, and the embedding of the encoder. Each also uses summary statistics of
-        the channels. For spectrograms, one ridge regression uses only the embedding. Their outputs are averaged with
-        weights that are learned from leave-one-out predictions. At most 20,000 labelled samples are used; if there are
+        Whether to fit linear models on frozen features: a ridge regression on each of wavelet statistics, competing
+        kernels, spectrum, and the embedding of the encoder, and one on statistics and competing kernels together. Each
+        also uses summary statistics of the channels, on which there is another one. For spectrograms, one ridge
+        regression uses only the embedding. Their outputs are averaged with weights that are learned from leave-one-out
+        predictions. At most 20,000 labelled samples are used; if there are
         more, a subset is drawn, with a warning. With more than 4,000 samples or 10**8 values, features are projected at
         random to 4,096 columns. A fine-tuned network has the same weight as all linear models together.
     finetune : {"none", "full", "head", "lora"} or int, default="none"

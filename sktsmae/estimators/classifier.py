@@ -32,7 +32,7 @@ from ._targets import labelled_rows
 class MAEClassifier(ClassifierMixin, MAESupervised):  # numpydoc ignore=PR02
     """Classify signals by linear models on frozen features, by a fine-tuned network, or by both.
 
-    The default fine-tunes nothing: it fits linear classifiers on four kinds of frozen features, one of which is the
+    The default fine-tunes nothing: it fits linear classifiers on five kinds of frozen features, one of which is the
     embedding of a pre-trained encoder. If `finetune` is set, a network is fine-tuned as well, and the probabilities are
     averaged.
 
@@ -82,7 +82,8 @@ class MAEClassifier(ClassifierMixin, MAESupervised):  # numpydoc ignore=PR02
     References
     ----------
     A. Dempster et al., "MiniRocket", KDD 2021, and C. W. Tan et al., "MultiRocket", Data Mining and Knowledge Discovery
-    36, 2022 (linear classifiers on statistics of filtered signals).
+    36, 2022 (linear classifiers on statistics of filtered signals); A. Dempster, D. F. Schmidt and G. I. Webb, "Hydra",
+    Data Mining and Knowledge Discovery 37, 2023 (competing kernels).
 
     Examples
     --------

@@ -34,7 +34,6 @@ SEEDS = range(3)
 FEATURE_FILTERS: dict[str, Callable[[str], bool]] = {
     "wavelet statistics (baseline)": lambda name: True,
     "without longest runs": lambda name: "longest" not in name,
-    "without fractions of time per quarter of the signal": lambda name: "quarter" not in name,
     "without random sums of coefficient series": lambda name: "+d" not in name and "-d" not in name,
     "random sums of coefficient series only": lambda name: "+d" in name or "-d" in name,
     "without statistics of the signal itself": lambda name: "_signal_" not in name,
