@@ -18,11 +18,12 @@ from ..functional.scales import peak_frequency
 from ..functional.wavelets import BOUNDARIES
 from ..models import FEATURES, FeatureContext, Features, Scalogram, WaveletStatistics
 from ..models.auto import auto_scales
+from ..models.scalogram import WAVELETS
 from ..signals.batches import sample_batches
 from ..signals.device import resolve_device
 from ..signals.map_batches import map_batches
 from ..signals.validation import check_signals
-from ..training.constraints import DEVICE, POSITIVE_INT, SAMPLING_RATE, SCALES
+from ..training.constraints import DEVICE, MORLET_W0, POSITIVE_INT, SAMPLING_RATE, SCALES
 from ._base import SignalEstimatorMixin
 from ._rollback import rollback_on_error
 from ._unused import warn_unused
@@ -38,8 +39,7 @@ def _has_columns(estimator: CWTTransformer) -> bool:
 class CWTTransformer(SignalEstimatorMixin, BaseEstimator):  # numpydoc ignore=PR02
     """Transform signals to time-frequency images, or to columns of features.
 
-    Each signal and its first and second difference are transformed by the continuous wavelet transform with the Ricker
-    wavelet.
+    Each signal and its first and second difference are transformed by the continuous wavelet transform.
 
     Parameters
     ----------
@@ -57,6 +57,13 @@ class CWTTransformer(SignalEstimatorMixin, BaseEstimator):  # numpydoc ignore=PR
     boundary : {"zeros", "reflect"}, default="zeros"
         Extension of a signal beyond its boundaries, for images: zero padding as in [1]_, or reflection. Statistics
         always use reflection.
+    wavelet : {"ricker", "morlet"}, default="ricker"
+        The wavelet for images; statistics always use "ricker". "morlet" uses the magnitude of the transform with the
+        complex Morlet wavelet, which separates close frequencies better but is less precise in time. Its peak frequency
+        at each scale is that of the Ricker wavelet.
+    w0 : float, default=6
+        Number of radians of the Morlet wavelet within one standard deviation of its envelope, 1 to 1000. The relative
+        width of its frequency band is 1 / `w0`.
     output : str, default="image"
         "image" returns images (n, M * V, S, T), and "flat" returns flattened images of M * V * S * T columns. The other
         values are kinds of features in `models.FEATURES`, for tabular models. "statistics" computes 12 numbers for each
@@ -124,6 +131,8 @@ class CWTTransformer(SignalEstimatorMixin, BaseEstimator):  # numpydoc ignore=PR
     diff_orders: Sequence[int] = (0, 1, 2)
     standardize: bool | str = True
     boundary: str = "zeros"
+    wavelet: str = "ricker"
+    w0: float = 6.0
     output: str = "image"
     sampling_rate: float | None = None
     batch_size: int = 256
@@ -134,6 +143,8 @@ class CWTTransformer(SignalEstimatorMixin, BaseEstimator):  # numpydoc ignore=PR
         "diff_orders": ["array-like"],
         "standardize": ["boolean", StrOptions({"per_scale"})],
         "boundary": [StrOptions(set(BOUNDARIES))],
+        "wavelet": [StrOptions(set(WAVELETS))],
+        "w0": MORLET_W0,
         "output": [str],
         "sampling_rate": SAMPLING_RATE,
         "batch_size": [POSITIVE_INT],
@@ -167,7 +178,9 @@ class CWTTransformer(SignalEstimatorMixin, BaseEstimator):  # numpydoc ignore=PR
         self._require_output()
         if self.output in FEATURES:
             reason = f"output={self.output!r}: choose output='image' or 'flat'"
-            warn_unused(self, {reason: ["standardize", "boundary"]})
+            warn_unused(self, {reason: ["standardize", "boundary", "wavelet", "w0"]})
+        elif self.wavelet == "ricker":
+            warn_unused(self, {"wavelet='ricker': choose wavelet='morlet'": ["w0"]})
         with rollback_on_error(self):
             device = resolve_device(self.device)
             X = check_signals(self, X, reset=True)
@@ -252,7 +265,7 @@ class CWTTransformer(SignalEstimatorMixin, BaseEstimator):  # numpydoc ignore=PR
 
     def _scalogram(self) -> Scalogram:
         scales = auto_scales(self.cwt_scales, self.n_timepoints_)
-        return Scalogram(scales, self.diff_orders, self.standardize, self.boundary)
+        return Scalogram(scales, self.diff_orders, self.standardize, self.boundary, wavelet=self.wavelet, w0=self.w0)
 
     def _fit_features(self, X: np.ndarray, device: torch.device) -> Features:
         """Return features that are fitted on an evenly spaced subset of the signals."""

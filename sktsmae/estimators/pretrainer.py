@@ -29,6 +29,7 @@ from ..models.checkpoints import read_safetensors, write_safetensors
 from ..models.features.embedding import THRESHOLD_SIGNALS
 from ..models.require_positive import require_positive
 from ..models.restore import load_matching, restore
+from ..models.scalogram import WAVELETS
 from ..models.settings import EncoderSettings
 from ..models.spectrograms import require_views
 from ..signals.batches import load_batch, sample_batches
@@ -38,6 +39,7 @@ from ..signals.launch import join_world, launched_world
 from ..signals.map_batches import map_batches
 from ..signals.validation import check_signals
 from ..training.constraints import (
+    MORLET_W0,
     NON_NEGATIVE_REAL,
     OPEN_FRACTION,
     POSITIVE_FRACTION,
@@ -85,6 +87,12 @@ class MAEPretrainer(  # numpydoc ignore=PR02
     boundary : {"zeros", "reflect"}, default="reflect"
         Extension of a signal beyond its boundaries: zero padding as in [1]_, or reflection. With reflection, the mean
         of the signal has no effect.
+    wavelet : {"ricker", "morlet"}, default="ricker"
+        The wavelet. "morlet" uses the magnitude of the transform with the complex Morlet wavelet, which separates close
+        frequencies better but is less precise in time. Its peak frequency at each scale is that of the Ricker wavelet.
+    w0 : float, default=6
+        Number of radians of the Morlet wavelet within one standard deviation of its envelope, 1 to 1000. The relative
+        width of its frequency band is 1 / `w0`.
     signal_len : int or None, default=None
         Number of samples to which every signal is resampled, so that `transform` accepts signals of any length. None
         does not resample.
@@ -189,6 +197,8 @@ class MAEPretrainer(  # numpydoc ignore=PR02
     diff_orders: Sequence[int] = (0, 1, 2)
     standardize: bool | str = True
     boundary: str = "reflect"
+    wavelet: str = "ricker"
+    w0: float = 6.0
     signal_len: int | None = None
     patch_size: str | tuple[int, int] = "auto"
     embed_dim: int = 64
@@ -216,6 +226,8 @@ class MAEPretrainer(  # numpydoc ignore=PR02
         "diff_orders": ["array-like"],
         "standardize": ["boolean", StrOptions({"per_scale"})],
         "boundary": [StrOptions(set(BOUNDARIES))],
+        "wavelet": [StrOptions(set(WAVELETS))],
+        "w0": MORLET_W0,
         "signal_len": [POSITIVE_INT, None],
         "patch_size": [StrOptions({"auto"}), tuple, list],
         "embed_dim": [POSITIVE_INT],
@@ -697,7 +709,9 @@ class MAEPretrainer(  # numpydoc ignore=PR02
         elif not self.early_stopping:
             unused["early_stopping=False: set early_stopping=True"] = STOPPING_PARAMETERS
         if is_spectrogram:
-            unused["spectrograms as X: give signals"] = ["cwt_scales", "boundary"]
+            unused["spectrograms as X: give signals"] = ["cwt_scales", "boundary", "wavelet", "w0"]
+        elif self.wavelet == "ricker":
+            unused["wavelet='ricker': choose wavelet='morlet'"] = ["w0"]
         return unused
 
 

@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from .fft import fast_length, mirror_indices
+
 DIFF_ORDERS = (0, 1, 2)
 BOUNDARIES = ("zeros", "reflect")
 # Size in bytes of the transforms in one chunk on a CPU, chosen so that they stay in the processor's cache. On other
@@ -230,7 +232,7 @@ def cwt_of_views(
     if boundary == "reflect":
         margin = kernel_length(scales, n_timepoints) // 2 + 1
         # Subtracting the first value makes a constant signal and its transform exactly zero.
-        x = (x - x[..., :1])[..., _mirror_indices(n_timepoints, margin, x.device)]
+        x = (x - x[..., :1])[..., mirror_indices(n_timepoints, margin, x.device)]
     kept = slice(margin, margin + n_timepoints)
     if torch.is_grad_enabled() and x.requires_grad:
         n_fft = 2 * (bank.shape[1] - 1)
@@ -295,7 +297,7 @@ def _cwt_by_convolution(x: Tensor, scales: Tensor, diff_orders: Sequence[int], b
     half = wavelets.shape[-1] // 2
     padding, offset = half, 0
     if boundary == "reflect":
-        x = (x - x[..., :1])[..., _mirror_indices(n_timepoints, half + 1, x.device)]
+        x = (x - x[..., :1])[..., mirror_indices(n_timepoints, half + 1, x.device)]
         wavelets = wavelets - wavelets.mean(-1, keepdim=True)
         padding, offset = 0, 1
     views = differences(x, diff_orders)  # (..., V, T')
@@ -316,21 +318,14 @@ def _filter_bank(
     if boundary == "reflect":
         wavelets -= wavelets.mean(-1, keepdim=True)
         # The wrap-around of the circular convolution affects only the mirrored margins, which are removed.
-        n_fft = _fast_length(n_timepoints + 2 * (length // 2 + 1))
+        n_fft = fast_length(n_timepoints + 2 * (length // 2 + 1))
     else:
         # The last second difference needs one sample beyond the end of the signal. The wrap-around of the circular
         # convolution falls beyond that sample.
-        n_fft = _fast_length(n_timepoints + 1 + length // 2)
+        n_fft = fast_length(n_timepoints + 1 + length // 2)
     kernel = F.pad(wavelets, (0, n_fft - length)).roll(-(length // 2), -1)
     spectrum: Tensor = torch.fft.rfft(kernel).real
     return spectrum.to(device=device, dtype=dtype)
-
-
-def _mirror_indices(n_timepoints: int, margin: int, device: torch.device) -> Tensor:
-    """Return the indices that extend a signal by `margin` mirrored samples at each end."""
-    period = max(1, 2 * (n_timepoints - 1))
-    indices = torch.arange(-margin, n_timepoints + margin, device=device) % period
-    return torch.minimum(indices, period - indices) if n_timepoints > 1 else torch.zeros_like(indices)
 
 
 def _empty(shape: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
@@ -338,16 +333,3 @@ def _empty(shape: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> 
     if device.type != "cpu":
         return torch.empty(shape, dtype=dtype, device=device)
     return torch.from_numpy(np.empty(shape, dtype=torch.empty(0, dtype=dtype).numpy().dtype))
-
-
-def _fast_length(n: int) -> int:
-    """Return the smallest even number 2^a 3^b 5^c that is at least n. Real FFTs of such lengths are fast."""
-    best = 1 << max(1, (n - 1).bit_length())
-    fives = 1
-    while fives < best:
-        threes = fives
-        while threes < best:
-            best = min(best, threes << max(1, (-(-n // threes) - 1).bit_length()))
-            threes *= 3
-        fives *= 5
-    return best

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import torch
 from torch import Tensor, nn
 
 from ..functional.gaps import map_unpadded
+from ..functional.morlet import morlet_magnitude
 from ..functional.resampling import resample
 from ..functional.scales import scale_grid
 from ..functional.standardization import standardize, unit_amplitude
 from ..functional.wavelets import BOUNDARIES, DIFF_ORDERS, cwt_of_views, view_orders
+
+WAVELETS = ("ricker", "morlet")
 
 
 class Scalogram(nn.Module):
@@ -31,12 +34,16 @@ class Scalogram(nn.Module):
         Extension of a signal beyond its ends, as in `functional.wavelets.cwt_of_views`.
     resample_to : int or None, default=None
         Number of samples to which every signal is resampled before the transform. None does not resample.
+    wavelet : {"ricker", "morlet"}, default="ricker"
+        "morlet" computes magnitudes with the complex Morlet wavelet, as in `functional.morlet.morlet_magnitude`.
+    w0 : float, default=6
+        Number of radians of the Morlet wavelet within one standard deviation of its envelope.
 
     Raises
     ------
     ValueError
         If the scales are not positive and increasing, if a difference order is unknown or repeated, or if the
-        standardisation or the boundary is unknown.
+        standardisation, the boundary, the wavelet or `w0` is invalid.
 
     Examples
     --------
@@ -53,6 +60,8 @@ class Scalogram(nn.Module):
         standardize: bool | str = True,
         boundary: str = "zeros",
         resample_to: int | None = None,
+        wavelet: str = "ricker",
+        w0: float = 6.0,
     ) -> None:
         super().__init__()
         self.diff_orders = view_orders(diff_orders)
@@ -60,6 +69,12 @@ class Scalogram(nn.Module):
             raise ValueError(f"standardize={standardize!r}: give True, False or 'per_scale'.")
         if boundary not in BOUNDARIES:
             raise ValueError(f"boundary={boundary!r}: choose 'zeros' or 'reflect'.")
+        if wavelet not in WAVELETS:
+            raise ValueError(f"wavelet={wavelet!r}: choose 'ricker' or 'morlet'.")
+        if not 1 <= w0 <= 1000:
+            raise ValueError(f"w0={w0}: give a number from 1 to 1000.")
+        self.wavelet = wavelet
+        self.w0 = w0
         self.standardize = standardize
         self.boundary = boundary
         self.resample_to = resample_to
@@ -110,7 +125,7 @@ class Scalogram(nn.Module):
                 # `standardize` has a lower limit for the standard deviation of a scale. If the signal is standardised,
                 # this limit is relative to the amplitude of the signal.
                 x = standardize(x, -1) if self.standardize == "per_scale" else x
-                return cwt_of_views(x, self.scales, self.diff_orders, standardize_image, self.boundary)
+                return self._cwt(x, standardize_image)
             image: Tensor = x.unflatten(1, (-1, self.num_views))  # (B, M, V, S, T)
             return image if standardize_image is None else standardize_image(image)
 
@@ -143,4 +158,8 @@ class Scalogram(nn.Module):
         Tensor of shape (B, V, S, T) or (B, M, V, S, T), float32
             Wavelet coefficients.
         """
-        return cwt_of_views(self.resampled(x), self.scales, self.diff_orders, boundary=self.boundary)
+        return self._cwt(self.resampled(x), None)
+
+    def _cwt(self, x: Tensor, finish: Callable[[Tensor], Tensor] | None) -> Tensor:
+        cwt = cwt_of_views if self.wavelet == "ricker" else partial(morlet_magnitude, w0=self.w0)
+        return cwt(x, self.scales, self.diff_orders, finish, self.boundary)

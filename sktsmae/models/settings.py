@@ -44,6 +44,10 @@ class EncoderSettings:  # numpydoc ignore=PR02
         Extension of a signal beyond its ends, as in `Scalogram`.
     resample : bool, default=False
         Whether signals of any length are accepted and resampled to `signal_len`.
+    wavelet : {"ricker", "morlet"}, default="ricker"
+        The wavelet, as in `Scalogram`.
+    w0 : float, default=6
+        Number of radians of the Morlet wavelet within one standard deviation of its envelope.
 
     Raises
     ------
@@ -69,6 +73,8 @@ class EncoderSettings:  # numpydoc ignore=PR02
     standardize: bool | str = True
     boundary: str = "zeros"
     resample: bool = False
+    wavelet: str = "ricker"
+    w0: float = 6.0
 
     def __post_init__(self) -> None:
         sizes = ("signal_len", "patch_size_freq", "patch_size_time", "embed_dim", "depth", "num_heads")

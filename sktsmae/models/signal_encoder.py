@@ -59,7 +59,15 @@ class SignalEncoder(nn.Module):
         """
         config = EncoderSettings(**settings)
         resample_to = config.signal_len if config.resample else None
-        scalogram = Scalogram(config.cwt_scales, config.diff_orders, config.standardize, config.boundary, resample_to)
+        scalogram = Scalogram(
+            config.cwt_scales,
+            config.diff_orders,
+            config.standardize,
+            config.boundary,
+            resample_to,
+            config.wavelet,
+            config.w0,
+        )
         image_size = (scalogram.num_views, len(scalogram.scales), config.signal_len)
         patch_size = (config.patch_size_freq, config.patch_size_time)
         encoder = Encoder(

@@ -46,8 +46,8 @@ def fit_inverse_temperature(scores: np.ndarray, codes: np.ndarray, weights: np.n
 
     weights = mean_one(weights)
 
-    def negative_log_posterior(log_factor: float) -> float:
+    def _negative_log_posterior(log_factor: float) -> float:
         log_likelihood = weights @ (targets * log_softmax(np.exp(log_factor) * scores, axis=1)).sum(1)
         return float((log_factor - np.log(expected)) ** 2 - log_likelihood)
 
-    return float(np.exp(minimize_scalar(negative_log_posterior, bounds=(-3, 4), method="bounded").x))
+    return float(np.exp(minimize_scalar(_negative_log_posterior, bounds=(-3, 4), method="bounded").x))

@@ -14,6 +14,7 @@ NON_NEGATIVE_REAL = Interval(Real, 0, None, closed="left")
 OPEN_FRACTION = Interval(Real, 0, 1, closed="neither")
 FRACTION = Interval(Real, 0, 1, closed="left")
 POSITIVE_FRACTION = Interval(Real, 0, 1, closed="right")
+MORLET_W0 = [Interval(Real, 1, 1000, closed="both")]
 SCALES = [POSITIVE_INT, "array-like"]
 SAMPLING_RATE = [POSITIVE_REAL, None]
 DEVICE = [str, torch.device]

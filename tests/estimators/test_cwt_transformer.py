@@ -247,3 +247,16 @@ def test_with_a_sampling_rate_columns_are_named_by_frequency(X_channels, output)
     assert len(set(names)) == len(without_rate.get_feature_names_out())
     assert any(f"_{with_rate.frequencies_[3]:.4g}Hz_" in name for name in names)
     assert_array_equal(with_rate.transform(X_channels), without_rate.transform(X_channels))
+
+
+def test_morlet_images_have_the_shape_and_the_frequencies_of_ricker_images(X_channels):
+    ricker = CWTTransformer(cwt_scales=8, sampling_rate=50).fit(X_channels)
+    morlet = CWTTransformer(cwt_scales=8, sampling_rate=50, wavelet="morlet", w0=12.0).fit(X_channels)
+    assert morlet.transform(X_channels).shape == ricker.transform(X_channels).shape
+    assert_array_equal(morlet.frequencies_, ricker.frequencies_)
+    assert np.isfinite(morlet.transform(X_channels)).all()
+
+
+def test_w0_without_the_morlet_wavelet_has_no_effect_and_warns(X_channels):
+    with pytest.warns(UserWarning, match=r"w0.*wavelet='ricker'"):
+        CWTTransformer(w0=12.0).fit(X_channels)

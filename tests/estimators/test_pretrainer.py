@@ -252,3 +252,12 @@ def test_number_of_draws_must_be_a_positive_integer(fitted_pretrainer, X, n_draw
 def test_sample_with_several_channels_has_one_score(new_pretrainer, X_channels):
     pretrainer = new_pretrainer(max_epochs=1).fit(X_channels)
     assert pretrainer.score_samples(X_channels).shape == (41,)
+
+
+def test_pretrainer_with_the_morlet_wavelet_is_saved_and_loaded(new_pretrainer, X, tmp_path):
+    pretrainer = new_pretrainer(wavelet="morlet", w0=10.0, max_epochs=1).fit(X)
+    assert pretrainer.model_.scalogram.wavelet == "morlet"
+    pretrainer.save(tmp_path / "encoder.safetensors")
+    loaded = MAEPretrainer.load(tmp_path / "encoder.safetensors")
+    assert loaded.model_.scalogram.w0 == 10.0
+    assert_array_equal(loaded.transform(X[:3]), pretrainer.transform(X[:3]))

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
+from sktsmae.functional.morlet import morlet_magnitude
 from sktsmae.functional.scales import scale_grid
 from sktsmae.functional.wavelets import cwt, differences
 from sktsmae.models import Scalogram
@@ -98,7 +99,22 @@ def test_per_scale_option_standardises_each_scale_of_each_view_independently():
     assert_close(image.std(-1), torch.ones(3, 2, 3, 6), rtol=1e-3, atol=0)
 
 
-@pytest.mark.parametrize(("name", "value"), [("standardize", "view"), ("boundary", "wrap")])
-def test_unknown_standardisation_or_boundary_is_refused(name, value):
+@pytest.mark.parametrize(("name", "value"), [("standardize", "view"), ("boundary", "wrap"), ("wavelet", "haar")])
+def test_unknown_standardisation_boundary_or_wavelet_is_refused(name, value):
     with pytest.raises(ValueError, match=f"{name}='{value}'"):
         Scalogram(6, **{name: value})
+
+
+def test_w0_below_1_is_refused():
+    with pytest.raises(ValueError, match=r"w0=0\.5"):
+        Scalogram(6, wavelet="morlet", w0=0.5)
+
+
+def test_morlet_image_is_the_standardised_magnitude():
+    x = torch.randn(2, 3, 60)
+    scalogram = Scalogram(6, wavelet="morlet", w0=8.0)
+    magnitudes = scalogram.transform(x)
+    assert_close(magnitudes, morlet_magnitude(x, scalogram.scales, w0=8.0))
+    image = scalogram(x)
+    assert image.shape == (2, 3, 3, 6, 60)
+    assert_close(image.mean((-2, -1)), torch.zeros(2, 3, 3), rtol=0, atol=1e-4)

@@ -11,7 +11,7 @@ from ...functional.thresholds import quarter_fractions
 from .statistics import WaveletStatistics
 
 
-class QuarterStatistics(WaveletStatistics):
+class QuarterStatistics(WaveletStatistics):  # numpydoc ignore=PR02
     """Fractions of time above thresholds in each quarter of a signal, for the series of `WaveletStatistics`.
 
     They depend on the position of a waveform in time, unlike `WaveletStatistics`. Probes do not use them, because they
