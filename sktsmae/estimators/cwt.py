@@ -72,8 +72,8 @@ class CWTTransformer(SignalEstimatorMixin, BaseEstimator):  # numpydoc ignore=PR
         threshold. The thresholds are quantiles of the signals in `fit`. "quarters" computes the fractions of time in
         each quarter of the signal (16 numbers). "competition" computes how often random convolution kernels have the
         largest or smallest response (`models.CompetingKernels`). "spectrum" computes logarithmic power spectra and the
-        autocorrelation (`models.Spectrum`). "summary" computes the mean, mean absolute deviation, minimum and maximum
-        of each channel and the mean of each quarter.
+        autocorrelation, and with a `sampling_rate` the power of the bands delta to gamma (`models.Spectrum`). "summary"
+        computes the mean, mean absolute deviation, minimum and maximum of each channel and the mean of each quarter.
     sampling_rate : float or None, default=None
         Sampling rate in Hz; columns are then named by frequencies in Hz, and figures show Hz and seconds.
     batch_size : int, default=256
@@ -274,6 +274,7 @@ class CWTTransformer(SignalEstimatorMixin, BaseEstimator):  # numpydoc ignore=PR
             n_timepoints=self.n_timepoints_,
             cwt_scales=None if isinstance(self.cwt_scales, str) else self.cwt_scales,
             diff_orders=self.diff_orders,
+            sampling_rate=self.sampling_rate,
         )
         features = FEATURES[self.output].from_context(context).to(device)
         if features.max_fit_signals:

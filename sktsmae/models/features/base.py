@@ -35,6 +35,8 @@ class FeatureContext:  # numpydoc ignore=PR02
         Layers whose tokens are pooled, as in `EncoderEmbedding`. None pools the output of the encoder.
     thresholds : Tensor or None, default=None
         Thresholds for the pooling "bands", the result of `EncoderEmbedding.fit_all_layers`.
+    sampling_rate : float or None, default=None
+        Sampling rate in Hz, for features that people know by their frequency.
     """
 
     n_channels: int
@@ -45,6 +47,7 @@ class FeatureContext:  # numpydoc ignore=PR02
     pooling: str = "mean"
     layers: Sequence[int] | None = None
     thresholds: Tensor | None = None
+    sampling_rate: float | None = None
 
 
 class Features(nn.Module, ABC):
