@@ -69,12 +69,12 @@ class MAESupervised(  # numpydoc ignore=PR02
         `MAEPretrainer.save`. ``"scratch"`` uses an untrained ``MAEPretrainer()``.
     probe : bool, default=True
         Whether to fit linear models on frozen features: a ridge regression on each of wavelet statistics, competing
-        kernels, spectrum, and the embedding of the encoder, and one on statistics and competing kernels together. Each
-        also uses summary statistics of the channels, on which there is another one. For spectrograms, one ridge
-        regression uses only the embedding. Their outputs are averaged with weights that are learned from leave-one-out
-        predictions. At most 20,000 labelled samples are used; if there are
-        more, a subset is drawn, with a warning. With more than 4,000 samples or 10**8 values, features are projected at
-        random to 4,096 columns. A fine-tuned network has the same weight as all linear models together.
+        kernels, spectrum, and the embedding of the encoder, and one on statistics and competing kernels together. All
+        of them also use summary statistics of the channels; one more ridge regression uses only these. For
+        spectrograms, one ridge regression uses only the embedding. Their outputs are averaged with weights that are
+        learned from leave-one-out predictions. At most 20,000 labelled samples are used; if there are more, a subset is
+        drawn, with a warning. With more than 4,000 samples or 10**8 values, features are projected at random to 4,096
+        columns. A fine-tuned network has the same weight as all linear models together.
     finetune : {"none", "full", "head", "lora"} or int, default="none"
         What to fine-tune. "none" fine-tunes nothing; "full" fine-tunes the encoder and a head. "head" fine-tunes only a
         head; the tokens of the frozen encoder are computed once and kept in memory (4 * M * N * embed_dim bytes per

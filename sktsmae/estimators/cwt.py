@@ -178,7 +178,10 @@ class CWTTransformer(SignalEstimatorMixin, BaseEstimator):  # numpydoc ignore=PR
         self._require_output()
         if self.output in FEATURES:
             reason = f"output={self.output!r}: choose output='image' or 'flat'"
-            warn_unused(self, {reason: ["standardize", "boundary", "wavelet", "w0"]})
+            unused = {reason: ["standardize", "boundary", "wavelet", "w0"]}
+            if not FEATURES[self.output].needs_wavelets:
+                unused[f"{reason} or 'statistics'"] = ["cwt_scales", "diff_orders"]
+            warn_unused(self, unused)
         elif self.wavelet == "ricker":
             warn_unused(self, {"wavelet='ricker': choose wavelet='morlet'": ["w0"]})
         with rollback_on_error(self):

@@ -75,7 +75,15 @@ def _kernel_of(marked: Tensor, num_kernels: int) -> Tensor:
 
 
 def _compete_by_comparison(responses: Tensor) -> Tensor:
-    """Compute the same by operators that ONNX has."""
-    sums = torch.where(responses == responses.amax(0), responses, 0.0).sum(-1)
-    counts = (responses == responses.amin(0)).float().sum(-1)
+    """Compute the same by operators that ONNX has.
+
+    If responses are equal, for example where a signal is constant, the last kernel is the largest and the first kernel
+    is the smallest one, as in `_compete`.
+    """
+    num_kernels = len(responses)
+    index = torch.arange(num_kernels, dtype=responses.dtype, device=responses.device)[:, None, None, None]
+    last = torch.where(responses == responses.amax(0), index, -1.0).amax(0)
+    first = torch.where(responses == responses.amin(0), index, float(num_kernels)).amin(0)
+    sums = torch.where(index == last, responses, 0.0).sum(-1)
+    counts = (index == first).float().sum(-1)
     return torch.stack((sums, counts)).permute(0, 2, 3, 1)

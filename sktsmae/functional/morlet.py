@@ -15,6 +15,8 @@ from .wavelets import BOUNDARIES, CHUNK_BYTES, DIFF_ORDERS, differences
 
 # Half the length of a wavelet, in standard deviations of its Gaussian envelope.
 _SUPPORT = 5
+# Maximum of half the length of a wavelet, relative to the length of the signal. Longer wavelets are inaccurate.
+_MAX_EXTENSION = 10
 # The Ricker wavelet of scale s has its peak at the angular frequency sqrt(2) / s.
 _RICKER_PEAK = math.sqrt(2)
 
@@ -55,7 +57,7 @@ def morlet_magnitude(
     Raises
     ------
     ValueError
-        If the boundary is unknown.
+        If a difference order or the boundary is unknown.
 
     References
     ----------
@@ -70,13 +72,15 @@ def morlet_magnitude(
     >>> morlet_magnitude(torch.randn(5, 100), scale_grid(16)).shape
     torch.Size([5, 3, 16, 100])
     """
+    if any(order not in DIFF_ORDERS for order in diff_orders):
+        raise ValueError(f"diff_orders={diff_orders!r}: give only the orders 0, 1 and 2.")
     if boundary not in BOUNDARIES:
         raise ValueError(f"boundary={boundary!r}: choose 'zeros' or 'reflect'.")
     x = x if x.is_floating_point() else x.float()
     n_timepoints = x.shape[-1]
     # NumPy, because torch.onnx.export cannot trace sizes that are computed from tensors.
     widths = np.array(scales.tolist()) * w0 / _RICKER_PEAK  # standard deviations of the envelopes, in samples
-    half = math.ceil(_SUPPORT * widths.max())
+    half = math.ceil(min(_SUPPORT * widths.max(), _MAX_EXTENSION * n_timepoints))
     margin = 0
     if boundary == "reflect":
         margin = half + 1

@@ -79,7 +79,7 @@ def log_scale_grid(num_scales: int, smallest: float, largest: float) -> list[flo
 
 
 def peak_frequency(scales: Tensor, sampling_rate: float = 1.0) -> Tensor:
-    r"""Return the peak frequency of the Ricker wavelet at each scale.
+    r"""Return the peak frequency of the Ricker wavelet at each scale, which is also that of `functional.morlet`.
 
     Parameters
     ----------

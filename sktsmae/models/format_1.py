@@ -1,4 +1,4 @@
-"""Conversion of files of format version 1 (written before December 2026) to the current format."""
+"""Conversion of files of format version 1 (written before December 2026) to format version 2."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-import torch
 from torch import Tensor
 
 # Patterns of tensor names in format version 1, and the current names. The first pattern that matches is used.
@@ -19,8 +18,6 @@ _RENAMED = [
 ]
 # Name of the setting and prefix of the tensors of the instance loss (InfoNCE), which was removed from the package.
 _REMOVED_SETTING, _REMOVED_PREFIX = "instance_loss_weight", "projector."
-# Kinds of features that were one kind in format version 1.
-_STATISTICS = ("statistics", "quarters")
 
 
 def rename_tensors(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -46,7 +43,7 @@ def rename_tensors(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def upgrade_format_1(state: Mapping[str, Tensor], metadata: dict[str, Any]) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Convert the content of a file of format version 1 to the current format.
+    """Convert the content of a file of format version 1 to format version 2.
 
     Parameters
     ----------
@@ -69,11 +66,8 @@ def upgrade_format_1(state: Mapping[str, Tensor], metadata: dict[str, Any]) -> t
         upgraded["estimator"] = {**estimator, "params": _rename_settings(estimator["params"])}
     if metadata["kind"] != "mae":
         # Format 1 does not name the kinds of features. A probe with one linear model used only the embedding.
-        inputs = [["embedding"]]
-        if "probe.linear.1.weight" in tensors:
-            inputs = [["summary"], ["summary", *_STATISTICS], ["summary", *_STATISTICS, "embedding"]]
-            _separate_quarters(tensors)
-        upgraded["probe"] = None if metadata.get("readout") is None else inputs
+        kinds = ["embedding"] if "probe.linear.1.weight" not in tensors else ["summary", "statistics", "embedding"]
+        upgraded["probe"] = None if metadata.get("readout") is None else kinds
         upgraded["readout"] = metadata.get("readout") or {"pooling": "mean", "layers": None}
         thresholds = tensors.get("probe.features.embedding.thresholds")
         if (
@@ -84,23 +78,6 @@ def upgrade_format_1(state: Mapping[str, Tensor], metadata: dict[str, Any]) -> t
             # Format 1 has no thresholds for the fine-tuned encoder. Those for the frozen encoder are a substitute.
             tensors["thresholds"] = thresholds.clone()
     return tensors, upgraded
-
-
-def _separate_quarters(tensors: dict[str, Tensor]) -> None:
-    """Sort the columns of linear models: those of whole signals, then those of quarters. Both kinds have all buffers.
-
-    In format 1, a kind of features has seven statistics per threshold: three of the whole signal, four of its quarters.
-    """
-    whole, quarters = (f"probe.features.{name}." for name in _STATISTICS)
-    for name in [name for name in tensors if name.startswith(whole)]:
-        tensors[name.replace(whole, quarters)] = tensors[name].clone()
-    start = tensors["probe.linear.0.weight"].shape[1]
-    stop = start + 7 * tensors[f"{whole}thresholds"].numel()
-    for name in ("probe.linear.1.weight", "probe.linear.2.weight"):
-        weight = tensors[name]
-        columns = weight[:, start:stop].unflatten(1, (-1, 7))  # (C, thresholds, 7)
-        parts = [weight[:, :start], columns[..., :3].flatten(1), columns[..., 3:].flatten(1), weight[:, stop:]]
-        tensors[name] = torch.cat(parts, dim=1)
 
 
 def _rename_settings(settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -50,17 +50,6 @@ class LinearProbe(nn.Module):
         self.register_buffer("mixture_weights", torch.full((len(widths),), 1 / len(widths)))
 
     @property
-    def num_features(self) -> int:
-        """Number of features of all kinds together.
-
-        Returns
-        -------
-        int
-            Sum over the kinds of features.
-        """
-        return sum(kind.out_features for kind in self.kinds())
-
-    @property
     def model_names(self) -> list[str]:
         """Name of each linear model.
 

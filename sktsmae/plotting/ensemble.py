@@ -63,12 +63,12 @@ class EnsembleDisplay:
         Raises
         ------
         ValueError
-            If the estimator is no ensemble.
+            If the estimator is not an ensemble.
         """
         check_is_fitted(estimator)
         if not hasattr(estimator, "ensemble_weights_"):
             name = type(estimator).__name__
-            raise ValueError(f"a {name} is no ensemble; give a MAEClassifier or a MAERegressor.")
+            raise ValueError(f"a {name} is not an ensemble; give a MAEClassifier or a MAERegressor.")
         return cls(estimator.ensemble_weights_).plot(ax=ax)
 
     def plot(self, *, ax: Any = None) -> EnsembleDisplay:

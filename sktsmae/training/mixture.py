@@ -61,7 +61,7 @@ def squared_error_mixture_weights(
     """Return the mixture weights with the smallest squared error of leave-one-out predictions.
 
     A penalty favours the prior: it equals the error of `PSEUDO_SAMPLES` samples on which each model errs independently
-    with its mean squared error.
+    with the smallest mean squared error of all models.
 
     Parameters
     ----------

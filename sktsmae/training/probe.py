@@ -10,8 +10,6 @@ import torch
 from scipy.special import softmax
 
 from ..models import LinearProbe, LinearProbeClassifier
-from ..models.features import Features
-from .alignment import channel_relevance
 from .calibration import fit_inverse_temperature
 from .features import ProbeFeatures
 from .mixture import likelihood_mixture_weights, squared_error_mixture_weights
@@ -101,8 +99,8 @@ def _fit_linear(
     own_width = np.mean([part.shape[1] for part, common in zip(values, shared, strict=True) if not common] or [1])
     relevance = [
         # All kinds of the model that are not shared have the same total variance.
-        _relevance(probe, features, name, targets) * (1 if common else own_width / part.shape[1])
-        for name, part, common in zip(names, values, shared, strict=True)
+        np.full(part.shape[1], 1 if common else own_width / part.shape[1])
+        for part, common in zip(values, shared, strict=True)
     ]
     weight, bias, loo = fit_ridge(np.concatenate(values, axis=1), targets, weights, judged, np.concatenate(relevance))
     parts = np.split(weight, np.cumsum([part.shape[1] for part in values])[:-1], axis=1)
@@ -111,14 +109,6 @@ def _fit_linear(
             parts[number], offset = features.sketches[name].expand(parts[number])
             bias = bias + offset
     return np.concatenate(parts, axis=1), bias, loo
-
-
-def _relevance(probe: LinearProbe, features: ProbeFeatures, name: str, targets: np.ndarray) -> np.ndarray:
-    """Return the relevance of each feature of a kind, which is that of its channel."""
-    values = features.values[name]
-    kind: Features = probe.features[name]  # type: ignore[assignment]
-    by_channel = values.reshape(len(values), 1 if name in features.sketches else kind.num_blocks, -1)
-    return np.repeat(channel_relevance(by_channel, targets), by_channel.shape[2])
 
 
 def _set_linear(linear: Any, weight: np.ndarray, bias: np.ndarray) -> None:

@@ -60,7 +60,7 @@ def fit_ridge(
         values, left = eigh(x @ x.T, overwrite_a=True, check_finite=False)
     else:
         values, right = eigh(x.T @ x, overwrite_a=True, check_finite=False)
-        left = x @ right / np.sqrt(values.clip(1e-12 * values[-1]))
+        left = x @ right / np.sqrt(values.clip(max(1e-12 * values[-1], 1e-300)))
     values = values.clip(0)
     projected, leverage = left.T @ y, left**2  # (R, C), (n, R)
     best_error = np.inf

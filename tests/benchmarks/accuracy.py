@@ -12,7 +12,8 @@ its standard error over the resamples.
 
 The script prints a Markdown table; the last results are in ``accuracy.md``. Of the benchmarks on these data sets, only
 this one, ``labels.py`` and ``blind_spots.py`` use test splits. Hyperparameters are chosen by cross-validation on the
-training splits of the data sets in `DEVELOPMENT`.
+training splits of the data sets in `DEVELOPMENT`, and by resamples of these data sets and of those that ``accuracy.md``
+names, in which training and test split are pooled.
 """
 
 from __future__ import annotations

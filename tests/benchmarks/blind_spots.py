@@ -1,4 +1,4 @@
-"""Benchmark on generated problems, each of which some family of classifiers cannot solve.
+"""Benchmark on generated problems. At least one family of classifiers cannot solve each of them.
 
 Run ``python tests/benchmarks/blind_spots.py [--draws 5] [--file SET.npz ...]``. aeon is required (extra ``bench``).
 Every problem has two classes and ten training signals per class unless its docstring says otherwise. The training and
@@ -168,9 +168,9 @@ def generate(problem: str, seed: int) -> tuple[Any, np.ndarray, Any, np.ndarray]
 
 
 def _equal_length(*parts: Any) -> list[np.ndarray]:
-    """Return signals (n, M, T): signals of unequal lengths are extended with their last value."""
+    """Return signals (n, M, T), float64: signals of unequal lengths are extended with their last value."""
     longest = max(signal.shape[-1] for signals in parts for signal in signals)
-    arrays = [np.stack([_extend(signal, longest) for signal in signals]) for signals in parts]
+    arrays = [np.stack([_extend(signal, longest) for signal in signals]).astype(float) for signals in parts]
     return [X[:, None] if X.ndim == 2 else X for X in arrays]
 
 

@@ -190,6 +190,7 @@ def test_input_shape_is_stored(X, X_channels):
     assert attributes(two_channels) == (2, 200, 2, (2, 200))
 
 
+@pytest.mark.filterwarnings("ignore:cwt_scales")  # some outputs do not use scales
 @pytest.mark.parametrize(
     ("output", "first_name", "last_name"),
     [
@@ -249,12 +250,21 @@ def test_with_a_sampling_rate_columns_are_named_by_frequency(X_channels, output)
     assert_array_equal(with_rate.transform(X_channels), without_rate.transform(X_channels))
 
 
-def test_morlet_images_have_the_shape_and_the_frequencies_of_ricker_images(X_channels):
-    ricker = CWTTransformer(cwt_scales=8, sampling_rate=50).fit(X_channels)
-    morlet = CWTTransformer(cwt_scales=8, sampling_rate=50, wavelet="morlet", w0=12.0).fit(X_channels)
-    assert morlet.transform(X_channels).shape == ricker.transform(X_channels).shape
-    assert_array_equal(morlet.frequencies_, ricker.frequencies_)
-    assert np.isfinite(morlet.transform(X_channels)).all()
+@pytest.mark.parametrize("frequency", [2.0, 8.0])
+def test_morlet_image_is_brightest_at_the_frequency_of_the_signal(frequency):
+    X = np.sin(2 * np.pi * frequency * np.arange(1000) / 50)[None]
+    scales = np.geomspace(0.8, 10, 60)
+    images = CWTTransformer(
+        cwt_scales=scales, sampling_rate=50, wavelet="morlet", w0=12.0, standardize=False, diff_orders=(0,)
+    ).fit(X)
+    brightest = (images.transform(X)[0, 0, :, 500] / np.sqrt(scales)).argmax()  # wavelets have unit energy
+    assert images.frequencies_[brightest] == pytest.approx(frequency, rel=0.05)
+
+
+@pytest.mark.parametrize("output", ["competition", "spectrum", "summary"])
+def test_scales_that_an_output_does_not_use_warn(X_channels, output):
+    with pytest.warns(UserWarning, match="cwt_scales"):
+        CWTTransformer(output=output, cwt_scales=4).fit(X_channels)
 
 
 def test_w0_without_the_morlet_wavelet_has_no_effect_and_warns(X_channels):

@@ -26,3 +26,14 @@ def test_responses_are_those_of_a_dilated_convolution(n_inputs, dilation):
 def test_exported_computation_gives_the_same_results():
     responses = torch.randn(8, 3, 5, 40)
     assert_close(_compete(responses.clone()), _compete_by_comparison(responses), rtol=1e-5, atol=1e-5)
+
+
+def test_exported_computation_gives_the_same_results_where_all_responses_are_zero():
+    responses = torch.randn(8, 3, 5, 40)
+    responses[..., 10:25] = 0
+    assert_close(_compete(responses.clone()), _compete_by_comparison(responses), rtol=1e-5, atol=1e-5)
+
+
+def test_where_all_responses_are_zero_one_kernel_is_the_smallest():
+    _, counts = _compete(torch.zeros(8, 1, 1, 10))
+    assert counts.flatten().tolist() == [10, 0, 0, 0, 0, 0, 0, 0]

@@ -100,6 +100,18 @@ def test_onnx_export_computes_the_same_by_convolution(boundary, monkeypatch):
     assert_close(morlet_magnitude(x, SCALES, boundary=boundary), expected, rtol=0, atol=1e-4)
 
 
+@pytest.mark.parametrize("boundary", ["zeros", "reflect"])
+def test_scale_far_above_the_length_needs_no_more_memory(boundary):
+    magnitudes = morlet_magnitude(torch.randn(1, 50), torch.tensor([1.0, 1e10]), boundary=boundary)
+    assert magnitudes.shape == (1, 3, 2, 50)
+    assert magnitudes.isfinite().all()
+
+
+def test_unknown_difference_order_raises():
+    with pytest.raises(ValueError, match=r"diff_orders=\(5,\)"):
+        morlet_magnitude(torch.randn(1, 10), SCALES, (5,))
+
+
 def test_unknown_boundary_raises():
     with pytest.raises(ValueError, match="boundary='wrap'"):
         morlet_magnitude(torch.randn(1, 10), SCALES, boundary="wrap")

@@ -75,7 +75,6 @@ def test_single_joined_kind_has_no_second_model():
 
 def test_probabilities_are_averaged_over_a_model_of_the_first_kind_and_a_model_of_all_kinds():
     probe, x = make_probe(), torch.randn(5, 4)
-    assert probe.num_features == 4
     first, both = probe.linear
     expected = (first(x[:, :2]).softmax(-1) + both(x).softmax(-1)) / 2
     assert_close(probe(x).exp(), expected)

@@ -221,7 +221,7 @@ def test_ensemble_display_draws_a_bar_for_each_model(X, y):
 
 
 def test_ensemble_display_without_models_raises(pretrainer):
-    with pytest.raises(ValueError, match="a MAEPretrainer is no ensemble"):
+    with pytest.raises(ValueError, match="a MAEPretrainer is not an ensemble"):
         EnsembleDisplay.from_estimator(pretrainer)
     with pytest.raises(ValueError, match="names no model"):
         EnsembleDisplay({})

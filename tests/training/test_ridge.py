@@ -112,3 +112,17 @@ def test_fit_works_with_metadata_routing_enabled(estimator, few):
     y = np.arange(41) % 2
     with sklearn.config_context(enable_metadata_routing=True):
         estimator.fit(few.data[:, 0, :60], y)
+
+
+def test_constant_features_predict_the_mean():
+    targets = np.arange(20.0)
+    weight, bias, loo = fit_ridge(np.ones((20, 3)), targets, np.ones(20))
+    assert_allclose(weight, 0, atol=1e-12)
+    assert bias == pytest.approx(targets.mean())
+    assert_allclose(loo, (targets.sum() - targets) / 19)
+
+
+@pytest.mark.parametrize("estimator", [MAEClassifier, MAERegressor])
+def test_constant_signals_can_be_fitted(estimator):
+    X, y = np.zeros((20, 60)), np.arange(20) % 2
+    assert np.isfinite(estimator(random_state=0).fit(X, y).predict(X)).all()

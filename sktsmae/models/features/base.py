@@ -36,7 +36,7 @@ class FeatureContext:  # numpydoc ignore=PR02
     thresholds : Tensor or None, default=None
         Thresholds for the pooling "bands", the result of `EncoderEmbedding.fit_all_layers`.
     sampling_rate : float or None, default=None
-        Sampling rate in Hz, for features that people know by their frequency.
+        Sampling rate in Hz, for features that are named by frequency.
     """
 
     n_channels: int
@@ -62,6 +62,8 @@ class Features(nn.Module, ABC):
         Whether the kind accepts spectrograms (B, M * V, S, T) as well as signals.
     needs_encoder : bool
         Whether the kind needs a `SignalEncoder`.
+    needs_wavelets : bool
+        Whether the kind uses the scales and difference orders of wavelets.
     shared : bool
         Whether all linear models of a probe use the kind, in addition to their own kind.
     joined : bool
@@ -71,18 +73,15 @@ class Features(nn.Module, ABC):
         is 0, probes do not use the kind.
     max_fit_signals : int
         Maximum number of signals to pass to `fit`. 0 means that `fit` need not be called.
-    num_blocks : int
-        The number of channels if the features of each channel are adjacent, and 1 if features depend on several
-        channels.
     """
 
     takes_spectrograms: ClassVar[bool] = False
     needs_encoder: ClassVar[bool] = False
+    needs_wavelets: ClassVar[bool] = False
     shared: ClassVar[bool] = False
     joined: ClassVar[bool] = False
     prior_weight: ClassVar[float] = 1.0
     max_fit_signals: ClassVar[int] = 0
-    num_blocks: int = 1
 
     @classmethod
     @abstractmethod
@@ -144,7 +143,7 @@ class Features(nn.Module, ABC):
         return max(1, most)
 
     def fit(self, batches: Iterable[Tensor], n_signals: int) -> None:
-        """Learn thresholds from training signals. Kinds without thresholds do nothing.
+        """Learn thresholds or scales from training signals. Kinds without them do nothing.
 
         Parameters
         ----------

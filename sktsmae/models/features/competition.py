@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 import torch
@@ -15,7 +15,7 @@ from .base import FeatureContext, Features
 KERNELS_PER_GROUP, GROUPS, KERNEL_LENGTH = 8, 32, 9
 # Largest number of channels that are summed to the input of a group.
 _MAX_CHANNELS = 8
-# Maximum number of responses (float32) per batch, so that they fit into the processor's cache.
+# Maximum number of responses (float32) at once, so that they fit into the processor's cache.
 _MAX_VALUES = 2**20
 
 
@@ -26,7 +26,7 @@ class CompetingKernels(Features):
     each group of eight kernels, the kernels compete at each time step. The features are the sum of the largest
     responses of each kernel, and the number of its smallest responses. Their square root is taken, because counts vary
     in proportion to their mean. If there are several channels, the input of each group is the sum of a random subset of
-    them. The same kernels are drawn for all data sets.
+    them, after division by their mean absolute deviations in `fit`. The same kernels are drawn for all data sets.
 
     Parameters
     ----------
@@ -49,14 +49,18 @@ class CompetingKernels(Features):
     """
 
     joined: ClassVar[bool] = True
+    max_fit_signals: ClassVar[int] = 1000
 
+    scale: Tensor
     kernels: Tensor
     channels: Tensor
 
     def __init__(self, n_channels: int, n_timepoints: int) -> None:
         super().__init__()
         self.n_channels = n_channels
-        # The longest kernel spans the whole signal.
+        # Mean absolute deviation of each channel.
+        self.register_buffer("scale", torch.ones(n_channels, 1))
+        # The longest kernel spans at least half of the signal.
         self.dilations = [1]
         while 2 * self.dilations[-1] * (KERNEL_LENGTH - 1) < n_timepoints:
             self.dilations.append(2 * self.dilations[-1])
@@ -118,22 +122,23 @@ class CompetingKernels(Features):
             for group in range(GROUPS)
         ]
 
-    def batch_size(self, most: int, n_timepoints: int) -> int:
-        """Return the number of signals to process per batch.
+    def fit(self, batches: Iterable[Tensor], n_signals: int) -> None:
+        """Learn the mean absolute deviation of each channel.
 
         Parameters
         ----------
-        most : int
-            Maximum number of signals, given by the user.
-        n_timepoints : int
-            Length of the signals.
-
-        Returns
-        -------
-        int
-            At least 1, and at most what fits into the processor's cache.
+        batches : iterable of Tensor of shape (B, T) or (B, M, T)
+            Training signals.
+        n_signals : int
+            Not used.
         """
-        return max(1, min(most, _MAX_VALUES // (KERNELS_PER_GROUP * GROUPS * n_timepoints)))
+        # Deviations from the mean of each signal, because offsets have no effect.
+        signals = [_with_channels(batch) for batch in batches]
+        deviations = [(batch - batch.nanmean(-1, keepdim=True)).abs() for batch in signals]
+        total = torch.stack([batch.nansum((0, 2)) for batch in deviations]).sum(0)
+        count = torch.stack([batch.isfinite().sum((0, 2)) for batch in deviations]).sum(0)
+        scale = total / count.clamp(min=1)
+        self.scale = torch.where(scale > 0, scale, 1.0)[:, None]
 
     def forward(self, x: Tensor) -> Tensor:
         """Compute the features of signals.
@@ -148,15 +153,26 @@ class CompetingKernels(Features):
         Tensor of shape (B, F), float32
             The features, in the order of dilation, view, kind (largest, smallest), kernel and group.
         """
-        return map_unpadded(self._compete, x)
+        with torch.autocast(x.device.type, enabled=False):
+            if torch.onnx.is_in_onnx_export():
+                return self._compete(x)
+            # In parts whose responses fit into the processor's cache.
+            values = KERNELS_PER_GROUP * GROUPS * x.shape[-1]
+            parts = x.split(max(1, (_MAX_VALUES if x.device.type == "cpu" else 64 * _MAX_VALUES) // values))
+            return torch.cat([map_unpadded(self._compete, part) for part in parts])
 
     def _compete(self, x: Tensor) -> Tensor:
         """Compute the features of signals without padding."""
-        x = (x[:, None] if x.ndim == 2 else x).float()  # (B, M, T)
-        x = x - x.mean(-1, keepdim=True)  # a convolution continues signals with zeros
+        x = _with_channels(x)
+        x = (x - x.mean(-1, keepdim=True)) / self.scale  # a convolution continues signals with zeros
         features = []
         for dilation, kernels, channels in zip(self.dilations, self.kernels, self.channels, strict=True):
             for view, weights, chosen in zip((x, x.diff(dim=-1, prepend=x[..., :1])), kernels, channels, strict=True):
                 inputs = view if self.n_channels == 1 else view[:, chosen].sum(2)  # (B, 1 or G, T)
                 features.append(competing_responses(inputs, weights, dilation).flatten(1))
         return torch.cat(features, dim=1).clamp(min=0).sqrt()
+
+
+def _with_channels(x: Tensor) -> Tensor:
+    """Return signals (B, T) or (B, M, T) as float32 of shape (B, M, T)."""
+    return (x[:, None] if x.ndim == 2 else x).float()

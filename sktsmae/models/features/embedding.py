@@ -78,7 +78,7 @@ class EncoderEmbedding(Features):
         self.signal_encoder = signal_encoder
         self.pooling = pooling
         self.layers = None if layers is None else sorted(set(layers))
-        self.n_channels = self.num_blocks = n_channels
+        self.n_channels = n_channels
         indices = [1 + depth] if self.layers is None else self.layers
         if thresholds is None:
             thresholds = torch.zeros(self.all_thresholds_shape)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ...functional.gaps import map_unpadded
 from ...functional.spectra import autocorrelation, welch
-from ...functional.standardization import standardize
+from ...functional.standardization import standardize, unit_amplitude
 from .base import FeatureContext, Features
 
 # Window lengths of Welch's method: short windows have little variance, long windows resolve narrow bands.
@@ -52,7 +52,7 @@ class Spectrum(Features):
 
     def __init__(self, n_channels: int, n_timepoints: int, sampling_rate: float | None = None) -> None:
         super().__init__()
-        self.n_channels = self.num_blocks = n_channels
+        self.n_channels = n_channels
         self.windows = sorted({max(2, min(window, n_timepoints)) for window in WINDOWS})
         self.num_lags = max(1, min(n_timepoints - 1, MAX_LAGS))
         self.sampling_rate = sampling_rate
@@ -136,7 +136,7 @@ class Spectrum(Features):
 
     def _compute(self, x: Tensor) -> Tensor:
         """Compute the features of signals without padding."""
-        x = standardize((x[:, None] if x.ndim == 2 else x).float(), -1)  # (B, M, T)
+        x = standardize(unit_amplitude((x[:, None] if x.ndim == 2 else x).float()), -1)  # (B, M, T)
         powers = [welch(x, window) for window in self.windows]
         bands = [powers[-1][..., columns].mean(-1, keepdim=True) for columns in self.bands.values()]
         logarithms = [torch.log(power + _FLOOR) for power in (*powers, *bands)]

@@ -81,6 +81,7 @@ class WaveletStatistics(Features):
     torch.Size([50, 648])
     """
 
+    needs_wavelets: ClassVar[bool] = True
     joined: ClassVar[bool] = True
     max_fit_signals: ClassVar[int] = SAMPLE_SIZE
     # Formats of the names of the statistics of one threshold, in which q18 stands for the 18 % quantile.
@@ -106,7 +107,7 @@ class WaveletStatistics(Features):
         diff_orders: Sequence[int] = DIFF_ORDERS,
     ) -> None:
         super().__init__()
-        self.n_channels = self.num_blocks = n_channels
+        self.n_channels = n_channels
         length = max(n_timepoints, MIN_LENGTH)
         self._factor = factor = length / n_timepoints
         if cwt_scales is None:

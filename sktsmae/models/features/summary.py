@@ -16,7 +16,7 @@ from .base import FeatureContext, Features
 class SummaryStatistics(Features):
     """Mean, mean absolute deviation, minimum and maximum of each channel, and the mean of each quarter of the channel.
 
-    Other kinds of features do not depend on the mean of a signal, so all linear models of a probe also use this kind.
+    Most other features do not depend on the mean of a signal, so all linear models of a probe also use this kind.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ class SummaryStatistics(Features):
 
     def __init__(self, n_channels: int) -> None:
         super().__init__()
-        self.n_channels = self.num_blocks = n_channels
+        self.n_channels = n_channels
 
     @classmethod
     def from_context(cls, context: FeatureContext) -> SummaryStatistics:

@@ -34,3 +34,37 @@ def test_each_kernel_wins_a_fraction_of_the_time_steps():
     out = CompetingKernels(1, 100)(torch.randn(3, 100)) ** 2
     counts = out.unflatten(1, (-1, 2, 8, 32))[:, :, 1]  # (B, dilations and views, kernels, groups)
     assert_close(counts.sum(2), torch.ones_like(counts.sum(2)))
+
+
+def test_unit_of_a_channel_does_not_change_the_features():
+    x = torch.randn(20, 3, 100)
+    scaled = x * torch.tensor([1.0, 1000.0, 1e-6])[:, None]
+    features, of_scaled = CompetingKernels(3, 100), CompetingKernels(3, 100)
+    features.fit(x.split(7), 20)
+    of_scaled.fit(scaled.split(7), 20)
+    # Rounding may exchange two nearly equal responses, which changes a count by 1 / 100 at most a few times.
+    assert (features(x) - of_scaled(scaled)).abs().mean() < 1e-3
+
+
+def test_channel_without_variation_or_samples_has_no_effect():
+    x = torch.randn(6, 2, 80)
+    x[:, 1] = 5
+    features = CompetingKernels(2, 80)
+    features.fit([x], 6)
+    assert features.scale.flatten().tolist()[1] == 1
+    x[0, 1] = torch.nan
+    features.fit([x], 6)
+    assert features.scale.isfinite().all()
+
+
+def test_long_signals_are_computed_in_parts():
+    x = torch.randn(5, 3000)
+    features = CompetingKernels(1, 3000)
+    assert_close(features(x), torch.cat([features(signal[None]) for signal in x]))
+
+
+def test_features_are_the_same_under_autocast():
+    x, features = torch.randn(3, 100), CompetingKernels(1, 100)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        out = features(x)
+    assert_close(out, features(x))

@@ -31,6 +31,7 @@ def test_features_do_not_depend_on_mean_and_amplitude():
     x = torch.randn(5, 300)
     features = Spectrum(1, 300)
     assert_close(features(3 * x + 2), features(x), rtol=0, atol=1e-3)
+    assert_close(features(1e-7 * x), features(x), rtol=0, atol=1e-3)
 
 
 def test_padding_is_ignored():

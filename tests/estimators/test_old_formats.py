@@ -1,14 +1,20 @@
-"""Tests that files of format version 1 load and give the results of the package version that wrote them."""
+"""Tests that files of format versions 1 and 2 load and give the results of the package version that wrote them."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from numpy.testing import assert_allclose
+from safetensors import safe_open
+from safetensors.torch import save_file
 
 from sktsmae import MAEClassifier, MAEPretrainer, MAERegressor
+from sktsmae.models.format_1 import upgrade_format_1
+from sktsmae.models.format_2 import upgrade_format_2
 
 FOLDER = Path(__file__).parent / "format_1"
 
@@ -47,8 +53,35 @@ def test_loaded_regressor_gives_the_same_predictions(expected):
 def test_saving_a_loaded_classifier_writes_the_current_format(expected, tmp_path, name):
     old = MAEClassifier.load(FOLDER / f"{name}.safetensors").set_params(device="cpu")
     old.save(tmp_path / "new.safetensors")
-    assert b'\\"format_version\\": 2' in (tmp_path / "new.safetensors").read_bytes()
+    assert b'\\"format_version\\": 3' in (tmp_path / "new.safetensors").read_bytes()
     new = MAEClassifier.load(tmp_path / "new.safetensors")
     X = expected["X"][:3, :, : old.input_shape_[-1]]
     X = X if len(old.input_shape_) == 2 else X[:, 0]
     assert_allclose(new.predict_proba(X), old.predict_proba(X), rtol=0, atol=0)
+
+
+def write_format_2(source, path):
+    """Write the content of a file of format 1 as a file of format 2."""
+    with safe_open(source, framework="pt") as file:
+        state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        metadata = json.loads(file.metadata()["sktsmae"])
+    del metadata["version"]
+    state, metadata = upgrade_format_1(state, metadata)
+    save_file(state, path, metadata={"sktsmae": json.dumps({"format_version": 2, **metadata})})
+
+
+def test_file_of_format_2_gives_the_same_predictions(expected, tmp_path):
+    write_format_2(FOLDER / "regressor.safetensors", tmp_path / "regressor.safetensors")
+    regressor = MAERegressor.load(tmp_path / "regressor.safetensors").set_params(device="cpu")
+    assert_allclose(regressor.predict(expected["X"][:, 0, :32]), expected["regressor"], rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("missing", ["probe.features.statistics.thresholds", "probe.linear.0.weight"])
+def test_file_of_format_2_without_a_tensor_is_refused(missing):
+    names = ["summary", "statistics"]
+    state = {"probe.features.statistics.thresholds": torch.zeros(1, 4)}
+    state |= {f"probe.linear.{number}.weight": torch.zeros(2, 3 + 28 * number) for number in range(2)}
+    del state[missing]
+    tensors, metadata = upgrade_format_2(state, {"probe": names})
+    assert tensors.keys() == state.keys()
+    assert metadata["probe"] == [["summary"], ["summary", "statistics", "quarters"]]
