@@ -13,7 +13,7 @@ def fit_inverse_temperature(scores: np.ndarray, codes: np.ndarray, weights: np.n
     """Return the factor by which the scores of a classifier are multiplied to minimise the log-loss.
 
     The logarithm of the factor has a normal prior with a variance of 1/2, because a few predictions do not determine
-    it (`tests/benchmarks/members.md`).
+    it (`tests/benchmarks/ensemble.md`).
 
     The target probability of the true class is (n + 1) / (n + 2). By Laplace's rule of succession, this is the
     probability that the next prediction is correct after n correct ones. If the target were 1, the factor of perfect

@@ -16,7 +16,7 @@ from .mixture import likelihood_mixture_weights, squared_error_mixture_weights
 from .ridge import fit_ridge
 
 # Median of the prior of the factor by which the scores of a ridge regression on targets of 1 and -1 are multiplied
-# (`tests/benchmarks/members.md`).
+# (`tests/benchmarks/ensemble.md`).
 EXPECTED_FACTOR = 3.0
 
 

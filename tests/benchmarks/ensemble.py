@@ -1,9 +1,9 @@
-"""Benchmark of the ensemble of linear models in `MAEClassifier()`: its members, and the priors of its weights.
+"""Benchmark of the ensemble of linear models in `MAEClassifier()`, and of the priors of its weights.
 
-Run ``python tests/benchmarks/members.py DATA [SET ...]``, with DATA as for ``accuracy.py``. Only the training splits of
-the development sets are used. k signals per class are drawn for training and the rest of the training split is for
+Run ``python tests/benchmarks/ensemble.py DATA [SET ...]``, with DATA as for ``accuracy.py``. Only the training splits
+of the development sets are used. k signals per class are drawn for training and the rest of the training split is for
 validation; "all" is stratified 2-fold cross-validation. Every variant changes one thing. The script prints a Markdown
-table of the mean accuracy and log-loss over the data sets; the last results are in ``members.md``.
+table of the mean accuracy and log-loss over the data sets; the last results are in ``ensemble.md``.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ BATCH = 64
 class Cached(Features):
     """Features that were computed before: some columns of a matrix."""
 
-    def __init__(self, start: int, stop: int, kind: type[Features]) -> None:
+    def __init__(self, columns: slice, kind: type[Features] | Cached, prior_weight: float) -> None:
         super().__init__()
-        self.columns = slice(start, stop)
-        self.shared, self.joined, self.prior_weight = kind.shared, kind.joined, kind.prior_weight  # type: ignore[misc]
+        self.columns = columns
+        self.shared, self.joined, self.prior_weight = kind.shared, kind.joined, prior_weight  # type: ignore[misc]
 
     @classmethod
     def from_context(cls, context: FeatureContext) -> Features:
@@ -82,7 +82,7 @@ def compute(X: np.ndarray) -> tuple[np.ndarray, dict[str, Cached]]:
                 features.fit(signals.split(BATCH), len(signals))
             parts.append(torch.cat([features(batch) for batch in signals.split(BATCH)]).numpy())
         start = sum(part.shape[1] for part in parts[:-1])
-        columns[name] = Cached(start, start + parts[-1].shape[1], kind)
+        columns[name] = Cached(slice(start, start + parts[-1].shape[1]), kind, kind.prior_weight)
     return np.concatenate(parts, axis=1), columns
 
 
@@ -120,9 +120,11 @@ def evaluate(
 ) -> tuple[float, float]:
     """Return the accuracy and the log-loss of one variant."""
     weights = change.get("weights", {name: cached.prior_weight for name, cached in columns.items()})
-    used = {name: kind for name, kind in columns.items() if weights.get(name) or kind.shared}
-    for name, kind in used.items():
-        kind.prior_weight = weights.get(name, 0)
+    used = {
+        name: Cached(kind.columns, kind, weights.get(name, 0))
+        for name, kind in columns.items()
+        if weights.get(name) or kind.shared
+    }
     inputs = [names for names in separate_inputs(used) if weights.get(names[-1])]
     if not change.get("joined", True):
         inputs = [names for names in inputs if len(names) < 3]
@@ -152,16 +154,11 @@ def main() -> None:
         signals, y, _, _ = load(options.data, name)
         codes = np.unique(y, return_inverse=True)[1]
         X, columns = compute(signals)
-        priors = {kind: cached.prior_weight for kind, cached in columns.items()}
         changes = variants(columns)
         for k in LABELS:
             chosen = list(splits(codes, k))
             for variant, change in changes.items():
-                scores = []
-                for fit, test in chosen:
-                    for kind, cached in columns.items():
-                        cached.prior_weight = priors[kind]
-                    scores.append(evaluate(X, codes, fit, test, columns, change))
+                scores = [evaluate(X, codes, fit, test, columns, change) for fit, test in chosen]
                 if scores:
                     results.setdefault((variant, k), []).append(np.mean(scores, axis=0))
     print("|".join(["", "variant", *(f"{k or 'all'}: accuracy|log-loss" for k in LABELS), ""]))
