@@ -263,6 +263,8 @@ INVALID_PARAMETERS = {
         "diff_orders": BAD_DIFF_ORDERS,
         "standardize": ["yes", None, "column"],
         "boundary": ["wrap", None],
+        "wavelet": ["haar", None],
+        "w0": [0.5, 1e6, "6", None],
         "output": ["picture", None],
         "sampling_rate": [0, -50, "fast"],
         "batch_size": [0, -1, 2.5],
@@ -273,6 +275,8 @@ INVALID_PARAMETERS = {
         "diff_orders": BAD_DIFF_ORDERS,
         "standardize": ["yes", None, "column"],
         "boundary": ["wrap", None],
+        "wavelet": ["haar", None],
+        "w0": [0.5, 1e6, "6", None],
         "signal_len": [0, -1, 1.5],
         "patch_size": ["large", 4, None, (4,), (4, 25, 1), (0, 25), (4, -1), (4.0, 25), ("4", "25")],
         "embed_dim": [0, -32, 1.5, 33, 34],  # with 2 heads, rotary embedding needs a multiple of 8
