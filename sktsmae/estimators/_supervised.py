@@ -269,12 +269,7 @@ class MAESupervised(  # numpydoc ignore=PR02
             fine-tuned network. The weights sum to 1.
         """
         check_is_fitted(self)
-        probe, network = self.ensemble_.probe, self.ensemble_.network
-        weights = {} if probe is None else probe.weight_of_models()
-        if network is None:
-            return weights
-        share = 1 / (1 + (probe is not None))  # the probe and the network are averaged
-        return {**{name: weight * (1 - share) for name, weight in weights.items()}, "network": share}
+        return self.ensemble_.weight_of_models()
 
     @property
     def encoder_(self) -> Encoder:

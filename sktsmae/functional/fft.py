@@ -35,6 +35,33 @@ def mirror_indices(n_timepoints: int, margin: int, device: torch.device) -> Tens
     return torch.minimum(indices, period - indices) if n_timepoints > 1 else torch.zeros_like(indices)
 
 
+def mirrored(x: Tensor, margin: int) -> Tensor:
+    """Subtract the first value of each signal, and extend the signals by mirrored samples at each end.
+
+    The subtraction makes constant signals and their transforms exactly zero.
+
+    Parameters
+    ----------
+    x : Tensor of shape (..., T)
+        Signals.
+    margin : int
+        Number of samples by which each end is extended, which may exceed T.
+
+    Returns
+    -------
+    Tensor of shape (..., T + 2 * margin)
+        The extended signals.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sktsmae.functional.fft import mirrored
+    >>> mirrored(torch.tensor([1.0, 2.0, 4.0]), 1).tolist()
+    [1.0, 0.0, 1.0, 3.0, 1.0]
+    """
+    return (x - x[..., :1])[..., mirror_indices(x.shape[-1], margin, x.device)]
+
+
 def fast_length(n: int) -> int:
     """Return the smallest even number 2^a 3^b 5^c that is at least n. Real FFTs of such lengths are fast.
 

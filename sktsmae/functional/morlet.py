@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from .fft import fast_length, mirror_indices
+from .fft import fast_length, mirrored
 from .wavelets import BOUNDARIES, CHUNK_BYTES, DIFF_ORDERS, differences
 
 # Half the length of a wavelet, in standard deviations of its Gaussian envelope.
@@ -84,7 +84,7 @@ def morlet_magnitude(
     margin = 0
     if boundary == "reflect":
         margin = half + 1
-        x = (x - x[..., :1])[..., mirror_indices(n_timepoints, margin, x.device)]
+        x = mirrored(x, margin)
     views = differences(x, diff_orders)  # (..., V, T')
     rows = views.reshape(-1, views.shape[-1])
     kept = slice(margin, margin + n_timepoints)

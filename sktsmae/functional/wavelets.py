@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from .fft import fast_length, mirror_indices
+from .fft import fast_length, mirrored
 
 DIFF_ORDERS = (0, 1, 2)
 BOUNDARIES = ("zeros", "reflect")
@@ -231,8 +231,7 @@ def cwt_of_views(
     margin = 0
     if boundary == "reflect":
         margin = kernel_length(scales, n_timepoints) // 2 + 1
-        # Subtracting the first value makes a constant signal and its transform exactly zero.
-        x = (x - x[..., :1])[..., mirror_indices(n_timepoints, margin, x.device)]
+        x = mirrored(x, margin)
     kept = slice(margin, margin + n_timepoints)
     if torch.is_grad_enabled() and x.requires_grad:
         n_fft = 2 * (bank.shape[1] - 1)
@@ -297,7 +296,7 @@ def _cwt_by_convolution(x: Tensor, scales: Tensor, diff_orders: Sequence[int], b
     half = wavelets.shape[-1] // 2
     padding, offset = half, 0
     if boundary == "reflect":
-        x = (x - x[..., :1])[..., mirror_indices(n_timepoints, half + 1, x.device)]
+        x = mirrored(x, half + 1)
         wavelets = wavelets - wavelets.mean(-1, keepdim=True)
         padding, offset = 0, 1
     views = differences(x, diff_orders)  # (..., V, T')

@@ -90,6 +90,21 @@ class Ensemble(nn.Module):
             embedding.fit_all_layers(batches)
             self.thresholds = embedding.thresholds
 
+    def weight_of_models(self) -> dict[str, float]:
+        """Return the weight of each model of the ensemble.
+
+        Returns
+        -------
+        dict of str to float
+            The weight of each linear model of the probe by the name of its features, and that of the network under
+            "network". The weights sum to 1.
+        """
+        weights = {} if self.probe is None else self.probe.weight_of_models()
+        if self.network is None:
+            return weights
+        share = 1.0 if self.probe is None else 0.5  # `forward` returns the mean
+        return {**{name: (1 - share) * weight for name, weight in weights.items()}, "network": share}
+
     def forward(self, x: Tensor) -> Tensor:
         """Predict from signals.
 

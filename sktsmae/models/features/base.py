@@ -152,3 +152,19 @@ class Features(nn.Module, ABC):
         n_signals : int
             Number of signals in all batches together.
         """
+
+
+def with_channels(x: Tensor) -> Tensor:
+    """Add an axis of channels to signals that have none, and convert signals to float32.
+
+    Parameters
+    ----------
+    x : Tensor of shape (B, T) or (B, M, T)
+        Signals of one channel or of M channels.
+
+    Returns
+    -------
+    Tensor of shape (B, M, T), float32
+        The signals.
+    """
+    return (x[:, None] if x.ndim == 2 else x).float()

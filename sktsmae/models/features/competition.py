@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ...functional.competition import competing_responses
 from ...functional.gaps import map_unpadded
-from .base import FeatureContext, Features
+from .base import FeatureContext, Features, with_channels
 
 KERNELS_PER_GROUP, GROUPS, KERNEL_LENGTH = 8, 32, 9
 # Largest number of channels that are summed to the input of a group.
@@ -133,7 +133,7 @@ class CompetingKernels(Features):
             Not used.
         """
         # Deviations from the mean of each signal, because offsets have no effect.
-        signals = [_with_channels(batch) for batch in batches]
+        signals = [with_channels(batch) for batch in batches]
         deviations = [(batch - batch.nanmean(-1, keepdim=True)).abs() for batch in signals]
         total = torch.stack([batch.nansum((0, 2)) for batch in deviations]).sum(0)
         count = torch.stack([batch.isfinite().sum((0, 2)) for batch in deviations]).sum(0)
@@ -163,7 +163,7 @@ class CompetingKernels(Features):
 
     def _compete(self, x: Tensor) -> Tensor:
         """Compute the features of signals without padding."""
-        x = _with_channels(x)
+        x = with_channels(x)
         x = (x - x.mean(-1, keepdim=True)) / self.scale  # a convolution continues signals with zeros
         features = []
         for dilation, kernels, channels in zip(self.dilations, self.kernels, self.channels, strict=True):
@@ -171,8 +171,3 @@ class CompetingKernels(Features):
                 inputs = view if self.n_channels == 1 else view[:, chosen].sum(2)  # (B, 1 or G, T)
                 features.append(competing_responses(inputs, weights, dilation).flatten(1))
         return torch.cat(features, dim=1).clamp(min=0).sqrt()
-
-
-def _with_channels(x: Tensor) -> Tensor:
-    """Return signals (B, T) or (B, M, T) as float32 of shape (B, M, T)."""
-    return (x[:, None] if x.ndim == 2 else x).float()

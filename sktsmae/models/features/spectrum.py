@@ -11,7 +11,7 @@ from torch import Tensor
 from ...functional.gaps import map_unpadded
 from ...functional.spectra import autocorrelation, welch
 from ...functional.standardization import standardize, unit_amplitude
-from .base import FeatureContext, Features
+from .base import FeatureContext, Features, with_channels
 
 # Window lengths of Welch's method: short windows have little variance, long windows resolve narrow bands.
 WINDOWS = (32, 128, 512)
@@ -136,7 +136,7 @@ class Spectrum(Features):
 
     def _compute(self, x: Tensor) -> Tensor:
         """Compute the features of signals without padding."""
-        x = standardize(unit_amplitude((x[:, None] if x.ndim == 2 else x).float()), -1)  # (B, M, T)
+        x = standardize(unit_amplitude(with_channels(x)), -1)  # (B, M, T)
         powers = [welch(x, window) for window in self.windows]
         bands = [powers[-1][..., columns].mean(-1, keepdim=True) for columns in self.bands.values()]
         logarithms = [torch.log(power + _FLOOR) for power in (*powers, *bands)]

@@ -17,7 +17,7 @@ from ...functional.scales import log_scale_grid, scale_grid
 from ...functional.thresholds import QUANTILES, quantile_thresholds, threshold_statistics
 from ...functional.wavelets import DIFF_ORDERS
 from ..scalogram import Scalogram
-from .base import FeatureContext, Features
+from .base import FeatureContext, Features, with_channels
 
 # Shorter signals are resampled to this length, because they have too few samples for an accurate fraction of time.
 MIN_LENGTH = 256
@@ -242,7 +242,7 @@ class WaveletStatistics(Features):
 
     def _image_series(self, x: Tensor) -> Tensor:
         """Return the signal and the wavelet coefficients of each channel, (B, M, 1 + V * S, T')."""
-        x = (x[:, None] if x.ndim == 2 else x).float()
+        x = with_channels(x)
         x = resample(x, max(1, round(self._factor * x.shape[-1])))
         return torch.cat((x[:, :, None], self.scalogram(x).flatten(2, 3)), dim=2)
 

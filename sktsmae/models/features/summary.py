@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ...functional.gaps import map_unpadded
 from ...functional.quarters import NUM_QUARTERS, quarter_bounds
-from .base import FeatureContext, Features
+from .base import FeatureContext, Features, with_channels
 
 
 class SummaryStatistics(Features):
@@ -100,7 +100,7 @@ class SummaryStatistics(Features):
 
 def _summarize(x: Tensor) -> Tensor:
     """Compute the summary statistics of signals without padding."""
-    x = (x[:, None] if x.ndim == 2 else x).float()  # (B, M, T)
+    x = with_channels(x)  # (B, M, T)
     quarters = [x[..., start:stop].mean(-1) for start, stop in quarter_bounds(x.shape[-1])]
     mean = x.mean(-1)
     deviation = (x - mean[..., None]).abs().mean(-1)  # a square could overflow float32
