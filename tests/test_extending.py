@@ -95,6 +95,7 @@ def test_new_features_are_used_by_the_probe_and_the_transformer(extensions, few,
     assert list(classifier.probe_.features) == [
         "summary",
         "statistics",
+        "positions",
         "competition",
         "spectrum",
         "embedding",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any, ClassVar, Self
@@ -19,10 +19,10 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
 from ..layers.lora import inject_lora, merge_lora
-from ..models import HEADS, Encoder, Ensemble, FeatureContext, LinearProbe, SignalClassifier, SignalEncoder
+from ..models import HEADS, Encoder, Ensemble, FeatureContext, Features, LinearProbe, SignalClassifier, SignalEncoder
 from ..models.checkpoints import read_safetensors, write_safetensors
 from ..models.heads import build_head
-from ..models.probe import applicable_features, build_features, separate_inputs
+from ..models.probe import ModelInput, applicable_features, build_features
 from ..models.restore import restore
 from ..models.to_jsonable import to_jsonable
 from ..signals.batches import sample_batches
@@ -30,7 +30,7 @@ from ..signals.device import resolve_device
 from ..signals.map_batches import map_batches
 from ..signals.validation import check_signals
 from ..training.constraints import FRACTION, NON_NEGATIVE_INT, POSITIVE_FRACTION, POSITIVE_INT, SAMPLING_RATE
-from ..training.features import ProbeFeatures, fit_features
+from ..training.features import KindFeatures, fit_features, probe_inputs
 from ..training.freezing import freeze_below
 from ..training.history import history_rows
 from ..training.holdout import hold_out
@@ -154,7 +154,9 @@ class MAESupervised(  # numpydoc ignore=PR02
         """Return the loss, a module that is called with the outputs and (targets, weights)."""
 
     @abstractmethod
-    def _fit_probe(self, probe: LinearProbe, features: ProbeFeatures, targets: np.ndarray, weights: np.ndarray) -> None:
+    def _fit_probe(
+        self, probe: LinearProbe, features: Mapping[str, KindFeatures], targets: np.ndarray, weights: np.ndarray
+    ) -> None:
         """Fit the linear models of a probe."""
 
     @abstractmethod
@@ -437,11 +439,13 @@ class MAESupervised(  # numpydoc ignore=PR02
         """Fit features on all samples and linear models on the labelled ones; return None if probe is False."""
         if not self.probe:
             return None
-        inputs = separate_inputs(applicable_features(spectrograms=samples.X.ndim == 4))
-        probe = self._build_probe(signal_encoder, inputs, self.pretrainer_.thresholds_).to(device)
+        kinds = applicable_features(spectrograms=samples.X.ndim == 4)
+        built = self._build_features(signal_encoder, kinds, self.pretrainer_.thresholds_)
         classes = self._classes_of(samples.targets)
         strata = np.zeros(len(samples.targets), dtype=int) if classes is None else classes
         chosen = choose_samples(strata, seed)
+        inputs = probe_inputs(built, signal_encoder.num_channels(self.input_shape_), len(chosen))
+        probe = self._probe_class(built, self._num_outputs, inputs).to(device)
         steps = 1 + len(probe.features)
         with progress_bar(f"{type(self).__name__}, linear models", steps, "step", self.verbose) as bar:
             features = fit_features(probe, samples.X, samples.rows[chosen], self.batch_size, device, bar.update)
@@ -460,10 +464,13 @@ class MAESupervised(  # numpydoc ignore=PR02
         with torch.inference_mode():
             self.ensemble_.fit_thresholds(batches)
 
-    def _build_ensemble(self, inputs: Sequence[Sequence[str]] | None) -> Ensemble:
+    def _build_ensemble(self, inputs: Sequence[ModelInput] | None) -> Ensemble:
         """Build the ensemble of a file with random weights. If `inputs` is None, the ensemble has no probe."""
         frozen, tuned = (SignalEncoder.from_settings(**self._settings) for _ in range(2))
-        probe = None if inputs is None else self._build_probe(frozen, inputs)
+        probe = None
+        if inputs is not None:
+            features = self._build_features(frozen, dict.fromkeys(chain.from_iterable(kinds for kinds, _ in inputs)))
+            probe = self._probe_class(features, self._num_outputs, inputs)
         network = None if self._head is None else SignalClassifier(tuned, self._build_head(tuned))
         return self._ensemble(frozen, probe, network)
 
@@ -473,9 +480,9 @@ class MAESupervised(  # numpydoc ignore=PR02
         channels = signal_encoder.num_channels(self.input_shape_)
         return Ensemble(probe, network, self._output, **self._readout, n_channels=channels)
 
-    def _build_probe(
-        self, signal_encoder: SignalEncoder, inputs: Sequence[Sequence[str]], thresholds: Tensor | None = None
-    ) -> LinearProbe:
+    def _build_features(
+        self, signal_encoder: SignalEncoder, names: Iterable[str], thresholds: Tensor | None = None
+    ) -> dict[str, Features]:
         context = FeatureContext(
             n_channels=signal_encoder.num_channels(self.input_shape_),
             n_timepoints=self.input_shape_[-1],
@@ -483,8 +490,7 @@ class MAESupervised(  # numpydoc ignore=PR02
             thresholds=thresholds,
             **self._readout,
         )
-        features = build_features(context, dict.fromkeys(chain.from_iterable(inputs)))
-        return self._probe_class(features, self._num_outputs, inputs)
+        return build_features(context, names)
 
     def _build_head(self, signal_encoder: SignalEncoder) -> nn.Module:
         assert self._head is not None

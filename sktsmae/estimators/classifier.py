@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -19,7 +20,7 @@ from ..models import LinearProbe, LinearProbeClassifier, relevance_map
 from ..models.onnx import CentredInput, write_onnx
 from ..training.constraints import FRACTION
 from ..training.criteria import WeightedCrossEntropy
-from ..training.features import ProbeFeatures
+from ..training.features import KindFeatures
 from ..training.probe import fit_classifier_probe
 from ._docs import inherit_parameter_docs
 from ._labelled import LabelledSamples
@@ -310,7 +311,9 @@ class MAEClassifier(ClassifierMixin, MAESupervised):  # numpydoc ignore=PR02
     def _criterion(self) -> nn.Module:
         return WeightedCrossEntropy(self.label_smoothing)
 
-    def _fit_probe(self, probe: LinearProbe, features: ProbeFeatures, targets: np.ndarray, weights: np.ndarray) -> None:
+    def _fit_probe(
+        self, probe: LinearProbe, features: Mapping[str, KindFeatures], targets: np.ndarray, weights: np.ndarray
+    ) -> None:
         assert isinstance(probe, LinearProbeClassifier)
         fit_classifier_probe(probe, features, targets, weights)
 

@@ -69,8 +69,9 @@ class CWTTransformer(SignalEstimatorMixin, BaseEstimator):  # numpydoc ignore=PR
         values are kinds of features in `models.FEATURES`, for tabular models. "statistics" computes 12 numbers for each
         channel, for its wavelet coefficients at each scale of each view, and for K <= 2 * V * S random sums of three
         coefficients: the fraction of time above each of four thresholds, and the longest run above and below each
-        threshold. The thresholds are quantiles of the signals in `fit`. "quarters" computes the fractions of time in
-        each quarter of the signal (16 numbers). "competition" computes how often random convolution kernels have the
+        threshold. The thresholds are quantiles of the signals in `fit`. "positions" computes the mean position in time
+        of the values above each threshold (4 numbers), and "quarters" the fractions of time in each quarter of the
+        signal (16 numbers). "competition" computes how often random convolution kernels have the
         largest or smallest response (`models.CompetingKernels`). "spectrum" computes logarithmic power spectra and the
         autocorrelation, and with a `sampling_rate` the power of the bands delta to gamma (`models.Spectrum`). "summary"
         computes the mean, mean absolute deviation, minimum and maximum of each channel and the mean of each quarter.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +13,7 @@ from torch import nn
 
 from ..models import LinearProbe
 from ..training.criteria import WeightedSquaredError
-from ..training.features import ProbeFeatures
+from ..training.features import KindFeatures
 from ..training.probe import fit_regressor_probe
 from ._docs import inherit_parameter_docs
 from ._labelled import LabelledSamples
@@ -172,7 +173,9 @@ class MAERegressor(RegressorMixin, MAESupervised):  # numpydoc ignore=PR02
     def _criterion(self) -> nn.Module:
         return WeightedSquaredError()
 
-    def _fit_probe(self, probe: LinearProbe, features: ProbeFeatures, targets: np.ndarray, weights: np.ndarray) -> None:
+    def _fit_probe(
+        self, probe: LinearProbe, features: Mapping[str, KindFeatures], targets: np.ndarray, weights: np.ndarray
+    ) -> None:
         fit_regressor_probe(probe, features, targets, weights)
 
     def _dump_targets(self) -> dict[str, Any]:

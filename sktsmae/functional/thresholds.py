@@ -110,6 +110,39 @@ def quarter_fractions(series: Tensor, thresholds: Tensor) -> Tensor:
     return torch.stack(fractions, dim=-1)
 
 
+def positions_above(series: Tensor, thresholds: Tensor) -> Tensor:
+    """Compute the mean position in time of the values of each series above each threshold.
+
+    Parameters
+    ----------
+    series : Tensor of shape (B, C, T)
+        C series per signal.
+    thresholds : Tensor of shape (C, K)
+        K thresholds of each series.
+
+    Returns
+    -------
+    Tensor of shape (B, C, K), float32
+        The mean position, from -1 (first value) to 1 (last value); 0 if no value is above the threshold.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sktsmae.functional.thresholds import positions_above
+    >>> series = torch.tensor([0.0, 1, 1, 1, 0])[None, None]
+    >>> positions_above(series, torch.tensor([[-0.5, 0.5, 1.5]])).flatten().tolist()
+    [0.0, 0.0, 0.0]
+    >>> positions_above(torch.tensor([[[3.0, 1, 0, 0, 0]]]), torch.tensor([[0.5, 2.5]])).flatten().tolist()
+    [-0.75, -1.0]
+    """
+    position = torch.linspace(-1, 1, series.shape[-1], device=series.device)
+    means = []
+    for limits in thresholds.T[..., None]:
+        above = (series > limits).float()
+        means.append((above * position).sum(-1) / above.sum(-1).clamp(min=1))
+    return torch.stack(means, dim=-1)
+
+
 def _compute(series: Tensor, limits: Tensor) -> tuple[Tensor, Tensor]:
     """Compute the statistics of series (T, C, B) for thresholds `limits` (K, C, 1).
 

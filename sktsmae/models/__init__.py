@@ -15,6 +15,7 @@ from .features import (
     EncoderEmbedding,
     FeatureContext,
     Features,
+    PositionStatistics,
     QuarterStatistics,
     Spectrum,
     SummaryStatistics,
@@ -23,9 +24,10 @@ from .features import (
 from .heads import HEADS, Head, LatentReasoningHead, MultichannelHead, ResidualMLPHead
 from .mae import CWT_MAE_RoPE, Reconstruction
 from .mae_files import load_mae, save_mae
+from .piecewise_linear import PiecewiseLinear
 from .pretext import PretextTask
 from .pretext_tasks import PRETEXT_TASKS
-from .probe import LinearProbe, LinearProbeClassifier
+from .probe import LinearProbe, LinearProbeClassifier, ModelInput
 from .reference_models import load_reference_classifier, load_reference_mae
 from .relevance import relevance_map
 from .scalogram import Scalogram
@@ -52,7 +54,10 @@ __all__ = [
     "LinearProbe",
     "LinearProbeClassifier",
     "MAESettings",
+    "ModelInput",
     "MultichannelHead",
+    "PiecewiseLinear",
+    "PositionStatistics",
     "PretextTask",
     "QuarterStatistics",
     "Reconstruction",

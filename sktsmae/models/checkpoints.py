@@ -14,9 +14,10 @@ from torch import Tensor
 from .atomic import atomic_write
 from .format_1 import upgrade_format_1
 from .format_2 import upgrade_format_2
+from .format_3 import upgrade_format_3
 
 FORMAT = "sktsmae"
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 
 
 def write_safetensors(path: str | os.PathLike[str], state: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> None:
@@ -147,7 +148,9 @@ def read_safetensors(path: str | os.PathLike[str], kind: str) -> tuple[dict[str,
         raise ValueError(f"{path}: the metadata contain no settings; the file is damaged.")
     if version == 1:
         state, metadata = upgrade_format_1(state, metadata)
-    return upgrade_format_2(state, metadata) if version <= 2 else (state, metadata)
+    if version <= 2:
+        state, metadata = upgrade_format_2(state, metadata)
+    return upgrade_format_3(state, metadata) if version <= 3 else (state, metadata)
 
 
 def require_file(path: str | os.PathLike[str]) -> None:

@@ -1,4 +1,4 @@
-"""Conversion of files of format version 2 (written in December 2026) to the current format."""
+"""Conversion of files of format version 2 (written in December 2026) to format version 3."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor
 
 
 def upgrade_format_2(state: Mapping[str, Tensor], metadata: dict[str, Any]) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Convert the content of a file of format version 2 to the current format.
+    """Convert the content of a file of format version 2 to format version 3.
 
     In format version 2, the k-th linear model of a probe uses the first k kinds of features, and the kind "statistics"
     includes the kind "quarters".

@@ -1,18 +1,36 @@
-"""Linear probes: linear models on frozen features, whose outputs are combined by mixture weights."""
+"""Linear probes: models on frozen features, whose outputs are combined by mixture weights."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from .features import FEATURES, FeatureContext, Features
+from .piecewise_linear import PiecewiseLinear
+
+
+class ModelInput(NamedTuple):
+    """The features that a linear model of a probe uses.
+
+    Attributes
+    ----------
+    kinds : list of str
+        Names of the kinds of features.
+    channel : int or None
+        The channel whose features are used. None means all channels.
+    """
+
+    kinds: list[str]
+    channel: int | None = None
 
 
 class LinearProbe(nn.Module):
-    """Linear models on frozen features, whose outputs are averaged with mixture weights.
+    """Models on frozen features, whose outputs are averaged with mixture weights.
+
+    Each model is linear in the features and in their absolute values.
 
     Parameters
     ----------
@@ -20,8 +38,8 @@ class LinearProbe(nn.Module):
         One or more kinds of features, by name.
     num_outputs : int
         Number of outputs C.
-    inputs : sequence of sequence of str, default=None
-        The kinds of features that each linear model uses. None uses `separate_inputs`.
+    inputs : sequence of ModelInput, default=None
+        The features that each linear model uses. None uses `model_inputs`.
 
     References
     ----------
@@ -36,18 +54,40 @@ class LinearProbe(nn.Module):
     torch.Size([5, 1])
     """
 
+    # Largest absolute value of a standardised feature.
+    limit: ClassVar[float] = float("inf")
+
     mixture_weights: Tensor
 
     def __init__(
-        self, features: Mapping[str, Features], num_outputs: int, inputs: Sequence[Sequence[str]] | None = None
+        self, features: Mapping[str, Features], num_outputs: int, inputs: Sequence[ModelInput] | None = None
     ) -> None:
         super().__init__()
         self.features = nn.ModuleDict(features)
-        self.inputs = separate_inputs(features) if inputs is None else inputs
-        widths = [sum(features[name].out_features for name in names) for names in self.inputs]
-        self.linear = nn.ModuleList(nn.Linear(width, num_outputs) for width in widths)
+        self.inputs = model_inputs(features) if inputs is None else [ModelInput(*of_model) for of_model in inputs]
+        widths = [sum(len(self.columns(name, channel)) for name in kinds) for kinds, channel in self.inputs]
+        self.linear = nn.ModuleList(PiecewiseLinear(width, num_outputs, self.limit) for width in widths)
         # Weights of the models, which sum to 1.
         self.register_buffer("mixture_weights", torch.full((len(widths),), 1 / len(widths)))
+
+    def columns(self, name: str, channel: int | None) -> range:
+        """Return the columns of the features of one kind that a model uses.
+
+        Parameters
+        ----------
+        name : str
+            Name of the kind.
+        channel : int or None
+            The channel of the model; None means all channels.
+
+        Returns
+        -------
+        range
+            The columns.
+        """
+        kind = self._kind(name)
+        columns = range(kind.out_features)
+        return columns if channel is None else columns[kind.columns_of_channel(channel)]
 
     @property
     def model_names(self) -> list[str]:
@@ -56,9 +96,10 @@ class LinearProbe(nn.Module):
         Returns
         -------
         list of str
-            The kinds of features of the model that are not shared, joined by " + ".
+            The kinds of features of the model that are not shared, joined by " + ", and the channel if there is one.
         """
-        return [" + ".join(names) for names in self._own_kinds()]
+        suffixes = ["" if channel is None else f" of channel {channel}" for _, channel in self.inputs]
+        return [" + ".join(names) + suffix for names, suffix in zip(self._own_kinds(), suffixes, strict=True)]
 
     def weight_of_models(self) -> dict[str, float]:
         """Return the mixture weight of each linear model.
@@ -79,13 +120,20 @@ class LinearProbe(nn.Module):
         list of float
             The prior weight of each linear model; they sum to 1.
         """
-        weights = [sum(self._kind(name).prior_weight for name in names) for names in self._own_kinds()]
+        channels = max(1, sum(channel is not None for _, channel in self.inputs))
+        weights = [
+            sum(
+                self._kind(name).prior_weight if channel is None else self._kind(name).channel_prior_weight / channels
+                for name in names
+            )
+            for names, (_, channel) in zip(self._own_kinds(), self.inputs, strict=True)
+        ]
         return [weight / sum(weights) for weight in weights]
 
     def _own_kinds(self) -> list[list[str]]:
         """Return the kinds of each model without the shared kinds, which are its own only if it has no others."""
-        own = [[name for name in names if not self._kind(name).shared] for names in self.inputs]
-        return [names or [shared[-1]] for names, shared in zip(own, self.inputs, strict=True)]
+        own = [[name for name in names if not self._kind(name).shared] for names, _ in self.inputs]
+        return [names or [shared[-1]] for names, (shared, _) in zip(own, self.inputs, strict=True)]
 
     def _kind(self, name: str) -> Features:
         return self.features[name]  # type: ignore[return-value]
@@ -147,10 +195,11 @@ class LinearProbe(nn.Module):
             The outputs of the K linear models.
         """
         features = {name: kind(x) for name, kind in self.features.items()}
-        models = zip(self.linear, self.inputs, strict=True)
-        return torch.stack([
-            _apply(linear, torch.cat([features[name] for name in names], dim=1)) for linear, names in models
-        ])  # fmt: skip
+        outputs = []
+        for linear, (kinds, channel) in zip(self.linear, self.inputs, strict=True):
+            parts = [features[name][:, _slice(self.columns(name, channel))] for name in kinds]
+            outputs.append(linear(torch.cat(parts, dim=1)))
+        return torch.stack(outputs)
 
 
 class LinearProbeClassifier(LinearProbe):
@@ -162,8 +211,8 @@ class LinearProbeClassifier(LinearProbe):
         One or more kinds of features, by name.
     num_outputs : int
         Number of classes C.
-    inputs : sequence of sequence of str, default=None
-        The kinds of features that each linear model uses. None uses `separate_inputs`.
+    inputs : sequence of ModelInput, default=None
+        The features that each linear model uses. None uses `model_inputs`.
 
     Examples
     --------
@@ -174,11 +223,13 @@ class LinearProbeClassifier(LinearProbe):
     torch.Size([5, 3])
     """
 
+    limit: ClassVar[float] = 2.0
+
     inverse_temperature: Tensor
     class_offset: Tensor
 
     def __init__(
-        self, features: Mapping[str, Features], num_outputs: int, inputs: Sequence[Sequence[str]] | None = None
+        self, features: Mapping[str, Features], num_outputs: int, inputs: Sequence[ModelInput] | None = None
     ) -> None:
         super().__init__(features, num_outputs, inputs)
         # The log-probabilities of the mixture are multiplied by this factor and normalised again (temperature scaling).
@@ -206,34 +257,33 @@ class LinearProbeClassifier(LinearProbe):
         return (self.inverse_temperature * log_mixture + self.class_offset).log_softmax(-1)
 
 
-def _apply(linear: nn.Module, features: Tensor) -> Tensor:
-    """Apply a linear model after padding to a multiple of four features.
-
-    Otherwise, the rounding error of a matrix product depends on the position of a sample in the batch, and predictions
-    change with the order of the samples.
-    """
-    padding = (0, -features.shape[1] % 4)
-    weight = functional.pad(linear.weight, padding)  # type: ignore[arg-type]
-    return functional.linear(functional.pad(features, padding), weight, linear.bias)  # type: ignore[arg-type]
+def _slice(columns: range) -> slice:
+    return slice(columns.start, columns.stop, columns.step)
 
 
-def separate_inputs(features: Mapping[str, Features | type[Features]]) -> list[list[str]]:
-    """Return the inputs of one linear model per kind of features, and of one model on all joined kinds.
+def model_inputs(features: Mapping[str, Features], n_channels: int = 1) -> list[ModelInput]:
+    """Return the inputs of the linear models of a probe.
 
     Parameters
     ----------
-    features : mapping of str to Features or class
+    features : mapping of str to Features
         The kinds of features, by name.
+    n_channels : int, default=1
+        Number of channels that have linear models of their own, if there are several.
 
     Returns
     -------
-    list of list of str
-        The kinds that each linear model uses: the shared kinds and its own.
+    list of ModelInput
+        The inputs of one model per kind, of one model on all joined kinds, and of one model per channel on each kind
+        that has a prior weight for them. All of them also use the shared kinds.
     """
     shared = [name for name, kind in features.items() if kind.shared]
     joined = [name for name, kind in features.items() if kind.joined]
-    own = [[name] for name in features] + ([joined] if len(joined) > 1 else [])
-    return [[*(name for name in shared if name not in names), *names] for names in own]
+    own = [ModelInput([name]) for name in features] + ([ModelInput(joined)] if len(joined) > 1 else [])
+    if n_channels > 1:
+        per_channel = [name for name, kind in features.items() if kind.channel_prior_weight]
+        own += [ModelInput([name], channel) for name in per_channel for channel in range(n_channels)]
+    return [ModelInput([*(name for name in shared if name not in names), *names], channel) for names, channel in own]
 
 
 def applicable_features(spectrograms: bool) -> dict[str, type[Features]]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import nn
 
-from ..models import LinearProbe
+from ..models import Features, LinearProbe, ModelInput
+from ..models.piecewise_linear import PiecewiseLinearBasis
+from ..models.probe import model_inputs
 from ..signals.batches import sample_batches
 from ..signals.map_batches import map_batches
 from ..signals.spread_rows import spread_rows
@@ -19,19 +21,23 @@ from .sketch import CountSketch, needs_sketch
 _SKETCH_SAMPLES = 1000
 
 
-class ProbeFeatures(NamedTuple):
-    """The features of a probe for its training samples.
+class KindFeatures(NamedTuple):
+    """The features of one kind for the training samples of a probe.
 
     Attributes
     ----------
-    values : dict of str to ndarray of shape (n, F), float32
-        Features of each sample, by kind.
-    sketches : dict of str to CountSketch
-        The projections of the kinds whose features are projected.
+    values : ndarray of shape (n, 2 * F) or (n, width of the sketch), float32
+        Standardised features of each sample and their absolute values (`models.piecewise_linear`), or the projection of
+        both.
+    basis : PiecewiseLinearBasis
+        The standardisation.
+    sketch : CountSketch or None
+        The projection, if there is one.
     """
 
-    values: dict[str, np.ndarray]
-    sketches: dict[str, CountSketch]
+    values: np.ndarray
+    basis: PiecewiseLinearBasis
+    sketch: CountSketch | None = None
 
 
 def fit_features(
@@ -41,7 +47,7 @@ def fit_features(
     batch_size: int,
     device: torch.device,
     advance: Callable[[], object],
-) -> ProbeFeatures:
+) -> dict[str, KindFeatures]:
     """Fit the features of a probe on all samples, and compute those of the samples for its linear models.
 
     Parameters
@@ -61,20 +67,49 @@ def fit_features(
 
     Returns
     -------
-    ProbeFeatures
-        The features.
+    dict of str to KindFeatures
+        The features, by kind.
     """
-    features = ProbeFeatures({}, {})
+    features: dict[str, KindFeatures] = {}
     for name, kind in zip(probe.features, probe.kinds(), strict=True):
         size = kind.batch_size(batch_size, X.shape[-1])
         if kind.max_fit_signals:
             with torch.inference_mode():
                 kind.fit(*sample_batches(X, kind.max_fit_signals, size, device))
-        compute: Callable[[Tensor], Tensor] = kind
-        if needs_sketch(len(rows), kind.out_features):
-            sample = map_batches(kind, X, size, device, rows[spread_rows(len(rows), _SKETCH_SAMPLES)])
-            features.sketches[name] = CountSketch(torch.from_numpy(sample).to(device))
-            compute = torch.nn.Sequential(kind, features.sketches[name])
-        features.values[name] = map_batches(compute, X, size, device, rows)
+        basis = PiecewiseLinearBasis(kind.out_features, probe.limit)
+        sketch = None
+        if needs_sketch(len(rows), 2 * kind.out_features):
+            sketch = CountSketch(2 * kind.out_features, seed=len(features))
+            sample = rows[spread_rows(len(rows), _SKETCH_SAMPLES)]
+            basis.fit(torch.from_numpy(map_batches(kind, X, size, device, sample)))
+            values = map_batches(nn.Sequential(kind, basis, sketch).to(device), X, size, device, rows)
+        else:
+            raw = torch.from_numpy(map_batches(kind, X, size, device, rows))
+            basis.fit(raw)
+            values = basis(raw).numpy()
+        features[name] = KindFeatures(values, basis.cpu(), sketch)
         advance()
     return features
+
+
+def probe_inputs(features: Mapping[str, Features], n_channels: int, n_samples: int) -> list[ModelInput]:
+    """Return the inputs of the linear models of a probe that will be fitted to samples.
+
+    Parameters
+    ----------
+    features : mapping of str to Features
+        The kinds of features, by name.
+    n_channels : int
+        Number of channels of a sample.
+    n_samples : int
+        Number of samples.
+
+    Returns
+    -------
+    list of ModelInput
+        Those of `models.probe.model_inputs`. If features are projected, single channels have no models, because a
+        projection adds the features of all channels.
+    """
+    per_channel = [kind for kind in features.values() if kind.channel_prior_weight]
+    projected = any(needs_sketch(n_samples, 2 * kind.out_features) for kind in per_channel)
+    return model_inputs(features, 1 if projected else n_channels)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from scipy.special import softmax
 
-from ..models import LinearProbe, LinearProbeClassifier
+from ..models import LinearProbe, LinearProbeClassifier, ModelInput
 from .calibration import fit_inverse_temperature
-from .features import ProbeFeatures
+from .features import KindFeatures
 from .mixture import likelihood_mixture_weights, squared_error_mixture_weights
 from .ridge import fit_ridge
 
@@ -21,7 +21,7 @@ EXPECTED_FACTOR = 3.0
 
 
 def fit_classifier_probe(
-    probe: LinearProbeClassifier, features: ProbeFeatures, codes: np.ndarray, weights: np.ndarray
+    probe: LinearProbeClassifier, features: Mapping[str, KindFeatures], codes: np.ndarray, weights: np.ndarray
 ) -> None:
     """Fit the linear classifiers of a probe, their mixture weights and the temperature of the mixture.
 
@@ -29,8 +29,8 @@ def fit_classifier_probe(
     ----------
     probe : LinearProbeClassifier
         The probe, fitted in place.
-    features : ProbeFeatures
-        Features of each sample.
+    features : mapping of str to KindFeatures
+        Features of each sample, by kind.
     codes : ndarray of int of shape (n,)
         Class indices.
     weights : ndarray of shape (n,)
@@ -43,16 +43,17 @@ def fit_classifier_probe(
     class_weights = np.maximum(totals / np.maximum(counts, 1), 1e-12)
     probe.class_offset.copy_(torch.from_numpy(np.log(class_weights)))
     positive = weights > 0
-    features = features._replace(values={name: values[positive] for name, values in features.values.items()})
+    features = {name: kind._replace(values=kind.values[positive]) for name, kind in features.items()}
     codes, weights = codes[positive], (weights / class_weights[codes])[positive]
     targets = np.where(codes[:, None] == np.arange(num_classes), 1.0, -1.0)  # one against the rest
     # The only sample of a class cannot be predicted from the others.
     judged = np.bincount(codes, minlength=num_classes)[codes] > 1
     logits = []
-    for linear, names in zip(probe.linear, probe.inputs, strict=True):
-        weight, bias, scores = _fit_linear(probe, features, names, targets, weights, judged)
+    for linear, of_model in zip(probe.linear, probe.inputs, strict=True):
+        parts = _parts(probe, features, of_model)
+        weight, bias, scores = _fit_linear(parts, targets, weights, judged)
         inverse_temperature = fit_inverse_temperature(scores[judged], codes[judged], weights[judged], EXPECTED_FACTOR)
-        _set_linear(linear, inverse_temperature * weight, inverse_temperature * bias)
+        _set_linear(linear, parts, inverse_temperature * weight, inverse_temperature * bias)
         logits.append(inverse_temperature * scores)
     codes, weights = codes[judged], weights[judged]
     loo = softmax(np.stack(logits)[:, judged], axis=2) + 1e-30  # (K, n, C)
@@ -62,56 +63,83 @@ def fit_classifier_probe(
     probe.inverse_temperature.fill_(fit_inverse_temperature(mixture, codes, weights, 1))
 
 
-def fit_regressor_probe(probe: LinearProbe, features: ProbeFeatures, targets: np.ndarray, weights: np.ndarray) -> None:
+def fit_regressor_probe(
+    probe: LinearProbe, features: Mapping[str, KindFeatures], targets: np.ndarray, weights: np.ndarray
+) -> None:
     """Fit the linear models of a probe and their mixture weights.
 
     Parameters
     ----------
     probe : LinearProbe
         The probe, fitted in place.
-    features : ProbeFeatures
-        Features of each sample.
+    features : mapping of str to KindFeatures
+        Features of each sample, by kind.
     targets : ndarray of shape (n,)
         Target values.
     weights : ndarray of shape (n,)
         Sample weights.
     """
     loo = []
-    for linear, names in zip(probe.linear, probe.inputs, strict=True):
-        weight, bias, predicted = _fit_linear(probe, features, names, targets[:, None], weights)
-        _set_linear(linear, weight, bias)
+    for linear, of_model in zip(probe.linear, probe.inputs, strict=True):
+        parts = _parts(probe, features, of_model)
+        weight, bias, predicted = _fit_linear(parts, targets[:, None], weights)
+        _set_linear(linear, parts, weight, bias)
         loo.append(predicted[:, 0])
     mixture_weights = squared_error_mixture_weights(np.stack(loo), targets, weights, probe.prior_weights)
     probe.mixture_weights.copy_(torch.from_numpy(mixture_weights))
 
 
-def _fit_linear(
-    probe: LinearProbe,
-    features: ProbeFeatures,
-    names: Sequence[str],
-    targets: np.ndarray,
-    weights: np.ndarray,
-    judged: np.ndarray | None = None,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Fit a ridge regression on some kinds of features; return weight (C, F), bias (C,) and LOO predictions (n, C)."""
-    values = [features.values[name] for name in names]
-    shared = [probe.features[name].shared for name in names]
-    own_width = np.mean([part.shape[1] for part, common in zip(values, shared, strict=True) if not common] or [1])
-    relevance = [
-        # All kinds of the model that are not shared have the same total variance.
-        np.full(part.shape[1], 1 if common else own_width / part.shape[1])
-        for part, common in zip(values, shared, strict=True)
+class _Part(NamedTuple):
+    """The features of one kind that a model uses."""
+
+    features: KindFeatures
+    columns: np.ndarray  # those of the standardised features; the same columns of the other half are absolute values
+    shared: bool
+
+    def values(self) -> np.ndarray:
+        """Return the values from which the ridge regression is computed."""
+        if self.features.sketch is not None:
+            return self.features.values
+        return self.features.values[:, np.concatenate([self.columns, len(self.features.basis.mean) + self.columns])]
+
+    def expand(self, weight: np.ndarray) -> np.ndarray:
+        """Return the coefficients (C, 2, F) that equal the coefficients of `values`."""
+        sketch = self.features.sketch
+        return (weight if sketch is None else sketch.expand(weight)).reshape(len(weight), 2, -1)
+
+
+def _parts(probe: LinearProbe, features: Mapping[str, KindFeatures], of_model: ModelInput) -> list[_Part]:
+    return [
+        _Part(features[name], np.array(probe.columns(name, of_model.channel)), probe.features[name].shared)
+        for name in of_model.kinds
     ]
-    weight, bias, loo = fit_ridge(np.concatenate(values, axis=1), targets, weights, judged, np.concatenate(relevance))
-    parts = np.split(weight, np.cumsum([part.shape[1] for part in values])[:-1], axis=1)
-    for number, name in enumerate(names):
-        if name in features.sketches:
-            parts[number], offset = features.sketches[name].expand(parts[number])
-            bias = bias + offset
-    return np.concatenate(parts, axis=1), bias, loo
 
 
-def _set_linear(linear: Any, weight: np.ndarray, bias: np.ndarray) -> None:
+def _fit_linear(
+    parts: Sequence[_Part], targets: np.ndarray, weights: np.ndarray, judged: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Fit a ridge regression on some features; return weight (C, 2 * F), bias (C,) and LOO predictions (n, C)."""
+    own_width = np.mean([len(part.columns) for part in parts if not part.shared] or [1])
+    # All kinds of the model that are not shared have the same total variance.
+    factors = [np.float32(1 if part.shared else np.sqrt(own_width / len(part.columns))) for part in parts]
+    blocks: dict[object, np.ndarray] = {}
+    # The sum of the projections of several kinds is a projection of all of them.
+    places = ["projected" if part.features.sketch else number for number, part in enumerate(parts)]
+    for part, factor, place in zip(parts, factors, places, strict=True):
+        blocks[place] = blocks.get(place, 0) + factor * part.values()
+    weight, bias, loo = fit_ridge(np.concatenate(list(blocks.values()), axis=1), targets, weights, judged)
+    ends = np.cumsum([block.shape[1] for block in blocks.values()])
+    weight_of = dict(zip(blocks, np.split(weight, ends[:-1], axis=1), strict=True))
+    expanded = [
+        part.expand(factor * weight_of[place]) for part, factor, place in zip(parts, factors, places, strict=True)
+    ]
+    return np.concatenate(expanded, axis=2).reshape(len(bias), -1), bias, loo
+
+
+def _set_linear(linear: Any, parts: Sequence[_Part], weight: np.ndarray, bias: np.ndarray) -> None:
+    bases = [(part.features.basis, torch.from_numpy(part.columns)) for part in parts]
     with torch.no_grad():
-        linear.weight.copy_(torch.from_numpy(weight))
-        linear.bias.copy_(torch.from_numpy(bias))
+        linear.basis.mean.copy_(torch.cat([basis.mean[columns] for basis, columns in bases]))
+        linear.basis.scale.copy_(torch.cat([basis.scale[columns] for basis, columns in bases]))
+        linear.linear.weight.copy_(torch.from_numpy(weight))
+        linear.linear.bias.copy_(torch.from_numpy(bias))

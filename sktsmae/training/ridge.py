@@ -14,14 +14,13 @@ def fit_ridge(
     targets: np.ndarray,
     weights: np.ndarray,
     judged: np.ndarray | None = None,
-    relevance: np.ndarray | float = 1.0,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Fit a ridge regression with the penalty that minimises the squared error of the leave-one-out predictions.
 
     Parameters
     ----------
     features : ndarray of shape (n, F)
-        Features, which are standardised for the fit.
+        Features. The same penalty applies to all of them, so their scales matter.
     targets : ndarray of shape (n,) or (n, C)
         Target values.
     weights : ndarray of shape (n,)
@@ -29,13 +28,11 @@ def fit_ridge(
     judged : ndarray of bool of shape (n,), default=None
         The samples whose leave-one-out predictions determine the penalty. None uses all. If there are none, the penalty
         is the smallest.
-    relevance : ndarray of shape (F,) or float, default=1
-        The penalty of the coefficient of each standardised feature is divided by this positive number.
 
     Returns
     -------
     weight : ndarray of shape (F,) or (C, F)
-        Coefficients of the features before standardisation.
+        Coefficients of the features.
     bias : ndarray of shape () or (C,)
         Intercepts.
     loo : ndarray of shape (n,) or (n, C)
@@ -51,10 +48,7 @@ def fit_ridge(
     judged = np.ones(len(targets)) if judged is None else judged
     total, root = weights.sum(), np.sqrt(weights)[:, None]
     mean, target_mean = weights @ features / total, weights @ outputs / total
-    scale = np.sqrt(weights @ (features - mean) ** 2 / total)
-    scale[scale < 1e-6 * np.abs(mean) + 1e-30] = 1  # rounding noise of constant features
-    scale = scale / np.sqrt(relevance)
-    x, y = root * (features - mean) / scale, root * (outputs - target_mean)
+    x, y = root * (features - mean), root * (outputs - target_mean)
     # With x = U S V', everything follows from U' y and S, which a decomposition of the smaller Gram matrix gives.
     if x.shape[0] <= x.shape[1]:
         values, left = eigh(x @ x.T, overwrite_a=True, check_finite=False)
@@ -73,8 +67,7 @@ def fit_ridge(
         if error < best_error:
             best_error, best_alpha, best_residual = error, alpha, loo_residual
     solution = projected / (values + best_alpha)[:, None]  # (R, C)
-    coefficients = x.T @ (left @ solution)  # V S U' y / (S^2 + alpha)
-    weight = (coefficients / scale[:, None]).T  # (C, F)
+    weight = (x.T @ (left @ solution)).T  # V S U' y / (S^2 + alpha), (C, F)
     loo = outputs - best_residual / root
     shape = targets.shape[1:]
     return weight.reshape(*shape, -1), (target_mean - weight @ mean).reshape(shape), loo.reshape(targets.shape)

@@ -6,21 +6,23 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-# Features are projected if there are more samples or values than these limits. A ridge regression on one projected kind
-# then decomposes a matrix of 4,096 x 4,096 numbers, which takes seconds for any number of samples. A model on two
-# projected kinds takes eight times as long.
+# Features are projected if there are more samples or values than these limits. A ridge regression then decomposes a
+# matrix of about 4,096 x 4,096 numbers, which takes seconds for any number of samples.
 WIDTH, _MAX_SAMPLES, _MAX_VALUES = 4096, 4000, 10**8
 
 
 class CountSketch(nn.Module):
-    """A fixed random projection, which adds each standardised feature with a random sign to one of a few columns.
+    """A fixed random projection, which adds each feature with a random sign to one of a few columns.
 
     Parameters
     ----------
-    sample : Tensor of shape (m, F)
-        Features of a few samples, from which mean and standard deviation are computed.
+    count : int
+        Number of features F.
     width : int, default=4096
         Number of columns of the projection.
+    seed : int, default=0
+        Seed of the columns and signs. With different seeds, the sum of the projections of two kinds of features is a
+        projection of both kinds together.
 
     References
     ----------
@@ -30,21 +32,20 @@ class CountSketch(nn.Module):
     --------
     >>> import torch
     >>> from sktsmae.training.sketch import CountSketch
-    >>> features = torch.randn(50, 1000)
-    >>> CountSketch(features, 64)(features).shape
+    >>> CountSketch(1000, 64)(torch.randn(50, 1000)).shape
     torch.Size([50, 64])
     """
 
-    def __init__(self, sample: Tensor, width: int = WIDTH) -> None:
+    column: Tensor
+    sign: Tensor
+
+    def __init__(self, count: int, width: int = WIDTH, seed: int = 0) -> None:
         super().__init__()
-        generator = torch.Generator("cpu").manual_seed(0)
-        count = sample.shape[1]
+        generator = torch.Generator("cpu").manual_seed(seed)
         self.width = width
         # A permutation instead of random columns, so that all columns have equally many features.
-        self.column = (torch.randperm(count, generator=generator, device="cpu") % width).to(sample.device)
-        sign = 2.0 * torch.randint(2, (count,), generator=generator, device="cpu") - 1
-        self.mean, scale = sample.mean(0), sample.std(0, correction=0)
-        self.factor = sign.to(sample.device) / torch.where(scale > 1e-6 * self.mean.abs(), scale, 1)
+        self.register_buffer("column", torch.randperm(count, generator=generator, device="cpu") % width)
+        self.register_buffer("sign", 2.0 * torch.randint(2, (count,), generator=generator, device="cpu") - 1)
 
     def forward(self, features: Tensor) -> Tensor:
         """Project features.
@@ -59,10 +60,9 @@ class CountSketch(nn.Module):
         Tensor of shape (B, width)
             The projected features.
         """
-        projected = features.new_zeros(len(features), self.width)
-        return projected.index_add_(1, self.column, (features - self.mean) * self.factor)
+        return features.new_zeros(len(features), self.width).index_add_(1, self.column, features * self.sign)
 
-    def expand(self, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def expand(self, weight: np.ndarray) -> np.ndarray:
         """Return the coefficients of the features that equal the given coefficients of the projection.
 
         Parameters
@@ -72,13 +72,11 @@ class CountSketch(nn.Module):
 
         Returns
         -------
-        weight : ndarray of shape (C, F)
+        ndarray of shape (C, F)
             Coefficients of the features.
-        bias : ndarray of shape (C,)
-            To be added to the intercepts.
         """
-        expanded = weight[:, self.column.cpu().numpy()] * self.factor.cpu().numpy()
-        return expanded, -expanded @ self.mean.cpu().numpy()
+        expanded: np.ndarray = weight[:, self.column.cpu().numpy()] * self.sign.cpu().numpy()
+        return expanded
 
 
 def needs_sketch(n_samples: int, num_features: int) -> bool:

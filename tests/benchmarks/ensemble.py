@@ -24,9 +24,10 @@ from torch import Tensor
 from sktsmae import MAEPretrainer
 from sktsmae.models import LinearProbeClassifier
 from sktsmae.models.features import FEATURES, FeatureContext, Features
-from sktsmae.models.probe import separate_inputs
+from sktsmae.models.piecewise_linear import PiecewiseLinearBasis
+from sktsmae.models.probe import model_inputs
 from sktsmae.training import mixture, probe
-from sktsmae.training.features import ProbeFeatures
+from sktsmae.training.features import KindFeatures
 from sktsmae.training.probe import fit_classifier_probe
 
 LABELS = [1, 2, 5, 10, None]  # signals per class; None is 2-fold cross-validation
@@ -100,7 +101,7 @@ def splits(codes: np.ndarray, k: int | None) -> Iterator[tuple[np.ndarray, np.nd
 
 
 def variants(columns: dict[str, Cached]) -> dict[str, dict[str, object]]:
-    """Return the changes of each variant: prior weights by kind, pseudo-samples, expected factor."""
+    """Return the changes of each variant: prior weights by kind, basis of the features, pseudo-samples, factor."""
     default = {name: cached.prior_weight for name, cached in columns.items()}
     used = [name for name, weight in default.items() if weight]
     changed: dict[str, dict[str, object]] = {"default": {}}
@@ -110,6 +111,8 @@ def variants(columns: dict[str, Cached]) -> dict[str, dict[str, object]]:
     changed["only statistics + competition"] = {"weights": {"statistics": 1, "competition": 1}, "only joined": True}
     for name, weight in [("summary", 0.1), ("summary", 1.0), ("quarters", 1.0), ("spectrum", 1.0), ("embedding", 0.3)]:
         changed[f"prior weight of {name} {weight:g}"] = {"weights": {**default, name: weight}}
+    changed["linear"] = {"linear": True, "limit": np.inf}
+    changed |= {f"features limited to {limit:g}": {"limit": limit} for limit in (1.5, 3.0, np.inf)}
     changed |= {f"{number} pseudo-samples": {"pseudo_samples": number} for number in (3, 30)}
     changed |= {f"expected factor {factor:g}": {"factor": factor} for factor in (1.0, 10.0)}
     return changed
@@ -125,17 +128,25 @@ def evaluate(
         for name, kind in columns.items()
         if weights.get(name) or kind.shared
     }
-    inputs = [names for names in separate_inputs(used) if weights.get(names[-1])]
+    inputs = [of_model for of_model in model_inputs(used) if weights.get(of_model.kinds[-1])]
     if not change.get("joined", True):
-        inputs = [names for names in inputs if len(names) < 3]
+        inputs = [of_model for of_model in inputs if len(of_model.kinds) < 3]
     if change.get("only joined"):
-        inputs = [names for names in inputs if len(names) == 3]
-    model = LinearProbeClassifier(used, codes.max() + 1, inputs)
-    cached = ProbeFeatures({name: X[fit][:, kind.columns] for name, kind in used.items()}, {})
+        inputs = [of_model for of_model in inputs if len(of_model.kinds) == 3]
+    cached = {}
     with (
+        mock.patch.object(LinearProbeClassifier, "limit", change.get("limit", LinearProbeClassifier.limit)),
         mock.patch.object(mixture, "PSEUDO_SAMPLES", change.get("pseudo_samples", mixture.PSEUDO_SAMPLES)),
         mock.patch.object(probe, "EXPECTED_FACTOR", change.get("factor", probe.EXPECTED_FACTOR)),
     ):
+        model = LinearProbeClassifier(used, codes.max() + 1, inputs)
+        for name, kind in used.items():
+            raw = torch.from_numpy(np.ascontiguousarray(X[fit][:, kind.columns]))
+            basis = PiecewiseLinearBasis(kind.out_features, model.limit)
+            basis.fit(raw)
+            cached[name] = KindFeatures(basis(raw).numpy(), basis)
+            if change.get("linear"):
+                cached[name].values[:, kind.out_features :] = 0
         fit_classifier_probe(model, cached, codes[fit], np.ones(len(fit)))
     with torch.inference_mode():
         probabilities = softmax(model(torch.from_numpy(X[test])).double().numpy(), axis=1)

@@ -78,9 +78,9 @@ def test_thresholds_are_quantiles_of_the_training_signals(X):
     assert_allclose(fractions_above[1::2], np.tile(1 - quantiles[1::2], (108, 1)), atol=2e-3)
 
 
-@pytest.mark.parametrize(("output", "per_series"), [("statistics", 12), ("quarters", 16)])
+@pytest.mark.parametrize(("output", "per_series"), [("statistics", 12), ("positions", 4), ("quarters", 16)])
 @pytest.mark.parametrize("diff_orders", DIFF_ORDERS.values(), ids=DIFF_ORDERS)
-def test_every_series_has_12_statistics_and_16_of_its_quarters(X_channels, diff_orders, output, per_series):
+def test_every_series_has_as_many_numbers_as_documented(X_channels, diff_orders, output, per_series):
     out = fit_transform(X_channels, diff_orders=diff_orders, output=output)
     n_series = out.shape[1] // 2 // per_series
     assert out.shape == (41, 2 * per_series * n_series)
@@ -201,6 +201,7 @@ def test_input_shape_is_stored(X, X_channels):
             "ch0_signal_fraction_above_q3_quarter1",
             "ch1_d0_s3.1+d0_s6.1-d0_s7.1_fraction_above_q97_quarter4",
         ),
+        ("positions", "ch0_signal_mean_position_above_q3", "ch1_d0_s3.1+d0_s6.1-d0_s7.1_mean_position_above_q97"),
         ("competition", "d0_dilation1_group0_kernel0_largest", "d1_dilation16_group31_kernel7_smallest"),
         ("spectrum", "ch0_log_power_0.03125_window32", "ch1_autocorrelation_lag128"),
     ],

@@ -154,7 +154,7 @@ def test_a_subset_of_many_samples_has_all_classes():
 
 def test_weights_of_the_ensemble_are_named_and_sum_to_one(X, y, new_classifier):
     default = MAEClassifier(random_state=0).fit(X, y)
-    kinds = ["summary", "statistics", "competition", "spectrum", "embedding"]
+    kinds = ["summary", "statistics", "positions", "competition", "spectrum", "embedding"]
     assert list(default.ensemble_weights_) == [*kinds, "statistics + competition"]
     assert sum(default.ensemble_weights_.values()) == pytest.approx(1)
     network = new_classifier(probe=False, finetune="head").fit(X, y)
@@ -162,6 +162,26 @@ def test_weights_of_the_ensemble_are_named_and_sum_to_one(X, y, new_classifier):
     both = new_classifier(probe=True, finetune="head").fit(X, y)
     assert both.ensemble_weights_["network"] == 0.5
     assert sum(both.ensemble_weights_.values()) == pytest.approx(1)
+
+
+def test_every_channel_has_a_model_of_its_own_unless_features_are_projected(X_channels, y, monkeypatch):
+    names = [f"statistics of channel {channel}" for channel in range(2)]
+    exact = MAEClassifier(random_state=0).fit(X_channels, y)
+    assert list(exact.ensemble_weights_)[-2:] == names
+    monkeypatch.setattr(sketch, "_MAX_SAMPLES", 0)
+    projected = MAEClassifier(random_state=0).fit(X_channels, y)
+    assert not set(names) & set(projected.ensemble_weights_)
+    assert projected.score(X_channels, y) > 0.5
+
+
+def test_one_channel_of_many_is_found():
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(120, 30, 60)), np.arange(120) % 2
+    X[:, 17] += np.sin(2 * np.pi * np.where(y, 4, 8)[:, None] * np.arange(60) / 60)
+    classifier = MAEClassifier(random_state=0).fit(X[:20], y[:20])
+    assert classifier.score(X[20:], y[20:]) > 0.95
+    weights = classifier.ensemble_weights_
+    assert max(weights, key=weights.get) == "statistics of channel 17"
 
 
 def test_with_few_labels_the_weights_of_the_ensemble_are_close_to_their_prior(X, y):

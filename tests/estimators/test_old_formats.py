@@ -1,4 +1,4 @@
-"""Tests that files of format versions 1 and 2 load and give the results of the package version that wrote them."""
+"""Tests that files of format versions 1, 2 and 3 load and give the results of the package version that wrote them."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_loaded_regressor_gives_the_same_predictions(expected):
 def test_saving_a_loaded_classifier_writes_the_current_format(expected, tmp_path, name):
     old = MAEClassifier.load(FOLDER / f"{name}.safetensors").set_params(device="cpu")
     old.save(tmp_path / "new.safetensors")
-    assert b'\\"format_version\\": 3' in (tmp_path / "new.safetensors").read_bytes()
+    assert b'\\"format_version\\": 4' in (tmp_path / "new.safetensors").read_bytes()
     new = MAEClassifier.load(tmp_path / "new.safetensors")
     X = expected["X"][:3, :, : old.input_shape_[-1]]
     X = X if len(old.input_shape_) == 2 else X[:, 0]
@@ -74,6 +74,14 @@ def test_file_of_format_2_gives_the_same_predictions(expected, tmp_path):
     write_format_2(FOLDER / "regressor.safetensors", tmp_path / "regressor.safetensors")
     regressor = MAERegressor.load(tmp_path / "regressor.safetensors").set_params(device="cpu")
     assert_allclose(regressor.predict(expected["X"][:, 0, :32]), expected["regressor"], rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize(("estimator", "method"), [(MAEClassifier, "predict_proba"), (MAERegressor, "predict")])
+def test_file_of_format_3_gives_the_same_predictions(estimator, method):
+    name = estimator.__name__.removeprefix("MAE").lower()
+    loaded = estimator.load(FOLDER.parent / "format_3" / f"{name}.safetensors").set_params(device="cpu")
+    with np.load(FOLDER.parent / "format_3" / "expected.npz") as file:
+        assert_allclose(getattr(loaded, method)(file["X"]), file[name], rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize("missing", ["probe.features.statistics.thresholds", "probe.linear.0.weight"])

@@ -128,8 +128,8 @@ def test_files_of_other_formats_are_refused(tmp_path, load_file, name, suffix):
         ({"sktsmae": "{"}, "not a readable safetensors file"),
         ({"sktsmae": "[1]"}, "was not written by sktsmae"),
         (
-            {"sktsmae": json.dumps({"format_version": 4, "kind": "mae", "settings": {}})},
-            "has format_version 4, but this version of sktsmae reads only format_version 3",
+            {"sktsmae": json.dumps({"format_version": 5, "kind": "mae", "settings": {}})},
+            "has format_version 5, but this version of sktsmae reads only format_version 4",
         ),
         (
             {"sktsmae": json.dumps({"version": 1, "kind": "classifier"})},

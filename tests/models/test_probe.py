@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from sktsmae.models import Features, LinearProbe, LinearProbeClassifier
+from sktsmae.models import Features, LinearProbe, LinearProbeClassifier, ModelInput
+from sktsmae.models.probe import model_inputs
 
 
 class Columns(Features):
@@ -32,7 +33,7 @@ class Columns(Features):
 def make_probe() -> LinearProbeClassifier:
     """Return a probe whose first model uses two of four input columns, and whose second model uses all of them."""
     features = {"first": Columns(0, 2), "last": Columns(2, 4)}
-    return LinearProbeClassifier(features, num_outputs=3, inputs=[["first"], ["first", "last"]])
+    return LinearProbeClassifier(features, num_outputs=3, inputs=[ModelInput(["first"]), ModelInput(["first", "last"])])
 
 
 class Shared(Columns):
@@ -49,7 +50,7 @@ class Unlikely(Columns):
 
 def test_each_kind_has_its_own_model_which_also_uses_the_shared_kinds():
     probe, x = LinearProbe({"all": Shared(0, 1), "a": Columns(1, 2), "b": Unlikely(2, 4)}, 1), torch.randn(5, 4)
-    assert probe.inputs == [["all"], ["all", "a"], ["all", "b"]]
+    assert [kinds for kinds, _ in probe.inputs] == [["all"], ["all", "a"], ["all", "b"]]
     assert probe.model_names == ["all", "a", "b"]
     assert probe.prior_weights == pytest.approx([3 / 7, 3 / 7, 1 / 7])
     models = zip(probe.linear, (x[:, :1], x[:, :2], x[:, [0, 2, 3]]), strict=True)
@@ -64,13 +65,37 @@ class Joined(Columns):
 
 def test_joined_kinds_also_have_a_model_together():
     probe = LinearProbe({"all": Shared(0, 1), "a": Joined(1, 2), "b": Columns(2, 3), "c": Joined(3, 4)}, 1)
-    assert probe.inputs == [["all"], ["all", "a"], ["all", "b"], ["all", "c"], ["all", "a", "c"]]
+    own = [["a"], ["b"], ["c"], ["a", "c"]]
+    assert [kinds for kinds, _ in probe.inputs] == [["all"], *(["all", *names] for names in own)]
     assert probe.model_names == ["all", "a", "b", "c", "a + c"]
     assert probe.prior_weights == pytest.approx([1 / 6, 1 / 6, 1 / 6, 1 / 6, 2 / 6])
 
 
 def test_single_joined_kind_has_no_second_model():
-    assert LinearProbe({"all": Shared(0, 1), "a": Joined(1, 2)}, 1).inputs == [["all"], ["all", "a"]]
+    probe = LinearProbe({"all": Shared(0, 1), "a": Joined(1, 2)}, 1)
+    assert probe.inputs == [ModelInput(["all"]), ModelInput(["all", "a"])]
+
+
+class PerChannel(Columns):
+    """Columns of two channels, of which each also has a linear model of its own."""
+
+    channel_prior_weight = 0.5
+
+    def columns_of_channel(self, channel):
+        return slice(2 * channel, 2 * channel + 2)
+
+
+def test_each_channel_has_a_model_on_its_own_columns():
+    features, x = {"all": Shared(0, 1), "a": PerChannel(1, 5)}, torch.randn(5, 5)
+    probe = LinearProbe(features, 1, model_inputs(features, 2))
+    assert probe.model_names == ["all", "a", "a of channel 0", "a of channel 1"]
+    assert probe.prior_weights == pytest.approx([1 / 2.5, 1 / 2.5, 0.25 / 2.5, 0.25 / 2.5])
+    for number, columns in [(2, [0, 1, 2]), (3, [0, 3, 4])]:
+        assert_close(probe.outputs(x)[number], probe.linear[number](x[:, columns]))
+
+
+def test_single_channel_has_no_second_model():
+    assert len(model_inputs({"a": PerChannel(0, 2)}, 1)) == 1
 
 
 def test_probabilities_are_averaged_over_a_model_of_the_first_kind_and_a_model_of_all_kinds():
@@ -91,7 +116,7 @@ def test_probabilities_are_averaged_with_mixture_weights():
 
 def test_outputs_of_a_regression_probe_are_averaged_with_mixture_weights():
     features = {"x": Columns(0, 4), "again": Columns(0, 4)}
-    probe, x = LinearProbe(features, 1, inputs=[["x"], ["x", "again"]]), torch.randn(5, 4)
+    probe, x = LinearProbe(features, 1, inputs=[ModelInput(["x"]), ModelInput(["x", "again"])]), torch.randn(5, 4)
     probe.mixture_weights.copy_(torch.tensor([0.25, 0.75]))
     first, both = probe.linear
     assert_close(probe(x), 0.25 * first(x) + 0.75 * both(torch.cat([x, x], dim=1)))

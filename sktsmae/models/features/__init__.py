@@ -7,6 +7,7 @@ encoder.
 from .base import FeatureContext, Features
 from .competition import CompetingKernels
 from .embedding import EncoderEmbedding
+from .positions import PositionStatistics
 from .quarters import QuarterStatistics
 from .spectrum import Spectrum
 from .statistics import WaveletStatistics
@@ -16,6 +17,7 @@ from .summary import SummaryStatistics
 FEATURES: dict[str, type[Features]] = {
     "summary": SummaryStatistics,
     "statistics": WaveletStatistics,
+    "positions": PositionStatistics,
     "quarters": QuarterStatistics,
     "competition": CompetingKernels,
     "spectrum": Spectrum,
@@ -28,6 +30,7 @@ __all__ = [
     "EncoderEmbedding",
     "FeatureContext",
     "Features",
+    "PositionStatistics",
     "QuarterStatistics",
     "Spectrum",
     "SummaryStatistics",

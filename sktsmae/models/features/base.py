@@ -71,6 +71,8 @@ class Features(nn.Module, ABC):
     prior_weight : float
         Prior weight of the linear model on this kind in the mixture of a probe, relative to that of other kinds. If it
         is 0, probes do not use the kind.
+    channel_prior_weight : float
+        Prior weight of all linear models on a single channel together. If it is 0, there are no such models.
     max_fit_signals : int
         Maximum number of signals to pass to `fit`. 0 means that `fit` need not be called.
     """
@@ -81,6 +83,7 @@ class Features(nn.Module, ABC):
     shared: ClassVar[bool] = False
     joined: ClassVar[bool] = False
     prior_weight: ClassVar[float] = 1.0
+    channel_prior_weight: ClassVar[float] = 0.0
     max_fit_signals: ClassVar[int] = 0
 
     @classmethod
@@ -124,6 +127,21 @@ class Features(nn.Module, ABC):
         list of str
             One name per feature, in the order of `forward`.
         """
+
+    def columns_of_channel(self, channel: int) -> slice:
+        """Return the columns of the features of one channel.
+
+        Parameters
+        ----------
+        channel : int
+            Number of the channel.
+
+        Returns
+        -------
+        slice
+            The columns, or all columns if the features are not computed per channel.
+        """
+        return slice(None)
 
     def batch_size(self, most: int, n_timepoints: int) -> int:
         """Return the number of signals to process per batch.

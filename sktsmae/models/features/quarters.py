@@ -41,6 +41,7 @@ class QuarterStatistics(WaveletStatistics):  # numpydoc ignore=PR02
 
     joined: ClassVar[bool] = False
     prior_weight: ClassVar[float] = 0.0
+    channel_prior_weight: ClassVar[float] = 0.0
     statistic_names: ClassVar[tuple[str, ...]] = tuple(
         f"fraction_above_{{quantile}}_quarter{quarter + 1}" for quarter in range(NUM_QUARTERS)
     )

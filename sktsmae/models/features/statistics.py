@@ -83,6 +83,7 @@ class WaveletStatistics(Features):
 
     needs_wavelets: ClassVar[bool] = True
     joined: ClassVar[bool] = True
+    channel_prior_weight: ClassVar[float] = 2.0
     max_fit_signals: ClassVar[int] = SAMPLE_SIZE
     # Formats of the names of the statistics of one threshold, in which q18 stands for the 18 % quantile.
     statistic_names: ClassVar[tuple[str, ...]] = (
@@ -153,6 +154,22 @@ class WaveletStatistics(Features):
             One per statistic, threshold and series.
         """
         return self.thresholds.numel() * len(self.statistic_names)
+
+    def columns_of_channel(self, channel: int) -> slice:
+        """Return the columns of the statistics of one channel.
+
+        Parameters
+        ----------
+        channel : int
+            Number of the channel.
+
+        Returns
+        -------
+        slice
+            The columns.
+        """
+        count = self.out_features // self.n_channels
+        return slice(channel * count, (channel + 1) * count)
 
     def batch_size(self, most: int, n_timepoints: int) -> int:
         """Return the number of signals to process per batch.

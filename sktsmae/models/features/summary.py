@@ -65,6 +65,21 @@ class SummaryStatistics(Features):
         """
         return self.n_channels * (4 + NUM_QUARTERS)
 
+    def columns_of_channel(self, channel: int) -> slice:
+        """Return the columns of the features of one channel.
+
+        Parameters
+        ----------
+        channel : int
+            Number of the channel.
+
+        Returns
+        -------
+        slice
+            The columns.
+        """
+        return slice(channel, None, self.n_channels)
+
     def feature_names(self, scale_names: Sequence[str] | None = None) -> list[str]:
         """Return the names of the features of a signal.
 

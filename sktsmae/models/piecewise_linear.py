@@ -1,0 +1,116 @@
+"""Models that are linear in standardised features and in their absolute values."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+class PiecewiseLinearBasis(nn.Module):
+    """Standardised features and their absolute values.
+
+    A linear combination of both is the sum of a piecewise linear function of each feature, with a knot at its mean.
+
+    Parameters
+    ----------
+    in_features : int
+        Number of features F.
+    limit : float, default=inf
+        Standardised features are limited to values from -limit to limit.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sktsmae.models.piecewise_linear import PiecewiseLinearBasis
+    >>> basis, x = PiecewiseLinearBasis(1, limit=1.5), torch.tensor([[2.0], [4.0], [3.0], [9.0], [2.0]])
+    >>> basis.fit(x)
+    >>> basis(x[[1, 3]]).round(decimals=2)
+    tensor([[0.0000, 0.0000],
+            [1.5000, 1.5000]])
+    """
+
+    mean: Tensor
+    scale: Tensor
+    limit: Tensor
+
+    def __init__(self, in_features: int, limit: float = float("inf")) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(in_features))
+        self.register_buffer("scale", torch.ones(in_features))
+        self.register_buffer("limit", torch.tensor(limit))
+
+    def fit(self, x: Tensor) -> None:
+        """Learn the mean and the standard deviation of each feature.
+
+        Parameters
+        ----------
+        x : Tensor of shape (n, F)
+            Features of n samples.
+        """
+        mean = x.mean(0, dtype=torch.float64)
+        scale = ((x - mean.float()) ** 2).mean(0, dtype=torch.float64).sqrt()
+        scale[scale < 1e-6 * mean.abs() + 1e-30] = 1  # constant except for rounding
+        self.mean, self.scale = mean.float(), scale.float()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Transform features.
+
+        Parameters
+        ----------
+        x : Tensor of shape (B, F)
+            Features.
+
+        Returns
+        -------
+        Tensor of shape (B, 2 * F)
+            All standardised features, then all absolute values.
+        """
+        standardised = ((x - self.mean) / self.scale).clamp(-self.limit, self.limit)
+        return torch.cat((standardised, standardised.abs()), dim=1)
+
+
+class PiecewiseLinear(nn.Module):
+    """A model that is linear in standardised features and in their absolute values.
+
+    Parameters
+    ----------
+    in_features : int
+        Number of features F.
+    out_features : int
+        Number of outputs C.
+    limit : float, default=inf
+        Largest absolute value of a standardised feature.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sktsmae.models import PiecewiseLinear
+    >>> PiecewiseLinear(10, 3, limit=2.0)(torch.randn(5, 10)).shape
+    torch.Size([5, 3])
+    """
+
+    def __init__(self, in_features: int, out_features: int, limit: float = float("inf")) -> None:
+        super().__init__()
+        self.basis = PiecewiseLinearBasis(in_features, limit)
+        self.linear = nn.Linear(2 * in_features, out_features)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Compute the outputs.
+
+        Parameters
+        ----------
+        x : Tensor of shape (B, F)
+            Features.
+
+        Returns
+        -------
+        Tensor of shape (B, C)
+            The outputs.
+        """
+        basis = self.basis(x)
+        # Padded to a multiple of four columns. Otherwise, the rounding error of a matrix product depends on the
+        # position of a sample in the batch, and predictions change with the order of the samples.
+        padding = (0, -basis.shape[1] % 4)
+        weight = functional.pad(self.linear.weight, padding)
+        return functional.linear(functional.pad(basis, padding), weight, self.linear.bias)
