@@ -451,7 +451,9 @@ class MAESupervised(  # numpydoc ignore=PR02
             features = fit_features(probe, samples.X, samples.rows[chosen], self.batch_size, device, bar.update)
             self._fit_probe(probe, features, samples.targets[chosen], samples.weights[chosen])
             bar.update()
-            bar.set_postfix({name: f"{weight:.2f}" for name, weight in probe.weight_of_models().items()})
+            weights = probe.weight_of_models()
+            largest = sorted(weights, key=lambda name: -weights[name])[:4]
+            bar.set_postfix({name: f"{weights[name]:.2f}" for name in largest})
         return probe
 
     def _fit_thresholds(self, X: np.ndarray, device: torch.device) -> None:

@@ -10,6 +10,9 @@ from sklearn.utils.validation import check_is_fitted
 from ..estimators import MAEClassifier, MAERegressor
 from ._drawing import axes_of
 
+# Largest number of bars. With many channels, an ensemble has many more models.
+_MAX_BARS = 16
+
 
 class EnsembleDisplay:
     """Bar plot of the weight of each model of an ensemble.
@@ -84,10 +87,21 @@ class EnsembleDisplay:
         EnsembleDisplay
             The display itself.
         """
-        axis = axes_of(ax, 1, (6, 0.8 + 0.35 * len(self.weights)))[0]
-        bars = axis.barh(list(self.weights), list(self.weights.values()), color="tab:blue", height=0.7)
+        weights = _largest(self.weights)
+        axis = axes_of(ax, 1, (6, 0.8 + 0.35 * len(weights)))[0]
+        bars = axis.barh(list(weights), list(weights.values()), color="tab:blue", height=0.7)
         axis.bar_label(bars, fmt="%.2f", padding=3)
-        axis.set(xlabel="weight", xlim=(0, 1.1 * max(self.weights.values())), title="Models of the ensemble")
+        axis.set(xlabel="weight", xlim=(0, 1.1 * max(weights.values())), title="Models of the ensemble")
         axis.invert_yaxis()  # the first model at the top
         self.ax_, self.figure_ = axis, axis.figure
         return self
+
+
+def _largest(weights: Mapping[str, float]) -> dict[str, float]:
+    """Return the largest weights in their order, and the sum of the others if there are too many for a figure."""
+    if len(weights) <= _MAX_BARS:
+        return dict(weights)
+    kept = sorted(weights, key=lambda name: -weights[name])[: _MAX_BARS - 1]
+    others = sum(weight for name, weight in weights.items() if name not in kept)
+    shown = {name: weight for name, weight in weights.items() if name in kept}
+    return {**shown, f"{len(weights) - len(kept)} other models": others}

@@ -110,7 +110,7 @@ class _Part(NamedTuple):
 
 def _parts(probe: LinearProbe, features: Mapping[str, KindFeatures], of_model: ModelInput) -> list[_Part]:
     return [
-        _Part(features[name], np.array(probe.columns(name, of_model.channel)), probe.features[name].shared)
+        _Part(features[name], np.array(probe.columns(name, of_model.channel)), bool(probe.features[name].shared))
         for name in of_model.kinds
     ]
 

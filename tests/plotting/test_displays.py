@@ -217,7 +217,15 @@ def test_history_without_epochs_raises(X, y):
 def test_ensemble_display_draws_a_bar_for_each_model(X, y):
     classifier = MAEClassifier(random_state=0).fit(X[:, 0], y)
     bars = EnsembleDisplay.from_estimator(classifier).ax_.patches
-    assert [bar.get_width() for bar in bars] == list(classifier.ensemble_weights_.values())
+    assert [bar.get_width() for bar in bars] == pytest.approx(list(classifier.ensemble_weights_.values()))
+
+
+def test_ensemble_display_adds_the_smallest_weights_of_many_models():
+    weights = {f"statistics of channel {number}": number / 780 for number in range(40)}
+    axis = EnsembleDisplay(weights).plot().ax_
+    names = [label.get_text() for label in axis.get_yticklabels()]
+    assert names == [*(f"statistics of channel {number}" for number in range(25, 40)), "25 other models"]
+    assert axis.patches[-1].get_width() == pytest.approx(sum(range(25)) / 780)
 
 
 def test_ensemble_display_without_models_raises(pretrainer):

@@ -8,8 +8,8 @@ for this package with its extra ``test``.
 ``versions.py licences`` writes ``licences.md``. It contains the licence of each package in ``pinned.txt``; these
 packages must be installed.
 
-Both files are for Python 3.11 on Linux, x86-64. ``.ci/run`` tests the package with the oldest versions and with the
-pinned versions.
+Both files are for Python 3.11 on Linux, x86-64. ``.ci/run`` runs all tests with the oldest versions, and a part of them
+with the pinned versions.
 """
 
 from __future__ import annotations
