@@ -38,6 +38,7 @@ from ..training.loop import train
 from ..training.net import Net
 from ..training.parameters import TrainingParameters
 from ..training.progress_bar import progress_bar
+from ..training.sample_weights import mean_weight_of_classes
 from ..training.seeds import draw_seed, seeded
 from ..training.subset import choose_samples
 from ._base import SignalEstimatorMixin
@@ -444,16 +445,20 @@ class MAESupervised(  # numpydoc ignore=PR02
         classes = self._classes_of(samples.targets)
         strata = np.zeros(len(samples.targets), dtype=int) if classes is None else classes
         chosen = choose_samples(strata, seed)
+        weights = samples.weights[chosen]
+        balanced = weights / mean_weight_of_classes(weights, strata[chosen], strata.max() + 1)[strata[chosen]]
         inputs = probe_inputs(built, signal_encoder.num_channels(self.input_shape_), len(chosen))
         probe = self._probe_class(built, self._num_outputs, inputs).to(device)
         steps = 1 + len(probe.features)
         with progress_bar(f"{type(self).__name__}, linear models", steps, "step", self.verbose) as bar:
-            features = fit_features(probe, samples.X, samples.rows[chosen], self.batch_size, device, bar.update)
-            self._fit_probe(probe, features, samples.targets[chosen], samples.weights[chosen])
+            features = fit_features(
+                probe, samples.X, samples.rows[chosen], balanced, self.batch_size, device, bar.update
+            )
+            self._fit_probe(probe, features, samples.targets[chosen], weights)
             bar.update()
-            weights = probe.weight_of_models()
-            largest = sorted(weights, key=lambda name: -weights[name])[:4]
-            bar.set_postfix({name: f"{weights[name]:.2f}" for name in largest})
+            shares = probe.weight_of_models()
+            largest = sorted(shares, key=lambda name: -shares[name])[:4]  # as many as fit into a line
+            bar.set_postfix({name: f"{shares[name]:.2f}" for name in largest})
         return probe
 
     def _fit_thresholds(self, X: np.ndarray, device: torch.device) -> None:

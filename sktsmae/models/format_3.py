@@ -35,7 +35,8 @@ def upgrade_format_3(state: Mapping[str, Tensor], metadata: dict[str, Any]) -> t
     tensors: dict[str, Tensor] = {}
     for name, tensor in state.items():
         match = re.fullmatch(r"(probe\.linear\.\d+\.)(weight|bias)", name)
-        if match is None:
+        # A weight without values is damaged; its shape could name any amount of memory.
+        if match is None or tensor.numel() == 0 or (match[2] == "weight" and tensor.ndim != 2):
             tensors[name] = tensor
             continue
         model, kind = match.groups()

@@ -30,7 +30,7 @@ class ModelInput(NamedTuple):
 class LinearProbe(nn.Module):
     """Models on frozen features, whose outputs are averaged with mixture weights.
 
-    Each model is linear in the features and in their absolute values.
+    Each model is linear in the standardised features and in their absolute values (`PiecewiseLinear`).
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ class LinearProbe(nn.Module):
     torch.Size([5, 1])
     """
 
-    # Largest absolute value of a standardised feature.
+    # Largest absolute value of a standardised feature. A regressor has to extrapolate, so it has none.
     limit: ClassVar[float] = float("inf")
 
     mixture_weights: Tensor
@@ -64,7 +64,7 @@ class LinearProbe(nn.Module):
     ) -> None:
         super().__init__()
         self.features = nn.ModuleDict(features)
-        self.inputs = model_inputs(features) if inputs is None else [ModelInput(*of_model) for of_model in inputs]
+        self.inputs = model_inputs(features) if inputs is None else [ModelInput(*model_input) for model_input in inputs]
         widths = [sum(len(self.columns(name, channel)) for name in kinds) for kinds, channel in self.inputs]
         self.linear = nn.ModuleList(PiecewiseLinear(width, num_outputs, self.limit) for width in widths)
         # Weights of the models, which sum to 1.
@@ -86,8 +86,8 @@ class LinearProbe(nn.Module):
             The columns.
         """
         kind = self._kind(name)
-        columns = range(kind.out_features)
-        return columns if channel is None else columns[kind.columns_of_channel(channel)]
+        columns = slice(None) if channel is None else kind.columns_of_channel(channel)
+        return range(kind.out_features)[columns]
 
     @property
     def model_names(self) -> list[str]:
@@ -120,7 +120,7 @@ class LinearProbe(nn.Module):
         list of float
             The prior weight of each linear model; they sum to 1.
         """
-        channels = max(1, sum(channel is not None for _, channel in self.inputs))
+        channels = len({channel for _, channel in self.inputs if channel is not None})
         weights = [
             sum(
                 self._kind(name).prior_weight if channel is None else self._kind(name).channel_prior_weight / channels
@@ -223,6 +223,7 @@ class LinearProbeClassifier(LinearProbe):
     torch.Size([5, 3])
     """
 
+    # A classifier should not depend much on a single extreme feature (`tests/benchmarks/ensemble.md`).
     limit: ClassVar[float] = 2.0
 
     inverse_temperature: Tensor

@@ -17,6 +17,8 @@ _MAX_BARS = 16
 class EnsembleDisplay:
     """Bar plot of the weight of each model of an ensemble.
 
+    If there are more than 16 models, only the largest 15 weights and the sum of the others are drawn.
+
     Parameters
     ----------
     weights : mapping of str to float

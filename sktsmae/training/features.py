@@ -44,6 +44,7 @@ def fit_features(
     probe: LinearProbe,
     X: np.ndarray,
     rows: np.ndarray,
+    weights: np.ndarray,
     batch_size: int,
     device: torch.device,
     advance: Callable[[], object],
@@ -58,6 +59,8 @@ def fit_features(
         All samples.
     rows : ndarray of int of shape (m,)
         The samples whose features are computed.
+    weights : ndarray of shape (m,)
+        Weights of these samples, for means and standard deviations.
     batch_size : int
         Maximum number of samples per batch.
     device : torch.device
@@ -80,12 +83,13 @@ def fit_features(
         sketch = None
         if needs_sketch(len(rows), 2 * kind.out_features):
             sketch = CountSketch(2 * kind.out_features, seed=len(features))
-            sample = rows[spread_rows(len(rows), _SKETCH_SAMPLES)]
-            basis.fit(torch.from_numpy(map_batches(kind, X, size, device, sample)))
+            sample = spread_rows(len(rows), _SKETCH_SAMPLES)
+            raw = torch.from_numpy(map_batches(kind, X, size, device, rows[sample]))
+            basis.fit(raw, torch.from_numpy(weights[sample]))
             values = map_batches(nn.Sequential(kind, basis, sketch).to(device), X, size, device, rows)
         else:
             raw = torch.from_numpy(map_batches(kind, X, size, device, rows))
-            basis.fit(raw)
+            basis.fit(raw, torch.from_numpy(weights))
             values = basis(raw).numpy()
         features[name] = KindFeatures(values, basis.cpu(), sketch)
         advance()

@@ -14,6 +14,7 @@ from .calibration import fit_inverse_temperature
 from .features import KindFeatures
 from .mixture import likelihood_mixture_weights, squared_error_mixture_weights
 from .ridge import fit_ridge
+from .sample_weights import mean_weight_of_classes
 
 # Median of the prior of the factor by which the scores of a ridge regression on targets of 1 and -1 are multiplied
 # (`tests/benchmarks/ensemble.md`).
@@ -39,8 +40,7 @@ def fit_classifier_probe(
     # If there are more features than samples, class weights hardly change a ridge regression. Therefore the sample
     # weights are divided by them, and the predicted probabilities are multiplied by them.
     num_classes = len(probe.class_offset)
-    counts, totals = np.bincount(codes, minlength=num_classes), np.bincount(codes, weights, minlength=num_classes)
-    class_weights = np.maximum(totals / np.maximum(counts, 1), 1e-12)
+    class_weights = mean_weight_of_classes(weights, codes, num_classes)
     probe.class_offset.copy_(torch.from_numpy(np.log(class_weights)))
     positive = weights > 0
     features = {name: kind._replace(values=kind.values[positive]) for name, kind in features.items()}
@@ -49,8 +49,8 @@ def fit_classifier_probe(
     # The only sample of a class cannot be predicted from the others.
     judged = np.bincount(codes, minlength=num_classes)[codes] > 1
     logits = []
-    for linear, of_model in zip(probe.linear, probe.inputs, strict=True):
-        parts = _parts(probe, features, of_model)
+    for linear, model_input in zip(probe.linear, probe.inputs, strict=True):
+        parts = _parts(probe, features, model_input)
         weight, bias, scores = _fit_linear(parts, targets, weights, judged)
         inverse_temperature = fit_inverse_temperature(scores[judged], codes[judged], weights[judged], EXPECTED_FACTOR)
         _set_linear(linear, parts, inverse_temperature * weight, inverse_temperature * bias)
@@ -80,8 +80,8 @@ def fit_regressor_probe(
         Sample weights.
     """
     loo = []
-    for linear, of_model in zip(probe.linear, probe.inputs, strict=True):
-        parts = _parts(probe, features, of_model)
+    for linear, model_input in zip(probe.linear, probe.inputs, strict=True):
+        parts = _parts(probe, features, model_input)
         weight, bias, predicted = _fit_linear(parts, targets[:, None], weights)
         _set_linear(linear, parts, weight, bias)
         loo.append(predicted[:, 0])
@@ -93,14 +93,15 @@ class _Part(NamedTuple):
     """The features of one kind that a model uses."""
 
     features: KindFeatures
-    columns: np.ndarray  # those of the standardised features; the same columns of the other half are absolute values
+    columns: np.ndarray  # of the F features
     shared: bool
 
     def values(self) -> np.ndarray:
         """Return the values from which the ridge regression is computed."""
-        if self.features.sketch is not None:
-            return self.features.values
-        return self.features.values[:, np.concatenate([self.columns, len(self.features.basis.mean) + self.columns])]
+        values, count = self.features.values, len(self.features.basis.mean)
+        if self.features.sketch is not None or len(self.columns) == count:
+            return values
+        return values[:, np.concatenate([self.columns, count + self.columns])]
 
     def expand(self, weight: np.ndarray) -> np.ndarray:
         """Return the coefficients (C, 2, F) that equal the coefficients of `values`."""
@@ -108,10 +109,10 @@ class _Part(NamedTuple):
         return (weight if sketch is None else sketch.expand(weight)).reshape(len(weight), 2, -1)
 
 
-def _parts(probe: LinearProbe, features: Mapping[str, KindFeatures], of_model: ModelInput) -> list[_Part]:
+def _parts(probe: LinearProbe, features: Mapping[str, KindFeatures], model_input: ModelInput) -> list[_Part]:
     return [
-        _Part(features[name], np.array(probe.columns(name, of_model.channel)), bool(probe.features[name].shared))
-        for name in of_model.kinds
+        _Part(features[name], np.array(probe.columns(name, model_input.channel)), bool(probe.features[name].shared))
+        for name in model_input.kinds
     ]
 
 
@@ -124,12 +125,15 @@ def _fit_linear(
     factors = [np.float32(1 if part.shared else np.sqrt(own_width / len(part.columns))) for part in parts]
     blocks: dict[object, np.ndarray] = {}
     # The sum of the projections of several kinds is a projection of all of them.
-    places = ["projected" if part.features.sketch else number for number, part in enumerate(parts)]
+    places = [number if part.features.sketch is None else "projected" for number, part in enumerate(parts)]
     for part, factor, place in zip(parts, factors, places, strict=True):
-        blocks[place] = blocks.get(place, 0) + factor * part.values()
-    weight, bias, loo = fit_ridge(np.concatenate(list(blocks.values()), axis=1), targets, weights, judged)
-    ends = np.cumsum([block.shape[1] for block in blocks.values()])
-    weight_of = dict(zip(blocks, np.split(weight, ends[:-1], axis=1), strict=True))
+        block = factor * part.values()
+        blocks[place] = blocks[place] + block if place in blocks else block
+    names, ends = list(blocks), np.cumsum([block.shape[1] for block in blocks.values()])
+    joined = np.concatenate(list(blocks.values()), axis=1)
+    del blocks, block  # they may be hundreds of megabytes
+    weight, bias, loo = fit_ridge(joined, targets, weights, judged)
+    weight_of = dict(zip(names, np.split(weight, ends[:-1], axis=1), strict=True))
     expanded = [
         part.expand(factor * weight_of[place]) for part, factor, place in zip(parts, factors, places, strict=True)
     ]

@@ -51,9 +51,9 @@ def fit_ridge(
     x, y = root * (features - mean), root * (outputs - target_mean)
     # With x = U S V', everything follows from U' y and S, which a decomposition of the smaller Gram matrix gives.
     if x.shape[0] <= x.shape[1]:
-        values, left = eigh(x @ x.T, overwrite_a=True, check_finite=False)
+        values, left = eigh(x @ x.T, overwrite_a=True, check_finite=False, driver="evd")
     else:
-        values, right = eigh(x.T @ x, overwrite_a=True, check_finite=False)
+        values, right = eigh(x.T @ x, overwrite_a=True, check_finite=False, driver="evd")
         left = x @ right / np.sqrt(values.clip(max(1e-12 * values[-1], 1e-300)))
     values = values.clip(0)
     projected, leverage = left.T @ y, left**2  # (R, C), (n, R)

@@ -128,11 +128,11 @@ def evaluate(
         for name, kind in columns.items()
         if weights.get(name) or kind.shared
     }
-    inputs = [of_model for of_model in model_inputs(used) if weights.get(of_model.kinds[-1])]
+    inputs = [model_input for model_input in model_inputs(used) if weights.get(model_input.kinds[-1])]
     if not change.get("joined", True):
-        inputs = [of_model for of_model in inputs if len(of_model.kinds) < 3]
+        inputs = [model_input for model_input in inputs if len(model_input.kinds) < 3]
     if change.get("only joined"):
-        inputs = [of_model for of_model in inputs if len(of_model.kinds) == 3]
+        inputs = [model_input for model_input in inputs if len(model_input.kinds) == 3]
     cached = {}
     with (
         mock.patch.object(LinearProbeClassifier, "limit", change.get("limit", LinearProbeClassifier.limit)),
@@ -143,7 +143,7 @@ def evaluate(
         for name, kind in used.items():
             raw = torch.from_numpy(np.ascontiguousarray(X[fit][:, kind.columns]))
             basis = PiecewiseLinearBasis(kind.out_features, model.limit)
-            basis.fit(raw)
+            basis.fit(raw, torch.ones(len(raw)))
             cached[name] = KindFeatures(basis(raw).numpy(), basis)
             if change.get("linear"):
                 cached[name].values[:, kind.out_features :] = 0

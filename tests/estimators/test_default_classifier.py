@@ -164,10 +164,13 @@ def test_weights_of_the_ensemble_are_named_and_sum_to_one(X, y, new_classifier):
     assert sum(both.ensemble_weights_.values()) == pytest.approx(1)
 
 
-def test_every_channel_has_a_model_of_its_own_unless_features_are_projected(X_channels, y, monkeypatch):
+def test_every_channel_has_a_model_of_its_own_unless_features_are_projected(X_channels, y, monkeypatch, tmp_path):
     names = [f"statistics of channel {channel}" for channel in range(2)]
     exact = MAEClassifier(random_state=0).fit(X_channels, y)
     assert list(exact.ensemble_weights_)[-2:] == names
+    exact.save(tmp_path / "classifier.safetensors")
+    loaded = MAEClassifier.load(tmp_path / "classifier.safetensors")
+    assert_array_equal(loaded.predict_proba(X_channels), exact.predict_proba(X_channels))
     monkeypatch.setattr(sketch, "_MAX_SAMPLES", 0)
     projected = MAEClassifier(random_state=0).fit(X_channels, y)
     assert not set(names) & set(projected.ensemble_weights_)
@@ -176,12 +179,24 @@ def test_every_channel_has_a_model_of_its_own_unless_features_are_projected(X_ch
 
 def test_one_channel_of_many_is_found():
     rng = np.random.default_rng(0)
-    X, y = rng.normal(size=(120, 30, 60)), np.arange(120) % 2
-    X[:, 17] += np.sin(2 * np.pi * np.where(y, 4, 8)[:, None] * np.arange(60) / 60)
-    classifier = MAEClassifier(random_state=0).fit(X[:20], y[:20])
-    assert classifier.score(X[20:], y[20:]) > 0.95
-    weights = classifier.ensemble_weights_
-    assert max(weights, key=weights.get) == "statistics of channel 17"
+    X, y = rng.normal(size=(40, 10, 40)), np.arange(40) % 2
+    X[:, 7] += 2 * np.sin(2 * np.pi * np.where(y, 3, 6)[:, None] * np.arange(40) / 40)
+    weights = MAEClassifier(random_state=0).fit(X, y).ensemble_weights_
+    of_channels = {name: weight for name, weight in weights.items() if "channel" in name}
+    assert max(of_channels, key=of_channels.get) == "statistics of channel 7"
+    assert of_channels["statistics of channel 7"] > 2 * sum(of_channels.values()) / 10
+
+
+@pytest.mark.parametrize("corrupted", ["tiny sample weight", "class weight of zero"])
+def test_corrupted_signals_without_weight_do_not_disturb_the_others(X, y, corrupted):
+    noise = 1e4 * np.random.default_rng(0).normal(size=(2, X.shape[1]))
+    X_corrupted, weights = np.concatenate([X, noise]), np.r_[np.ones(len(X)), 1e-9, 1e-9]
+    if corrupted == "tiny sample weight":
+        classifier = MAEClassifier(random_state=0).fit(X_corrupted, np.r_[y, y[:2]], weights)
+    else:
+        classifier = MAEClassifier(random_state=0, class_weight={"noise": 0.0})
+        classifier.fit(X_corrupted, np.r_[y, ["noise", "noise"]])
+    assert classifier.score(X, y) > 0.9
 
 
 def test_with_few_labels_the_weights_of_the_ensemble_are_close_to_their_prior(X, y):

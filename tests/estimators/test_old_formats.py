@@ -84,6 +84,16 @@ def test_file_of_format_3_gives_the_same_predictions(estimator, method):
         assert_allclose(getattr(loaded, method)(file["X"]), file[name], rtol=0, atol=1e-6)
 
 
+@pytest.mark.parametrize("damaged", [torch.zeros(()), torch.zeros(0, 10**12)], ids=["no axis", "no rows"])
+def test_file_of_format_3_with_a_damaged_weight_is_refused(damaged, tmp_path):
+    with safe_open(FOLDER.parent / "format_3" / "classifier.safetensors", framework="pt") as file:
+        state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        metadata = file.metadata()
+    save_file({**state, "probe.linear.0.weight": damaged}, tmp_path / "damaged.safetensors", metadata)
+    with pytest.raises(ValueError, match=r"probe\.linear\.0\.weight is unknown"):
+        MAEClassifier.load(tmp_path / "damaged.safetensors")
+
+
 @pytest.mark.parametrize("missing", ["probe.features.statistics.thresholds", "probe.linear.0.weight"])
 def test_file_of_format_2_without_a_tensor_is_refused(missing):
     names = ["summary", "statistics"]

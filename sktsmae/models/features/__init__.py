@@ -13,7 +13,7 @@ from .spectrum import Spectrum
 from .statistics import WaveletStatistics
 from .summary import SummaryStatistics
 
-# The available kinds of features. A probe has one linear model per kind, except for the shared kind.
+# The available kinds of features.
 FEATURES: dict[str, type[Features]] = {
     "summary": SummaryStatistics,
     "statistics": WaveletStatistics,

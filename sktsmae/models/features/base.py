@@ -72,7 +72,7 @@ class Features(nn.Module, ABC):
         Prior weight of the linear model on this kind in the mixture of a probe, relative to that of other kinds. If it
         is 0, probes do not use the kind.
     channel_prior_weight : float
-        Prior weight of all linear models on a single channel together. If it is 0, there are no such models.
+        Total prior weight of the linear models on this kind that use one channel each. If it is 0, there are none.
     max_fit_signals : int
         Maximum number of signals to pass to `fit`. 0 means that `fit` need not be called.
     """

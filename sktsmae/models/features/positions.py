@@ -43,6 +43,7 @@ class PositionStatistics(WaveletStatistics):  # numpydoc ignore=PR02
     """
 
     joined: ClassVar[bool] = False
+    prior_weight: ClassVar[float] = 0.25
     channel_prior_weight: ClassVar[float] = 0.0
     statistic_names: ClassVar[tuple[str, ...]] = ("mean_position_above_{quantile}",)
 

@@ -83,6 +83,7 @@ class WaveletStatistics(Features):
 
     needs_wavelets: ClassVar[bool] = True
     joined: ClassVar[bool] = True
+    # As much as the model on all joined kinds, so that one channel of many can be found.
     channel_prior_weight: ClassVar[float] = 2.0
     max_fit_signals: ClassVar[int] = SAMPLE_SIZE
     # Formats of the names of the statistics of one threshold, in which q18 stands for the 18 % quantile.
