@@ -69,13 +69,16 @@ class MAESupervised(  # numpydoc ignore=PR02
         weights of a fitted pretrainer, also after `clone` and in GridSearchCV. A path names a file written by
         `MAEPretrainer.save`. ``"scratch"`` uses an untrained ``MAEPretrainer()``.
     probe : bool, default=True
-        Whether to fit linear models on frozen features: a ridge regression on each of wavelet statistics, competing
-        kernels, spectrum, and the embedding of the encoder, and one on statistics and competing kernels together. All
-        of them also use summary statistics of the channels; one more ridge regression uses only these. For
-        spectrograms, one ridge regression uses only the embedding. Their outputs are averaged with weights that are
-        learned from leave-one-out predictions. At most 20,000 labelled samples are used; if there are more, a subset is
-        drawn, with a warning. With more than 4,000 samples or 10**8 values, features are projected at random to 4,096
-        columns. A fine-tuned network has the same weight as all linear models together.
+        Whether to fit linear models on frozen features: a ridge regression on each of wavelet statistics, positions,
+        competing kernels, spectrum, and the embedding of the encoder, one on statistics and competing kernels together,
+        and if there are several channels, one on the statistics of each channel. All of them also use summary
+        statistics of the channels; one more ridge regression uses only these. For spectrograms, one ridge regression
+        uses only the embedding. Each feature is standardised, limited to two standard deviations in classifiers, and
+        accompanied by its absolute value (`models.PiecewiseLinear`). The outputs of the models are averaged with
+        weights that are learned from leave-one-out predictions. At most 20,000 labelled samples are used; if there are
+        more, a subset is drawn, with a warning. With more than 4,000 samples or 10**8 values, features are projected at
+        random to 4,096 columns, and channels have no models of their own. A fine-tuned network has the same weight as
+        all linear models together.
     finetune : {"none", "full", "head", "lora"} or int, default="none"
         What to fine-tune. "none" fine-tunes nothing; "full" fine-tunes the encoder and a head. "head" fine-tunes only a
         head; the tokens of the frozen encoder are computed once and kept in memory (4 * M * N * embed_dim bytes per
@@ -268,8 +271,8 @@ class MAESupervised(  # numpydoc ignore=PR02
         Returns
         -------
         dict of str to float
-            For each linear model the name of its kind of features and its mixture weight, and "network" for the
-            fine-tuned network. The weights sum to 1.
+            The weight of each linear model, by the name of its features (and its channel, if it uses a single one), and
+            that of the fine-tuned network, by "network". The weights sum to 1.
         """
         check_is_fitted(self)
         return self.ensemble_.weight_of_models()

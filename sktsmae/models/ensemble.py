@@ -96,8 +96,8 @@ class Ensemble(nn.Module):
         Returns
         -------
         dict of str to float
-            The weight of each linear model of the probe by the name of its features, and that of the network under
-            "network". The weights sum to 1.
+            The weight of each linear model of the probe, by the name of its features (and its channel, if it uses a
+            single one), and that of the network, by "network". The weights sum to 1.
         """
         weights = {} if self.probe is None else self.probe.weight_of_models()
         if self.network is None:
