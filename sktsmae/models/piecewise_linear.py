@@ -9,6 +9,8 @@ from torch.nn import functional
 # Factor of the absolute values. They explain less than the features themselves, so a ridge regression should penalise
 # their coefficients more (`tests/benchmarks/ensemble.md`).
 _ABSOLUTE = 0.5
+# Number of features that are converted to float64 at once, to save memory.
+_COLUMNS = 1024
 
 
 class PiecewiseLinearBasis(nn.Module):
@@ -55,10 +57,15 @@ class PiecewiseLinearBasis(nn.Module):
             Sample weights. If all are 0, they are ignored.
         """
         weights = weights.double() if weights.any() else torch.ones_like(weights).double()
-        mean = weights @ x.double() / weights.sum()
-        scale = (weights @ (x.double() - mean) ** 2 / weights.sum()).sqrt()
-        scale[scale < 1e-6 * mean.abs() + 1e-30] = 1  # constant except for rounding
-        self.mean, self.scale = mean.float(), scale.float()
+        weights = weights / weights.sum()
+        means, scales = [], []
+        for columns in x.split(_COLUMNS, dim=1):
+            exact = columns.double()
+            mean = weights @ exact
+            scale = (weights @ (exact - mean) ** 2).sqrt()
+            means.append(mean)
+            scales.append(torch.where(scale < 1e-6 * mean.abs() + 1e-30, 1.0, scale))  # constant except for rounding
+        self.mean, self.scale = torch.cat(means).float(), torch.cat(scales).float()
 
     def forward(self, x: Tensor) -> Tensor:
         """Transform features.
