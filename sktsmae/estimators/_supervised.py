@@ -459,9 +459,9 @@ class MAESupervised(  # numpydoc ignore=PR02
             )
             self._fit_probe(probe, features, samples.targets[chosen], weights)
             bar.update()
-            shares = probe.weight_of_models()
-            largest = sorted(shares, key=lambda name: -shares[name])[:4]  # as many as fit into a line
-            bar.set_postfix({name: f"{shares[name]:.2f}" for name in largest})
+            mixture = probe.weight_of_models()
+            largest = sorted(mixture, key=lambda name: -mixture[name])[:4]  # more do not fit into a line
+            bar.set_postfix({name: f"{mixture[name]:.2f}" for name in largest})
         return probe
 
     def _fit_thresholds(self, X: np.ndarray, device: torch.device) -> None:

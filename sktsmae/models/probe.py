@@ -65,12 +65,15 @@ class LinearProbe(nn.Module):
         super().__init__()
         self.features = nn.ModuleDict(features)
         self.inputs = model_inputs(features) if inputs is None else [ModelInput(*model_input) for model_input in inputs]
-        widths = [sum(len(self.columns(name, channel)) for name in kinds) for kinds, channel in self.inputs]
+        columns = {name: range(kind.out_features) for name, kind in features.items()}
+        widths = [
+            sum(len(columns[name][self.columns(name, channel)]) for name in kinds) for kinds, channel in self.inputs
+        ]
         self.linear = nn.ModuleList(PiecewiseLinear(width, num_outputs, self.limit) for width in widths)
         # Weights of the models, which sum to 1.
         self.register_buffer("mixture_weights", torch.full((len(widths),), 1 / len(widths)))
 
-    def columns(self, name: str, channel: int | None) -> range:
+    def columns(self, name: str, channel: int | None) -> slice:
         """Return the columns of the features of one kind that a model uses.
 
         Parameters
@@ -82,12 +85,10 @@ class LinearProbe(nn.Module):
 
         Returns
         -------
-        range
+        slice
             The columns.
         """
-        kind = self._kind(name)
-        columns = slice(None) if channel is None else kind.columns_of_channel(channel)
-        return range(kind.out_features)[columns]
+        return slice(None) if channel is None else self._kind(name).columns_of_channel(channel)
 
     @property
     def model_names(self) -> list[str]:
@@ -197,7 +198,7 @@ class LinearProbe(nn.Module):
         features = {name: kind(x) for name, kind in self.features.items()}
         outputs = []
         for linear, (kinds, channel) in zip(self.linear, self.inputs, strict=True):
-            parts = [features[name][:, _slice(self.columns(name, channel))] for name in kinds]
+            parts = [features[name][:, self.columns(name, channel)] for name in kinds]
             outputs.append(linear(torch.cat(parts, dim=1)))
         return torch.stack(outputs)
 
@@ -256,10 +257,6 @@ class LinearProbeClassifier(LinearProbe):
         # Reduced along adjacent values, because otherwise the rounding error depends on the order of the samples.
         log_mixture = weighted.movedim(0, -1).contiguous().logsumexp(-1)
         return (self.inverse_temperature * log_mixture + self.class_offset).log_softmax(-1)
-
-
-def _slice(columns: range) -> slice:
-    return slice(columns.start, columns.stop, columns.step)
 
 
 def model_inputs(features: Mapping[str, Features], n_channels: int = 1) -> list[ModelInput]:

@@ -27,8 +27,8 @@ class KindFeatures(NamedTuple):
     Attributes
     ----------
     values : ndarray of shape (n, 2 * F) or (n, width of the sketch), float32
-        Standardised features of each sample and their absolute values (`models.piecewise_linear`), or the projection of
-        both.
+        Standardised features of each sample and half of their absolute values (`PiecewiseLinearBasis`), or the
+        projection of both.
     basis : PiecewiseLinearBasis
         The standardisation.
     sketch : CountSketch or None

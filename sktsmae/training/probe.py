@@ -93,15 +93,20 @@ class _Part(NamedTuple):
     """The features of one kind that a model uses."""
 
     features: KindFeatures
-    columns: np.ndarray  # of the F features
+    columns: slice
     shared: bool
+
+    @property
+    def width(self) -> int:
+        """Number of features F that the model uses."""
+        return len(self.features.basis.mean[self.columns])
 
     def values(self) -> np.ndarray:
         """Return the values from which the ridge regression is computed."""
-        values, count = self.features.values, len(self.features.basis.mean)
-        if self.features.sketch is not None or len(self.columns) == count:
+        values = self.features.values
+        if self.features.sketch is not None:
             return values
-        return values[:, np.concatenate([self.columns, count + self.columns])]
+        return values.reshape(len(values), 2, -1)[:, :, self.columns].reshape(len(values), -1)
 
     def expand(self, weight: np.ndarray) -> np.ndarray:
         """Return the coefficients (C, 2, F) that equal the coefficients of `values`."""
@@ -111,7 +116,7 @@ class _Part(NamedTuple):
 
 def _parts(probe: LinearProbe, features: Mapping[str, KindFeatures], model_input: ModelInput) -> list[_Part]:
     return [
-        _Part(features[name], np.array(probe.columns(name, model_input.channel)), bool(probe.features[name].shared))
+        _Part(features[name], probe.columns(name, model_input.channel), bool(probe.features[name].shared))
         for name in model_input.kinds
     ]
 
@@ -120,9 +125,9 @@ def _fit_linear(
     parts: Sequence[_Part], targets: np.ndarray, weights: np.ndarray, judged: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Fit a ridge regression on some features; return weight (C, 2 * F), bias (C,) and LOO predictions (n, C)."""
-    own_width = np.mean([len(part.columns) for part in parts if not part.shared] or [1])
+    own_width = np.mean([part.width for part in parts if not part.shared] or [1])
     # All kinds of the model that are not shared have the same total variance.
-    factors = [np.float32(1 if part.shared else np.sqrt(own_width / len(part.columns))) for part in parts]
+    factors = [np.float32(1 if part.shared else np.sqrt(own_width / part.width)) for part in parts]
     blocks: dict[object, np.ndarray] = {}
     # The sum of the projections of several kinds is a projection of all of them.
     places = [number if part.features.sketch is None else "projected" for number, part in enumerate(parts)]
@@ -141,9 +146,8 @@ def _fit_linear(
 
 
 def _set_linear(linear: Any, parts: Sequence[_Part], weight: np.ndarray, bias: np.ndarray) -> None:
-    bases = [(part.features.basis, torch.from_numpy(part.columns)) for part in parts]
     with torch.no_grad():
-        linear.basis.mean.copy_(torch.cat([basis.mean[columns] for basis, columns in bases]))
-        linear.basis.scale.copy_(torch.cat([basis.scale[columns] for basis, columns in bases]))
+        linear.basis.mean.copy_(torch.cat([part.features.basis.mean[part.columns] for part in parts]))
+        linear.basis.scale.copy_(torch.cat([part.features.basis.scale[part.columns] for part in parts]))
         linear.linear.weight.copy_(torch.from_numpy(weight))
         linear.linear.bias.copy_(torch.from_numpy(bias))

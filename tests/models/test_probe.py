@@ -77,7 +77,7 @@ def test_single_joined_kind_has_no_second_model():
 
 
 class PerChannel(Columns):
-    """Columns of two channels, of which each also has a linear model of its own."""
+    """Two columns for each of two channels. Each channel has a linear model of its own."""
 
     channel_prior_weight = 0.5
 
