@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator
 from ..models.to_jsonable import to_jsonable
 
 # Fitted attributes that are saved if the estimator has them.
-_SAVED_ATTRIBUTES = ("input_shape_", "n_features_in_", "n_iter_", "history_", "seed_", "offset_")
+_SAVED_ATTRIBUTES = ("input_shape_", "n_features_in_", "n_iter_", "history_", "seed_", "offset_", "readout_layers_")
 
 
 @contextmanager

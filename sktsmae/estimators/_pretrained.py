@@ -11,9 +11,6 @@ from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from ..models import EncoderSettings, SignalEncoder
-from ..models.signal_encoder import copy_for_length
-from ..models.spectrograms import check_spectrogram
 from ..training.checkpoint_files import checkpoint_folder
 from ..training.parameters import TrainingParameters
 from .pretrainer import MAEPretrainer
@@ -71,41 +68,6 @@ def fit_pretrainer(params: TrainingParameters, pretrainer: Pretrainer, X: np.nda
     return unfitted.fit(X)
 
 
-def signal_encoder_for(pretrainer: MAEPretrainer, X: np.ndarray) -> tuple[SignalEncoder, dict[str, Any]]:
-    """Return the encoder of a pretrainer, adapted to the length of the samples.
-
-    Parameters
-    ----------
-    pretrainer : MAEPretrainer
-        The fitted pretrainer.
-    X : ndarray of shape (n, T), (n, M, T) or (n, M * V, S, T)
-        Validated samples.
-
-    Returns
-    -------
-    signal_encoder : SignalEncoder
-        The encoder of the pretrainer, or a copy with resampled position embedding.
-    settings : dict
-        The settings of the encoder.
-
-    Raises
-    ------
-    ValueError
-        If X contains signals and the pretrainer was fitted on spectrograms, or vice versa.
-    """
-    if len(pretrainer.input_shape_) == 3 and X.ndim < 4:
-        raise ValueError(
-            "X contains signals, but pretrainer was fitted on spectrograms, whose scales are unknown; give "
-            "spectrograms with the same scales."
-        )
-    model = pretrainer.model_
-    if X.ndim == 4:
-        check_spectrogram(model.signal_encoder, X.shape)
-    settings = EncoderSettings.among(model.settings).to_dict()
-    signal_encoder = copy_for_length(model.signal_encoder, settings, X.shape[-1])
-    return signal_encoder, {**settings, "signal_len": signal_encoder.signal_len}
-
-
 def _unfitted(params: TrainingParameters, pretrainer: MAEPretrainer | str | None) -> MAEPretrainer:
     """Return an unfitted pretrainer: a clone of the given pretrainer, or a pretrainer with default settings."""
     if isinstance(pretrainer, MAEPretrainer):
@@ -122,4 +84,4 @@ def _unfitted(params: TrainingParameters, pretrainer: MAEPretrainer | str | None
         "precision": params.precision,
         "verbose": params.verbose,
     }
-    return MAEPretrainer(**shared) if pretrainer is None else MAEPretrainer(max_epochs=0, **shared)
+    return MAEPretrainer(**shared) if pretrainer is None else MAEPretrainer(init="random", max_epochs=0, **shared)

@@ -45,7 +45,7 @@ from ._base import SignalEstimatorMixin
 from ._docs import inherit_parameter_docs
 from ._labelled import LabelledSamples
 from ._persistence import damaged_metadata, dump_estimator, params_of, restore_fitted
-from ._pretrained import Pretrainer, fit_pretrainer, signal_encoder_for
+from ._pretrained import Pretrainer, fit_pretrainer
 from ._rollback import rollback_on_error
 from ._unused import LOOP_PARAMETERS, STOPPING_PARAMETERS, warn_unused
 from .pretrainer import MAEPretrainer
@@ -354,7 +354,7 @@ class MAESupervised(  # numpydoc ignore=PR02
             self.history_: list[dict[str, float]] = []
             self.__dict__.pop("net_", None)  # from an earlier fit
             with seeded(seed, device):
-                signal_encoder, self._settings = signal_encoder_for(self.pretrainer_, X)
+                signal_encoder, self._settings = self.pretrainer_._signal_encoder_for(X)
                 network = self._fine_tune(signal_encoder, samples, seed, device)
                 probe = self._fit_features_and_probe(signal_encoder, samples, seed, device)
                 self.ensemble_: Ensemble = self._ensemble(signal_encoder, probe, network).eval()
@@ -422,6 +422,7 @@ class MAESupervised(  # numpydoc ignore=PR02
             train_set,
             valid_set,
             device,
+            max_epochs=self.max_epochs,
             layer_decay=self.layer_decay,
             start=self.pretrainer_.model_,
         )

@@ -39,10 +39,9 @@ def warn_unused(estimator: BaseEstimator, unused: Mapping[str, Iterable[str]]) -
     UserWarning
         One warning per reason. It names the parameters, the reason and the remedy.
     """
-    defaults = type(estimator)().get_params(deep=False)
     params = estimator.get_params(deep=False)
     for reason, names in unused.items():
-        changed = [f"{name}={params[name]!r}" for name in names if not _same(params[name], defaults[name])]
+        changed = [f"{name}={params[name]!r}" for name in changed_parameters(estimator, names)]
         if changed:
             because, remedy = reason.split(": ")
             verb, pronoun = ("has", "it") if len(changed) == 1 else ("have", "them")
@@ -51,6 +50,25 @@ def warn_unused(estimator: BaseEstimator, unused: Mapping[str, Iterable[str]]) -
                 UserWarning,
                 stacklevel=4,
             )
+
+
+def changed_parameters(estimator: BaseEstimator, names: Iterable[str]) -> list[str]:
+    """Return the names of the parameters that differ from their default.
+
+    Parameters
+    ----------
+    estimator : BaseEstimator
+        The estimator.
+    names : iterable of str
+        Names of parameters.
+
+    Returns
+    -------
+    list of str
+        A part of `names`, in the same order.
+    """
+    defaults, params = type(estimator)().get_params(deep=False), estimator.get_params(deep=False)
+    return [name for name in names if not _same(params[name], defaults[name])]
 
 
 def _same(value: Any, default: Any) -> bool:

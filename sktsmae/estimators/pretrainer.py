@@ -23,7 +23,7 @@ from ..functional.pooling import POOLINGS
 from ..functional.scales import scale_grid
 from ..functional.standardization import standardize
 from ..functional.wavelets import BOUNDARIES, view_orders
-from ..models import PRETEXT_TASKS, CWT_MAE_RoPE, Encoder, EncoderEmbedding, PretextTask
+from ..models import PRETEXT_TASKS, CWT_MAE_RoPE, Encoder, EncoderEmbedding, PretextTask, SignalEncoder
 from ..models.auto import auto_num_heads, auto_patch_size, auto_scales
 from ..models.checkpoints import read_safetensors, write_safetensors
 from ..models.features.embedding import THRESHOLD_SIGNALS
@@ -31,7 +31,8 @@ from ..models.require_positive import require_positive
 from ..models.restore import load_matching, restore
 from ..models.scalogram import WAVELETS
 from ..models.settings import EncoderSettings
-from ..models.spectrograms import require_views
+from ..models.signal_encoder import copy_for_length
+from ..models.spectrograms import check_spectrogram, require_views
 from ..signals.batches import load_batch, sample_batches
 from ..signals.dataset import SignalDataset
 from ..signals.device import resolve_device
@@ -40,6 +41,7 @@ from ..signals.map_batches import map_batches
 from ..signals.validation import check_signals
 from ..training.constraints import (
     MORLET_W0,
+    NON_NEGATIVE_INT,
     NON_NEGATIVE_REAL,
     OPEN_FRACTION,
     POSITIVE_FRACTION,
@@ -61,7 +63,26 @@ from ._base import SignalEstimatorMixin
 from ._docs import inherit_parameter_docs
 from ._persistence import damaged_metadata, dump_estimator, params_of, restore_fitted
 from ._rollback import rollback_on_error
-from ._unused import LOOP_PARAMETERS, STOPPING_PARAMETERS, warn_unused
+from ._unused import LOOP_PARAMETERS, STOPPING_PARAMETERS, changed_parameters, warn_unused
+
+# Parameters that determine the shapes of the encoder's weights, or the images for which it was trained.
+ARCHITECTURE_PARAMETERS = (
+    "cwt_scales",
+    "diff_orders",
+    "standardize",
+    "boundary",
+    "wavelet",
+    "w0",
+    "signal_len",
+    "patch_size",
+    "embed_dim",
+    "depth",
+    "num_heads",
+    "mlp_rank_ratio",
+    "rope",
+)
+# Values of ``max_epochs="auto"`` (`tests/benchmarks/defaults.md`, `tests/benchmarks/learning.md`).
+EPOCHS_FROM_RANDOM, EPOCHS_FROM_PRETRAINED = 120, 6
 
 
 @inherit_parameter_docs
@@ -73,8 +94,16 @@ class MAEPretrainer(  # numpydoc ignore=PR02
 
     Parameters
     ----------
-    pretext_task : str, default="reconstruction"
-        The pretext task, a key of `models.PRETEXT_TASKS`. "reconstruction" is the masked autoencoder.
+    pretext_task : {"reconstruction", "latent"}, default="reconstruction"
+        The pretext task, a key of `models.PRETEXT_TASKS`. "reconstruction" is the masked autoencoder. "latent" predicts
+        the tokens of masked patches that a moving average of the encoder computes, as in data2vec [2]_; an epoch takes
+        about twice as long.
+    init : {"auto", "shipped", "random"}, str or path-like, default="auto"
+        Initial weights. "shipped" continues from the encoder of the package, ``MAEPretrainer.from_pretrained()``, which
+        determines the architecture: the parameters from `cwt_scales` to `patch_size`, `embed_dim`, `depth`,
+        `num_heads`, `mlp_rank_ratio` and `rope` have no effect. A path does the same with a file that `save` wrote.
+        "auto" means "shipped" if all of these parameters have their defaults and X contains signals, and "random"
+        otherwise.
     cwt_scales : "auto", int or array-like of float, default="auto"
         Scales of the wavelets in samples. "auto" uses 32 logarithmically spaced scales from 0.7 to a fifth of the
         signal length. An int n uses the grid of CWT-MAE-RoPE [1]_: 0.1, 1.1, ..., n - 0.9. An array contains the scales
@@ -118,13 +147,13 @@ class MAEPretrainer(  # numpydoc ignore=PR02
         time intervals in a quarter, and whole frequency bands in a quarter.
     time_loss_weight : float, default=1
         Weight of the waveform loss relative to the image loss.
-    decode_ratio : float, default=1
-        Fraction of the columns of patches that the decoder reconstructs in each training step; 1 as in [1]_.
+    decode_ratio : float, default=0.25
+        Fraction of the columns of patches that the decoder reconstructs in each training step; 1 in [1]_.
         Validation and `score` always use all columns. If the fraction is below 1, their losses are therefore not
         comparable with the training loss.
     readout_layers : tuple of int or None, default=None
         Layers whose tokens `transform` pools: 0 is the patch embedding, and k is the output of the k-th block. None
-        uses the output of the encoder.
+        uses the layers of the pretrainer from which `init` continues, or the output of the encoder with random weights.
     pooling : {"mean", "max", "cls", "bands"}, default="bands"
         How the tokens of a channel are pooled in each layer. "mean" and "max" use the mean or the maximum of the patch
         tokens, and "cls" uses the class token (`embed_dim` features per layer). "bands" treats each row of patches as a
@@ -138,8 +167,9 @@ class MAEPretrainer(  # numpydoc ignore=PR02
     batch_size : int, default=64
         Number of signals per step. A step needs about 20 * M * V * S * T bytes of memory per signal, for M channels, V
         views, S scales and T samples.
-    max_epochs : int, default=120
-        Number of passes over the data; 0 leaves the encoder untrained.
+    max_epochs : "auto" or int, default="auto"
+        Number of passes over the data; 0 leaves the initial weights unchanged. "auto" is 120 with random initial
+        weights, and 6 otherwise.
 
     Attributes
     ----------
@@ -152,6 +182,8 @@ class MAEPretrainer(  # numpydoc ignore=PR02
     thresholds_ : Tensor of shape (2 + depth, bands * embed_dim, 8), float32
         Thresholds of the patch embedding, the output of each block, and the output of the encoder, for
         ``pooling="bands"``; None with another pooling.
+    readout_layers_ : list of int or None
+        The layers whose tokens `transform` pools.
     history_ : list of dict
         For each epoch: ``epoch``, ``train_loss``, ``valid_loss`` with early stopping, and duration ``dur`` in seconds.
     n_iter_ : int
@@ -175,6 +207,9 @@ class MAEPretrainer(  # numpydoc ignore=PR02
     ----------
     .. [1] CWT-MAE-RoPE: github.com/Dryilv/Wearable-Foundation-Model.
 
+    .. [2] A. Baevski et al., "data2vec: a general framework for self-supervised learning in speech, vision and
+       language", ICML 2022.
+
     K. He et al., "Masked autoencoders are scalable vision learners", CVPR 2022.
 
     L. Wang et al., "VideoMAE V2: scaling video masked autoencoders with dual masking", CVPR 2023 (`decode_ratio`).
@@ -186,13 +221,14 @@ class MAEPretrainer(  # numpydoc ignore=PR02
     --------
     >>> from sktsmae import MAEPretrainer
     >>> from sktsmae.datasets import load_sparwatch
-    >>> X = load_sparwatch().data[:40, :3]
+    >>> X = load_sparwatch().data[:40, 0]
     >>> pretrainer = MAEPretrainer(max_epochs=2, random_state=0).fit(X)
     >>> pretrainer.transform(X).shape
-    (40, 15360)
+    (40, 20480)
     """
 
     pretext_task: str = "reconstruction"
+    init: str | os.PathLike[str] = "auto"
     cwt_scales: int | Sequence[float] | str = "auto"
     diff_orders: Sequence[int] = (0, 1, 2)
     standardize: bool | str = True
@@ -211,17 +247,18 @@ class MAEPretrainer(  # numpydoc ignore=PR02
     mask_ratio: float = 0.75
     masking: str = "mixed"
     time_loss_weight: float = 1.0
-    decode_ratio: float = 1.0
+    decode_ratio: float = 0.25
     readout_layers: Sequence[int] | None = None
     pooling: str = "bands"
     sampling_rate: float | None = None
     warm_start: bool = False
     batch_size: int = 64
-    max_epochs: int = 120
+    max_epochs: int | str = "auto"  # type: ignore[assignment]
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **TrainingParameters._parameter_constraints,
         "pretext_task": [str],
+        "init": [str, os.PathLike],
         "cwt_scales": [StrOptions({"auto"}), *SCALES],
         "diff_orders": ["array-like"],
         "standardize": ["boolean", StrOptions({"per_scale"})],
@@ -245,6 +282,7 @@ class MAEPretrainer(  # numpydoc ignore=PR02
         "pooling": [StrOptions(set(POOLINGS))],
         "sampling_rate": SAMPLING_RATE,
         "warm_start": ["boolean"],
+        "max_epochs": [NON_NEGATIVE_INT, StrOptions({"auto"})],
     }
 
     def fit(self, X: Any, y: Any = None) -> MAEPretrainer:
@@ -291,25 +329,34 @@ class MAEPretrainer(  # numpydoc ignore=PR02
             device = resolve_device(self.device)
             world = join_world(device)
             X = check_signals(self, X, reset=True, min_samples=2, world=world)
-            warn_unused(self, self._unused_parameters(is_spectrogram=X.ndim == 4))
+            source = self._source(X)
+            warn_unused(self, self._unused_parameters(source, is_spectrogram=X.ndim == 4))
             self.seed_ = world.broadcast_from_rank0(lambda: draw_seed(self.random_state))
             train_rows, valid_rows = hold_out(self, len(X), self.seed_)
             train_set, valid_set = (SignalDataset(X, rows, world=world) for rows in (train_rows, valid_rows))
-            previous = self.__dict__.get("model_") if self.warm_start else None
+            previous: PretextTask | None = self.__dict__.get("model_") if self.warm_start else None
             net_class: Any = PretextNet
             if world.size > 1:
                 world.require_same(describe_training(self, train_set, previous))
                 net_class = partial(DistributedNet, world=world)
             with seeded(self.seed_, device):
-                model = self._build(X)
+                model = self._build(X, source)
                 if previous is not None:
                     _require_same_architecture(previous.settings, model.settings)
                     load_matching(model, previous.state_dict(), "warm_start")
                 self.net_ = train(
-                    self, model, MeanLoss(), train_set, valid_set, device, net_class=net_class, start=previous
+                    self,
+                    model,
+                    MeanLoss(),
+                    train_set,
+                    valid_set,
+                    device,
+                    max_epochs=self._num_epochs(source),
+                    net_class=net_class,
+                    start=previous or (None if source is None else source.model_),
                 )
                 self.thresholds_ = self._fit_thresholds(model, X, device)
-            self.model_ = model
+            self.model_: PretextTask = model
             self._optimizer_state: dict[str, Any] | None = None
             self.history_ = history_rows(self.net_)
             self.n_iter_ = len(self.history_)
@@ -366,7 +413,7 @@ class MAEPretrainer(  # numpydoc ignore=PR02
                 self.seed_, self.history_, self._optimizer_state = draw_seed(self.random_state), [], None
             earlier = self.history_
             with seeded(self.seed_ + len(earlier), device):
-                model = self._build(X) if fitted is None else copy.deepcopy(fitted)
+                model = self._build(X, self._source(X)) if fitted is None else copy.deepcopy(fitted)
                 dataset = SignalDataset(X, np.arange(len(X)))
                 self.net_, self._optimizer_state = train_one_pass(
                     self, model, MeanLoss(), dataset, device, self._optimizer_state, net_class=PretextNet
@@ -425,7 +472,7 @@ class MAEPretrainer(  # numpydoc ignore=PR02
         >>> from sktsmae.datasets import load_sparwatch
         >>> X = load_sparwatch().data[:20, 0]
         >>> MAEPretrainer(max_epochs=1, random_state=0).fit(X).reconstruct(X[:2]).image_pred.shape
-        (2, 1, 3, 32, 200)
+        (2, 1, 3, 32, 512)
         """
         X, device = self._ready(X)
         model = self.model_
@@ -572,19 +619,20 @@ class MAEPretrainer(  # numpydoc ignore=PR02
         settings = model.settings
         shared = set(cls._parameter_constraints) & set(settings)
         with damaged_metadata(path):
+            params = params_of(description)
+            if params.get("init") not in ("auto", "shipped", "random"):
+                params.pop("init", None)  # a file must not name another file
             pretrainer = cls(
                 **{
                     **{name: settings[name] for name in shared},
                     "signal_len": settings["signal_len"] if settings["resample"] else None,
                     "pooling": "mean",
                     "patch_size": (settings["patch_size_freq"], settings["patch_size_time"]),
-                    **params_of(description),
+                    **params,
                 }
             )
-            restore_fitted(
-                pretrainer,
-                {"fitted": {"seed_": 0, "n_iter_": 0, "history_": [], "n_features_in_": settings["signal_len"]}},
-            )
+            fitted = {"seed_": 0, "n_iter_": 0, "history_": [], "n_features_in_": settings["signal_len"]}
+            restore_fitted(pretrainer, {"fitted": {**fitted, "readout_layers_": pretrainer.readout_layers}})
             restore_fitted(pretrainer, description)
             pretrainer._validate_params()
         expected = EncoderEmbedding(model.signal_encoder).all_thresholds_shape
@@ -645,9 +693,52 @@ class MAEPretrainer(  # numpydoc ignore=PR02
     def _networks(self) -> list[nn.Module]:
         return [self.__dict__["model_"]] if "model_" in self.__dict__ else []
 
-    def _build(self, X: np.ndarray) -> PretextTask:
-        """Return an untrained network for signals with the shape of X."""
+    def _source(self, X: np.ndarray) -> MAEPretrainer | None:
+        """Return the pretrainer from whose weights the training continues; None for random weights."""
+        if self.init == "auto":
+            from_package = X.ndim < 4 and not changed_parameters(self, ARCHITECTURE_PARAMETERS)
+        else:
+            from_package = self.init == "shipped"
+        if from_package:
+            return MAEPretrainer.from_pretrained()
+        if self.init in ("auto", "random"):
+            return None
+        if not os.path.exists(self.init):
+            raise FileNotFoundError(
+                f"init={self.init!r}: no such file; give 'auto', 'shipped', 'random', or the path of a file written by "
+                "MAEPretrainer.save."
+            )
+        return MAEPretrainer.load(self.init)
+
+    def _num_epochs(self, source: MAEPretrainer | None) -> int:
+        if not isinstance(self.max_epochs, str):
+            return self.max_epochs
+        return EPOCHS_FROM_RANDOM if source is None else EPOCHS_FROM_PRETRAINED
+
+    def _build(self, X: np.ndarray, source: MAEPretrainer | None) -> PretextTask:
+        """Return a network for signals with the shape of X, with the weights of a pretrainer or with random weights."""
         task = _pretext_task(self.pretext_task)
+        names = {field.name for field in fields(task.settings_class)}
+        if source is None:
+            signal_encoder, architecture = None, self._architecture(X)
+        else:
+            signal_encoder, architecture = source._signal_encoder_for(X)
+        settings = {
+            **self.get_params(deep=False),
+            "decoder_num_heads": auto_num_heads(self.decoder_embed_dim),
+            **architecture,
+        }
+        model = task(**{name: value for name, value in settings.items() if name in names})
+        self.readout_layers_: Sequence[int] | None = self.readout_layers
+        if source is not None and self.readout_layers is None:
+            self.readout_layers_ = source.readout_layers_
+        EncoderEmbedding(model.signal_encoder, self.pooling, self.readout_layers_)  # validates the layers
+        if source is not None and signal_encoder is not None:
+            _load_weights(model, source.model_, signal_encoder)
+        return model
+
+    def _architecture(self, X: np.ndarray) -> dict[str, Any]:
+        """Return the settings of the encoder that depend on the shape of X."""
         signal_len = self.signal_len or X.shape[-1]
         cwt_scales = auto_scales(self.cwt_scales, signal_len)
         if X.ndim == 4:
@@ -658,19 +749,31 @@ class MAEPretrainer(  # numpydoc ignore=PR02
             require_views(X.shape, len(view_orders(self.diff_orders)))
             cwt_scales = X.shape[2]
         patch_size = self._resolve_patch_size(len(scale_grid(cwt_scales)), signal_len)
-        settings = {
-            **self.get_params(deep=False),
+        return {
             "signal_len": signal_len,
             "cwt_scales": cwt_scales,
             "patch_size_freq": patch_size[0],
             "patch_size_time": patch_size[1],
-            "decoder_num_heads": auto_num_heads(self.decoder_embed_dim),
             "resample": self.signal_len is not None,
         }
-        names = {field.name for field in fields(task.settings_class)}
-        model = task(**{name: value for name, value in settings.items() if name in names})
-        EncoderEmbedding(model.signal_encoder, self.pooling, self.readout_layers)  # validates the layers
-        return model
+
+    def _signal_encoder_for(self, X: np.ndarray) -> tuple[SignalEncoder, dict[str, Any]]:
+        """Return the encoder for the length of the samples, and its settings.
+
+        The encoder is a copy with a resampled position embedding if the length differs from that in `fit` and signals
+        are not resampled.
+        """
+        if len(self.input_shape_) == 3 and X.ndim < 4:
+            raise ValueError(
+                "X contains signals, but pretrainer was fitted on spectrograms, whose scales are unknown; give "
+                "spectrograms with the same scales."
+            )
+        model = self.model_
+        if X.ndim == 4:
+            check_spectrogram(model.signal_encoder, X.shape)
+        settings = EncoderSettings.among(model.settings).to_dict()
+        signal_encoder = copy_for_length(model.signal_encoder, settings, X.shape[-1])
+        return signal_encoder, {**settings, "signal_len": signal_encoder.signal_len}
 
     def _resolve_patch_size(self, num_scales: int, signal_len: int) -> tuple[int, int]:
         size = self.patch_size
@@ -688,7 +791,7 @@ class MAEPretrainer(  # numpydoc ignore=PR02
                 "again, or choose another pooling."
             )
         channels = model.signal_encoder.num_channels(self.input_shape_)
-        return EncoderEmbedding(model.signal_encoder, self.pooling, self.readout_layers, self.thresholds_, channels)
+        return EncoderEmbedding(model.signal_encoder, self.pooling, self.readout_layers_, self.thresholds_, channels)
 
     def _fit_thresholds(self, model: PretextTask, X: np.ndarray, device: torch.device) -> Tensor | None:
         """Return the thresholds of all layers for ``pooling="bands"``, learned from a subset of X."""
@@ -701,14 +804,16 @@ class MAEPretrainer(  # numpydoc ignore=PR02
             batches, _ = sample_batches(X, max_signals, embedding.batch_size(self.batch_size, X.shape[-1]), device)
             return embedding.fit_all_layers(batches).cpu()
 
-    def _unused_parameters(self, is_spectrogram: bool) -> dict[str, Sequence[str]]:
+    def _unused_parameters(self, source: MAEPretrainer | None, is_spectrogram: bool) -> dict[str, Sequence[str]]:
         """Return the names of the unused parameters, keyed by "reason: remedy" for `warn_unused`."""
         unused: dict[str, Sequence[str]] = {}
         if self.max_epochs == 0:
             unused["max_epochs=0: increase max_epochs"] = [*LOOP_PARAMETERS, *STOPPING_PARAMETERS, "decode_ratio"]
         elif not self.early_stopping:
             unused["early_stopping=False: set early_stopping=True"] = STOPPING_PARAMETERS
-        if is_spectrogram:
+        if source is not None:
+            unused[f"init={self.init!r}: give init='random'"] = ARCHITECTURE_PARAMETERS
+        elif is_spectrogram:
             unused["spectrograms as X: give signals"] = ["cwt_scales", "boundary", "wavelet", "w0"]
         elif self.wavelet == "ricker":
             unused["wavelet='ricker': choose wavelet='morlet'"] = ["w0"]
@@ -719,6 +824,17 @@ def _pretext_task(name: str) -> type[PretextTask]:
     if name not in PRETEXT_TASKS:
         raise ValueError(f"pretext_task={name!r}: choose one of {', '.join(map(repr, PRETEXT_TASKS))}.")
     return PRETEXT_TASKS[name]
+
+
+def _load_weights(model: PretextTask, source: PretextTask, signal_encoder: SignalEncoder) -> None:
+    """Load the weights of an encoder, and those of the decoder if both networks have the same architecture."""
+    state = source.state_dict()
+    shapes = {name: tensor.shape for name, tensor in model.state_dict().items()}
+    if type(model) is type(source) and shapes == {name: tensor.shape for name, tensor in state.items()}:
+        model.load_state_dict(state)
+    else:
+        weights = {f"signal_encoder.{name}": tensor for name, tensor in signal_encoder.state_dict().items()}
+        model.load_encoder(weights, "init")
 
 
 def _mean_losses(model: PretextTask, draws: list[dict[str, Tensor]], batch: Tensor) -> Tensor:

@@ -120,6 +120,39 @@ def waveform_loss(pred: Tensor, signal: Tensor, columns: Tensor | None = None) -
     return ((pred.float() - target).square() * inside).sum((1, 2)) / inside.sum((1, 2))
 
 
+def latent_loss(pred: Tensor, target: Tensor, mask: Tensor, num_masked: float) -> Tensor:
+    """Compute the mean smooth L1 loss of the predicted tokens of the masked patches of each sample.
+
+    Parameters
+    ----------
+    pred, target : Tensor of shape (B, N, D)
+        Predicted tokens and latent targets.
+    mask : Tensor of shape (B, N)
+        1 for a masked patch, which is included in the loss, and 0 for a kept patch, which is not.
+    num_masked : float
+        Number by which the sum over the masked patches is divided.
+
+    Returns
+    -------
+    Tensor of shape (B,), float32
+        The losses.
+
+    References
+    ----------
+    A. Baevski et al., "data2vec", ICML 2022.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sktsmae.functional.losses import latent_loss
+    >>> target = torch.tensor([[[1.0, 3.0], [5.0, 5.0]]])
+    >>> latent_loss(torch.zeros(1, 2, 2), target, torch.tensor([[1.0, 0.0]]), 1).tolist()
+    [1.5]
+    """
+    errors = F.smooth_l1_loss(pred.float(), target.float(), reduction="none").mean(-1)  # (B, N)
+    return (errors * mask).sum(-1) / num_masked
+
+
 def weighted_cross_entropy(logits: Tensor, labels: Tensor, weights: Tensor, label_smoothing: float = 0.0) -> Tensor:
     """Compute the weighted cross entropy of each sample.
 

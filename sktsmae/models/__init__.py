@@ -22,6 +22,7 @@ from .features import (
     WaveletStatistics,
 )
 from .heads import HEADS, Head, LatentReasoningHead, MultichannelHead, ResidualMLPHead
+from .latent_mae import LatentMAE
 from .mae import CWT_MAE_RoPE, Reconstruction
 from .mae_files import load_mae, save_mae
 from .piecewise_linear import PiecewiseLinear
@@ -50,6 +51,7 @@ __all__ = [
     "FeatureContext",
     "Features",
     "Head",
+    "LatentMAE",
     "LatentReasoningHead",
     "LinearProbe",
     "LinearProbeClassifier",

@@ -160,6 +160,25 @@ class Decoder(nn.Module):
         pred_time : Tensor of shape (B, T) or (B, C, samples)
             Predicted waveform of the standardised signal, or its samples in the given columns.
         """
+        return self.predict(self.tokens(latent, ids_restore, columns), columns)
+
+    def tokens(self, latent: Tensor, ids_restore: Tensor, columns: Tensor | None = None) -> Tensor:
+        """Compute the tokens from which patches and the waveform are predicted.
+
+        Parameters
+        ----------
+        latent : Tensor of shape (B, 1 + K, embed_dim)
+            The class token and the visible tokens from the encoder.
+        ids_restore : Tensor of shape (B, N), int64
+            Position of each patch in the shuffled sequence, in which the visible patches precede the masked patches.
+        columns : Tensor of shape (B, C), int64, default=None
+            Indices of the C columns of patches to decode. None decodes all columns.
+
+        Returns
+        -------
+        Tensor of shape (B, N, D) or (B, rows * C, D)
+            One token per patch of the image, or of the given columns.
+        """
         visible = self.decoder_embed(latent)  # (B, 1 + K, D)
         num_masked = ids_restore.shape[1] + 1 - visible.shape[1]
         masked = self.mask_token.to(visible.dtype).expand(len(visible), num_masked, -1)
@@ -173,8 +192,24 @@ class Decoder(nn.Module):
             cos, sin = cos[0, 0][ids][:, None], sin[0, 0][ids][:, None]  # (B, 1, tokens, D / H / 2)
         for block in self.blocks:
             tokens = block(tokens, cos, sin)
-        tokens = self.norm(tokens)
-        tokens = tokens[:, 1:] if columns is None else tokens[:, : columns.shape[1] * self.grid_size[0]]
+        tokens = cast(Tensor, self.norm(tokens))
+        return tokens[:, 1:] if columns is None else tokens[:, : columns.shape[1] * self.grid_size[0]]
+
+    def predict(self, tokens: Tensor, columns: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Predict patches and the waveform from decoded tokens.
+
+        Parameters
+        ----------
+        tokens : Tensor of shape (B, N, D) or (B, rows * C, D)
+            The result of `tokens`.
+        columns : Tensor of shape (B, C), int64, default=None
+            The decoded columns. None means all columns.
+
+        Returns
+        -------
+        pred_spec, pred_time : Tensor
+            As returned by `forward`.
+        """
         # The kernel of the convolution spans all rows of a column, so the convolution is one matrix product per column.
         conv = self.time_reducer[0]
         weight = cast(Tensor, conv.weight).transpose(1, 2).flatten(1)  # (D, rows * D)

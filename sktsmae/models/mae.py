@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor
@@ -13,6 +13,7 @@ from ..functional.masking import mixed_noise, num_kept, random_masking
 from ..functional.patches import patch_validity, take_tokens
 from ..functional.standardization import unit_amplitude
 from .decoder import Decoder
+from .encoder import Encoder
 from .pretext import PretextTask
 from .settings import MAESettings
 
@@ -28,6 +29,8 @@ class Reconstruction(NamedTuple):
         The true patches at the N decoded positions.
     latent : Tensor of shape (B, 1 + K, D)
         The output of the encoder: the class token and the tokens of the K visible patches.
+    ids_restore : Tensor of shape (B, all patches), int64
+        Position of each patch in the shuffled sequence, in which the visible patches precede the masked patches.
     mask : Tensor of shape (B, N)
         0 for a visible patch and 1 for a masked patch, at the decoded positions.
     num_masked : float
@@ -52,6 +55,7 @@ class Reconstruction(NamedTuple):
     image: Tensor
     target: Tensor
     latent: Tensor
+    ids_restore: Tensor
     mask: Tensor
     num_masked: float
     pred_spec: Tensor
@@ -102,6 +106,8 @@ class CWT_MAE_RoPE(PretextTask):  # noqa: N801 - the name in the reference imple
     """
 
     settings_class = MAESettings
+    # Whether the gradient of the reconstruction loss reaches the encoder.
+    reconstruction_trains_encoder: ClassVar[bool] = True
     valid: Tensor | None
 
     def __init__(self, **settings: Any) -> None:
@@ -122,6 +128,17 @@ class CWT_MAE_RoPE(PretextTask):  # noqa: N801 - the name in the reference imple
         )
         valid = patch_validity(image_size[1:], patch_size, image_size[0])
         self.register_buffer("valid", valid, persistent=False)
+
+    @property
+    def visible_encoder(self) -> Encoder:
+        """The encoder of the visible patches.
+
+        Returns
+        -------
+        Encoder
+            The encoder in `signal_encoder`.
+        """
+        return self.encoder
 
     def forward(
         self, x: Tensor, noise: Tensor | None = None, columns: Tensor | None = None
@@ -212,7 +229,7 @@ class CWT_MAE_RoPE(PretextTask):  # noqa: N801 - the name in the reference imple
         if noise is None:
             noise = self._noise(len(target), target.device)
         ids_keep, ids_restore, mask = random_masking(noise, self.settings["mask_ratio"])
-        latent = self.encoder(target, ids_keep)
+        latent = self.visible_encoder(target, ids_keep)
         num_patches, num_masked = target.shape[1], float(target.shape[1] - ids_keep.shape[1])
         if columns is not None:
             ids = self.decoder.patches_of(columns)
@@ -220,8 +237,29 @@ class CWT_MAE_RoPE(PretextTask):  # noqa: N801 - the name in the reference imple
             # The number of masked patches in the drawn columns differs between images, but the losses of all images are
             # divided by the mean number.
             num_masked *= target.shape[1] / num_patches
-        pred_spec, pred_time = self.decoder(latent, ids_restore, columns)
-        return Reconstruction(image.flatten(0, -4), target, latent, mask, num_masked, pred_spec, pred_time, columns)
+        tokens = latent if self.reconstruction_trains_encoder else latent.detach()
+        pred_spec, pred_time = self.decoder(tokens, ids_restore, columns)
+        image = image.flatten(0, -4)
+        return Reconstruction(image, target, latent, ids_restore, mask, num_masked, pred_spec, pred_time, columns)
+
+    def channel_losses(self, out: Reconstruction, x: Tensor) -> Tensor:
+        """Compute the loss of each channel.
+
+        Parameters
+        ----------
+        out : Reconstruction
+            From `reconstruct`.
+        x : Tensor of shape (B, T), (B, M, T) or (B, M * V, S, T)
+            The signals or spectrograms from which the images were computed.
+
+        Returns
+        -------
+        Tensor of shape (B * M,), float32
+            ``loss_spec + time_loss_weight * loss_time``.
+        """
+        loss_spec, loss_time = self.losses(out, x)
+        time_loss_weight: float = self.settings["time_loss_weight"]
+        return loss_spec + time_loss_weight * loss_time
 
     def losses(self, out: Reconstruction, x: Tensor) -> tuple[Tensor, Tensor]:
         """Compute the spectrogram loss and the waveform loss of each channel.
@@ -273,8 +311,7 @@ class CWT_MAE_RoPE(PretextTask):  # noqa: N801 - the name in the reference imple
             drawn = self.draw(axes.numel(), imgs.device)
             noise, columns = drawn["noise"], drawn.get("columns")
         out = self.reconstruct(imgs, noise.flatten(0, -2), columns)
-        loss_spec, loss_time = self.losses(out, x)
-        losses = (loss_spec + self.settings["time_loss_weight"] * loss_time).unflatten(0, (len(x), -1)).mean(1)  # (B,)
+        losses = self.channel_losses(out, x).unflatten(0, (len(x), -1)).mean(1)  # (B,)
         return out, losses, axes
 
     def _noise(self, count: int, device: torch.device | None) -> Tensor:

@@ -64,6 +64,23 @@ class PretextTask(nn.Module, ABC):
         """
         return self.signal_encoder.scalogram
 
+    def load_encoder(self, state: Mapping[str, Tensor], source: object) -> None:
+        """Load the weights of an encoder, from which the training continues.
+
+        Parameters
+        ----------
+        state : mapping of str to Tensor
+            As in `SignalEncoder.load_encoder`.
+        source : object
+            Name of the source in error messages.
+
+        Raises
+        ------
+        ValueError
+            If a tensor does not fit. The message names it.
+        """
+        self.signal_encoder.load_encoder(state, source)
+
     @abstractmethod
     def draw(self, count: int, device: torch.device | None = None) -> dict[str, Tensor]:
         """Draw the random tensors that `signal_losses` uses.

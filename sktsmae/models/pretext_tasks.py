@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from .latent_mae import LatentMAE
 from .mae import CWT_MAE_RoPE
 from .pretext import PretextTask
 
-PRETEXT_TASKS: dict[str, type[PretextTask]] = {"reconstruction": CWT_MAE_RoPE}
+PRETEXT_TASKS: dict[str, type[PretextTask]] = {"reconstruction": CWT_MAE_RoPE, "latent": LatentMAE}

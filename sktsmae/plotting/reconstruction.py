@@ -46,7 +46,7 @@ class ReconstructionDisplay:
     >>> X = load_sparwatch().data[:20, 0]
     >>> pretrainer = MAEPretrainer(max_epochs=1, random_state=0).fit(X)
     >>> ReconstructionDisplay.from_estimator(pretrainer, X[0]).mask.shape
-    (32, 200)
+    (32, 512)
     """
 
     def __init__(

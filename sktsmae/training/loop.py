@@ -34,6 +34,7 @@ def train(
     validation: SignalDataset,
     device: torch.device,
     *,
+    max_epochs: int,
     net_class: Any = Net,
     layer_decay: float = 1.0,
     start: nn.Module | None = None,
@@ -54,6 +55,8 @@ def train(
         Validation samples for early stopping; empty without early stopping.
     device : torch.device
         Device to compute on.
+    max_epochs : int
+        Number of epochs.
     net_class : callable, default=Net
         Class of the skorch net, or a function with the same arguments.
     layer_decay : float, default=1
@@ -75,9 +78,9 @@ def train(
         If the training diverges in its first epoch.
     """
     batches_per_epoch = math.ceil(len(dataset) / params.batch_size)
-    steps = params.max_epochs * batches_per_epoch
+    steps = max_epochs * batches_per_epoch
     schedule = partial(warmup_cosine, total=steps, warmup=max(1, round(params.warmup_fraction * steps)))
-    progress = Progress(type(params).__name__, params.max_epochs, batches_per_epoch)
+    progress = Progress(type(params).__name__, max_epochs, batches_per_epoch)
     callbacks: list[Any] = [("_schedule", LRScheduler(LambdaLR, lr_lambda=schedule, step_every="batch"))]
     # EarlyStopping raises an exception, so the progress bar is before it in the list and shows the last losses.
     if params.verbose and launched_world().rank == 0:
@@ -90,8 +93,8 @@ def train(
         checkpoints = Checkpoints(folder, describe_training(params, dataset, start), dataset.world)
         callbacks.append(("_checkpoints", checkpoints))
     net = _build_net(net_class, params, module, criterion, dataset, validation, device, layer_decay, callbacks)
-    if params.max_epochs:
-        _fit(net, dataset, params.max_epochs, device, checkpoints, progress)
+    if max_epochs:
+        _fit(net, dataset, max_epochs, device, checkpoints, progress)
     module.eval()
     net.release()
     return net
@@ -177,7 +180,6 @@ def _build_net(
         criterion,
         optimizer=torch.optim.AdamW,
         lr=params.lr,
-        max_epochs=params.max_epochs,
         batch_size=params.batch_size,
         iterator_train__shuffle=True,
         iterator_train__collate_fn=keep_batch,

@@ -294,6 +294,7 @@ INVALID_PARAMETERS = {
         "pooling": ["median", None],
         "warm_start": ["yes", None],
         "pretext_task": ["jigsaw", None],
+        "init": [None, 3],
         **INVALID_TRAINING_PARAMETERS,
     },
     "classifier": {

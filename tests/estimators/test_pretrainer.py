@@ -261,3 +261,82 @@ def test_pretrainer_with_the_morlet_wavelet_is_saved_and_loaded(new_pretrainer, 
     loaded = MAEPretrainer.load(tmp_path / "encoder.safetensors")
     assert loaded.model_.scalogram.w0 == 10.0
     assert_array_equal(loaded.transform(X[:3]), pretrainer.transform(X[:3]))
+
+
+@pytest.fixture(scope="module")
+def shipped():
+    return MAEPretrainer.from_pretrained()
+
+
+def test_default_pretrainer_continues_from_the_encoder_of_the_package(shipped, X, same_weights):
+    untrained = MAEPretrainer(max_epochs=0, random_state=0, device="cpu").fit(X)
+    assert same_weights(untrained.model_, shipped.model_)
+    assert untrained.readout_layers_ == shipped.readout_layers_
+    assert untrained.transform(X[:3]).shape == shipped.transform(X[:3]).shape
+
+
+def test_default_pretrainer_trains_for_few_epochs_and_lowers_the_loss(X, shipped, same_weights):
+    trained = MAEPretrainer(random_state=0, device="cpu").fit(X)
+    untrained = MAEPretrainer(max_epochs=0, random_state=0, device="cpu").fit(X)
+    assert trained.n_iter_ == 6
+    assert trained.score(X) > untrained.score(X)
+    assert not same_weights(trained.encoder_, shipped.encoder_)
+
+
+@pytest.mark.parametrize("params", [{"embed_dim": 32}, {"cwt_scales": 8}, {"signal_len": 100}])
+def test_setting_the_architecture_starts_from_random_weights(X, params, shipped):
+    pretrainer = MAEPretrainer(**params, max_epochs=0, random_state=0, device="cpu").fit(X)
+    assert pretrainer.model_.settings != shipped.model_.settings
+
+
+def test_random_weights_can_be_requested(X, shipped):
+    pretrainer = MAEPretrainer(init="random", max_epochs=0, random_state=0, device="cpu").fit(X)
+    assert pretrainer.model_.settings["embed_dim"] == 64
+    assert pretrainer.readout_layers_ is None
+
+
+def test_architecture_has_no_effect_with_the_shipped_encoder(X):
+    with pytest.warns(UserWarning, match=r"embed_dim=32 has no effect with init='shipped'; give init='random'"):
+        MAEPretrainer(init="shipped", embed_dim=32, max_epochs=0, random_state=0, device="cpu").fit(X)
+
+
+def test_training_continues_from_a_file(fitted_pretrainer, new_pretrainer, X, same_weights, tmp_path):
+    fitted_pretrainer.save(tmp_path / "encoder.safetensors")
+    pretrainer = MAEPretrainer(init=tmp_path / "encoder.safetensors", max_epochs=0, random_state=0, device="cpu")
+    assert same_weights(pretrainer.fit(X).encoder_, fitted_pretrainer.encoder_)
+    assert len(pretrainer.fit(X[:, ::2]).transform(X[:2, ::2])) == 2  # another length
+
+
+def test_missing_initial_file_is_an_error(X, refused):
+    pretrainer = MAEPretrainer(init="missing.safetensors")
+    with refused(pretrainer, r"init='missing.safetensors': no such file; give", FileNotFoundError):
+        pretrainer.fit(X)
+
+
+def test_spectrograms_start_from_random_weights(X):
+    images = CWTTransformer(cwt_scales=8, device="cpu").fit_transform(X)
+    pretrainer = MAEPretrainer(max_epochs=0, random_state=0, device="cpu").fit(images)
+    assert pretrainer.model_.settings["embed_dim"] == 64
+
+
+def test_saved_pretrainer_remembers_the_layers_but_not_the_initial_file(fitted_pretrainer, X, tmp_path):
+    fitted_pretrainer.save(tmp_path / "start.safetensors")
+    for init in ("auto", str(tmp_path / "start.safetensors")):
+        pretrainer = MAEPretrainer(init=init, max_epochs=0, random_state=0, device="cpu").fit(X)
+        pretrainer.save(tmp_path / "saved.safetensors")
+        loaded = MAEPretrainer.load(tmp_path / "saved.safetensors")
+        assert loaded.init == "auto"
+        assert_allclose(loaded.transform(X[:3]), pretrainer.transform(X[:3]), rtol=1e-6)
+
+
+def test_latent_targets_train_an_encoder_that_reconstructs_too(X, same_weights, tmp_path):
+    params = {"pretext_task": "latent", "random_state": 0, "device": "cpu"}
+    pretrainer = MAEPretrainer(**params, max_epochs=2).fit(X)
+    assert not same_weights(pretrainer.encoder_, MAEPretrainer.from_pretrained().encoder_)
+    assert pretrainer.reconstruct(X[:2]).signal_pred.shape == (2, 1, 512)
+    pretrainer.save(tmp_path / "latent.safetensors")
+    loaded = MAEPretrainer.load(tmp_path / "latent.safetensors")
+    assert_array_equal(loaded.transform(X[:3]), pretrainer.transform(X[:3]))
+    for _ in range(2):
+        loaded.partial_fit(X[:8])
+    assert loaded.n_iter_ == 4
