@@ -50,13 +50,17 @@ from ._rollback import rollback_on_error
 from ._unused import LOOP_PARAMETERS, STOPPING_PARAMETERS, warn_unused
 from .pretrainer import MAEPretrainer
 
+# Mean of the prior of the weight of a fine-tuned network, which the linear models usually outperform if there are few
+# labels (`tests/benchmarks/learning.md`).
+NETWORK_PRIOR_WEIGHT = 0.1
+
 
 @inherit_parameter_docs
 @dataclass(kw_only=True, eq=False, repr=False)
 class MAESupervised(  # numpydoc ignore=PR02
     SignalEstimatorMixin, ClassNamePrefixFeaturesOutMixin, TrainingParameters, ABC
 ):
-    """Predict targets by linear models on frozen features, a fine-tuned network, or the mean of both.
+    """Predict targets by linear models on frozen features, a fine-tuned network, or an ensemble of both.
 
     A subclass defines how targets are encoded and how outputs are converted to predictions.
 
@@ -77,8 +81,8 @@ class MAESupervised(  # numpydoc ignore=PR02
         accompanied by its absolute value (`models.PiecewiseLinear`). The outputs of the models are averaged with
         weights that are learned from leave-one-out predictions. At most 20,000 labelled samples are used; if there are
         more, a subset is drawn, with a warning. With more than 4,000 samples or 10**8 values, features are projected at
-        random to 4,096 columns, and channels have no models of their own. A fine-tuned network has the same weight as
-        all linear models together.
+        random to 4,096 columns, and channels have no models of their own. The weight of a fine-tuned network is learned
+        from a fraction `validation_fraction` of the samples, on which it is not trained.
     finetune : {"none", "full", "head", "lora"} or int, default="none"
         What to fine-tune. "none" fine-tunes nothing; "full" fine-tunes the encoder and a head. "head" fine-tunes only a
         head; the tokens of the frozen encoder are computed once and kept in memory (4 * M * N * embed_dim bytes per
@@ -160,8 +164,14 @@ class MAESupervised(  # numpydoc ignore=PR02
     @abstractmethod
     def _fit_probe(
         self, probe: LinearProbe, features: Mapping[str, KindFeatures], targets: np.ndarray, weights: np.ndarray
-    ) -> None:
-        """Fit the linear models of a probe."""
+    ) -> np.ndarray:
+        """Fit the linear models of a probe; return its leave-one-out outputs (n, C), NaN for samples without any."""
+
+    @abstractmethod
+    def _weigh(
+        self, outputs: np.ndarray, targets: np.ndarray, weights: np.ndarray, prior_weights: Sequence[float]
+    ) -> np.ndarray:
+        """Return mixture weights (K,) of the members of an ensemble from their outputs (K, n, C) on unseen samples."""
 
     @abstractmethod
     def _dump_targets(self) -> dict[str, Any]:
@@ -258,10 +268,14 @@ class MAESupervised(  # numpydoc ignore=PR02
             estimator._settings, estimator._readout = metadata["settings"], dict(metadata["readout"])
             head, inputs = metadata["head"], metadata["probe"]
             estimator._head = None if head is None else dict(head)
+            network_weight = float(metadata.get("network_weight", 0.5))  # older files have none
+            if not 0 <= network_weight <= 1:
+                raise ValueError(f"network_weight={network_weight}")
             layer_counts = {"num_res_blocks": head["num_res_blocks"]} if head and head["head"] == "mlp" else {}
         estimator.ensemble_ = restore(
             lambda: estimator._build_ensemble(inputs), {**estimator._settings, **layer_counts}, state, path
         )
+        estimator.ensemble_.network_weight = network_weight
         return estimator
 
     @property
@@ -355,9 +369,11 @@ class MAESupervised(  # numpydoc ignore=PR02
             self.__dict__.pop("net_", None)  # from an earlier fit
             with seeded(seed, device):
                 signal_encoder, self._settings = self.pretrainer_._signal_encoder_for(X)
-                network = self._fine_tune(signal_encoder, samples, seed, device)
-                probe = self._fit_features_and_probe(signal_encoder, samples, seed, device)
+                network, unseen = self._fine_tune(signal_encoder, samples, seed, device)
+                probe, loo = self._fit_features_and_probe(signal_encoder, samples, seed, device)
                 self.ensemble_: Ensemble = self._ensemble(signal_encoder, probe, network).eval()
+                if network is not None and probe is not None:
+                    self.ensemble_.network_weight = self._network_weight(network, unseen, loo, samples, device)
                 self._fit_thresholds(X, device)
             self.n_iter_ = len(self.history_)
         if network is not None:
@@ -391,15 +407,17 @@ class MAESupervised(  # numpydoc ignore=PR02
         if self.finetune == "head":
             unused["finetune='head': fine-tune blocks of the encoder"] = ["layer_decay"]
         if not self.early_stopping:
-            unused["early_stopping=False: set early_stopping=True"] = STOPPING_PARAMETERS
+            used = {"validation_fraction"} if self.probe else set()
+            names = [name for name in STOPPING_PARAMETERS if name not in used]
+            unused["early_stopping=False: set early_stopping=True"] = names
         return unused
 
     def _fine_tune(
         self, signal_encoder: SignalEncoder, samples: LabelledSamples, seed: int, device: torch.device
-    ) -> SignalClassifier | None:
-        """Train a network or only its head on the labelled samples; return None if finetune is "none"."""
+    ) -> tuple[SignalClassifier | None, np.ndarray]:
+        """Train a network or only its head; return it, or None if finetune is "none", and the samples held out."""
         if self.finetune == "none":
-            return None
+            return None, np.arange(0)
         _require_blocks(self.finetune, len(signal_encoder.encoder.blocks))
         self._head = {name: getattr(self, name) for name in ("head", *HEADS[self.head].setting_names)}
         if self.finetune != "head":
@@ -413,8 +431,9 @@ class MAESupervised(  # numpydoc ignore=PR02
             inject_lora(signal_encoder.encoder.blocks)
         elif not isinstance(self.finetune, str):
             freeze_below(signal_encoder, self.finetune)
-        parts = hold_out(self, len(samples.rows), seed, self._classes_of(samples.targets))
-        train_set, valid_set = (samples.dataset(part) for part in parts)
+        classes = self._classes_of(samples.targets)
+        seen, unseen = hold_out(self, len(samples.rows), seed, classes, if_possible=self.probe)
+        train_set, valid_set = samples.dataset(seen), samples.dataset(unseen if self.early_stopping else unseen[:0])
         self.net_: Net = train(
             self,
             trained,
@@ -429,7 +448,27 @@ class MAESupervised(  # numpydoc ignore=PR02
         self.history_ = history_rows(self.net_)
         if self.finetune != "head":
             merge_lora(signal_encoder.encoder)  # unfreezes all parameters, also without LoRA
-        return network
+        return network, unseen
+
+    def _network_weight(
+        self,
+        network: SignalClassifier,
+        unseen: np.ndarray,
+        loo: np.ndarray,
+        samples: LabelledSamples,
+        device: torch.device,
+    ) -> float:
+        """Return the weight of the fine-tuned network in the ensemble, learned from the samples held out."""
+        unseen = unseen[np.isfinite(loo[unseen]).all(1)]
+        if len(unseen) == 0:
+            return NETWORK_PRIOR_WEIGHT
+        batch_size = max(1, self.batch_size // network.signal_encoder.num_channels(self.input_shape_))
+        outputs = map_batches(
+            lambda batch: self._output(network(batch)), samples.X, batch_size, device, samples.rows[unseen]
+        )
+        prior_weights = [1 - NETWORK_PRIOR_WEIGHT, NETWORK_PRIOR_WEIGHT]
+        members = np.stack([loo[unseen], outputs])
+        return float(self._weigh(members, samples.targets[unseen], samples.weights[unseen], prior_weights)[1])
 
     def _encode(self, network: SignalClassifier, samples: LabelledSamples, device: torch.device) -> LabelledSamples:
         """Return the labelled samples with patch tokens (m, M * N, D) in place of signals."""
@@ -440,10 +479,14 @@ class MAESupervised(  # numpydoc ignore=PR02
 
     def _fit_features_and_probe(
         self, signal_encoder: SignalEncoder, samples: LabelledSamples, seed: int, device: torch.device
-    ) -> LinearProbe | None:
-        """Fit features on all samples and linear models on the labelled ones; return None if probe is False."""
+    ) -> tuple[LinearProbe | None, np.ndarray]:
+        """Fit features on all samples and linear models on the labelled ones; return None if probe is False.
+
+        Also return leave-one-out outputs (m, C) for the labelled samples, NaN for samples that were not used.
+        """
+        loo = np.full((len(samples.rows), self._num_outputs), np.nan)
         if not self.probe:
-            return None
+            return None, loo
         kinds = applicable_features(spectrograms=samples.X.ndim == 4)
         built = self._build_features(signal_encoder, kinds, self.pretrainer_.thresholds_)
         classes = self._classes_of(samples.targets)
@@ -458,12 +501,12 @@ class MAESupervised(  # numpydoc ignore=PR02
             features = fit_features(
                 probe, samples.X, samples.rows[chosen], balanced, self.batch_size, device, bar.update
             )
-            self._fit_probe(probe, features, samples.targets[chosen], weights)
+            loo[chosen] = self._fit_probe(probe, features, samples.targets[chosen], weights)
             bar.update()
             mixture = probe.weight_of_models()
             largest = sorted(mixture, key=lambda name: -mixture[name])[:4]  # more do not fit into a line
             bar.set_postfix({name: f"{mixture[name]:.2f}" for name in largest})
-        return probe
+        return probe, loo
 
     def _fit_thresholds(self, X: np.ndarray, device: torch.device) -> None:
         """Learn thresholds for the tokens of the fine-tuned encoder, which differ from the pretrainer's tokens."""
@@ -518,6 +561,7 @@ class MAESupervised(  # numpydoc ignore=PR02
             "head": self._head,
             "probe": None if self.ensemble_.probe is None else self.ensemble_.probe.inputs,
             "readout": self._readout,
+            "network_weight": self.ensemble_.network_weight,
             **self._dump_targets(),
             "estimator": dump_estimator(self),
         }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -21,6 +21,7 @@ from ..models.onnx import CentredInput, write_onnx
 from ..training.constraints import FRACTION
 from ..training.criteria import WeightedCrossEntropy
 from ..training.features import KindFeatures
+from ..training.mixture import likelihood_mixture_weights
 from ..training.probe import fit_classifier_probe
 from ._docs import inherit_parameter_docs
 from ._labelled import LabelledSamples
@@ -313,9 +314,15 @@ class MAEClassifier(ClassifierMixin, MAESupervised):  # numpydoc ignore=PR02
 
     def _fit_probe(
         self, probe: LinearProbe, features: Mapping[str, KindFeatures], targets: np.ndarray, weights: np.ndarray
-    ) -> None:
+    ) -> np.ndarray:
         assert isinstance(probe, LinearProbeClassifier)
-        fit_classifier_probe(probe, features, targets, weights)
+        return fit_classifier_probe(probe, features, targets, weights)
+
+    def _weigh(
+        self, outputs: np.ndarray, targets: np.ndarray, weights: np.ndarray, prior_weights: Sequence[float]
+    ) -> np.ndarray:
+        of_true_class = outputs[:, np.arange(len(targets)), targets]
+        return likelihood_mixture_weights(of_true_class, weights, prior_weights)
 
     def _dump_targets(self) -> dict[str, Any]:
         return {"classes": {"values": self.classes_.tolist(), "dtype": self.classes_.dtype.str}}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ from torch import nn
 from ..models import LinearProbe
 from ..training.criteria import WeightedSquaredError
 from ..training.features import KindFeatures
+from ..training.mixture import squared_error_mixture_weights
 from ..training.probe import fit_regressor_probe
 from ._docs import inherit_parameter_docs
 from ._labelled import LabelledSamples
@@ -175,8 +176,13 @@ class MAERegressor(RegressorMixin, MAESupervised):  # numpydoc ignore=PR02
 
     def _fit_probe(
         self, probe: LinearProbe, features: Mapping[str, KindFeatures], targets: np.ndarray, weights: np.ndarray
-    ) -> None:
-        fit_regressor_probe(probe, features, targets, weights)
+    ) -> np.ndarray:
+        return fit_regressor_probe(probe, features, targets, weights)
+
+    def _weigh(
+        self, outputs: np.ndarray, targets: np.ndarray, weights: np.ndarray, prior_weights: Sequence[float]
+    ) -> np.ndarray:
+        return squared_error_mixture_weights(outputs[..., 0], targets, weights, prior_weights)
 
     def _dump_targets(self) -> dict[str, Any]:
         return {"targets": {"mean": self.target_mean_, "scale": self.target_scale_}}

@@ -13,7 +13,7 @@ from .signal_classifier import SignalClassifier
 
 
 class Ensemble(nn.Module):
-    """Ensemble of a linear probe and a fine-tuned network, whose outputs are averaged.
+    """Ensemble of a linear probe and a fine-tuned network: the weighted mean of their outputs.
 
     At most one of the two members may be None. For the pooling "bands", the ensemble also stores the thresholds with
     which the tokens of the fine-tuned encoder are pooled.
@@ -33,6 +33,8 @@ class Ensemble(nn.Module):
         Layers whose tokens are pooled, as in `EncoderEmbedding`. None pools the output of the encoder.
     n_channels : int, default=1
         Number of channels M of a signal.
+    network_weight : float, default=0.5
+        Weight of the network if there is also a probe.
     """
 
     thresholds: Tensor
@@ -45,6 +47,7 @@ class Ensemble(nn.Module):
         pooling: str = "mean",
         layers: Sequence[int] | None = None,
         n_channels: int = 1,
+        network_weight: float = 0.5,
     ) -> None:
         super().__init__()
         self.probe = probe
@@ -53,6 +56,7 @@ class Ensemble(nn.Module):
         self.pooling = pooling
         self.layers = layers
         self.n_channels = n_channels
+        self.network_weight = network_weight
         if network is not None and pooling == "bands":
             # Thresholds for the fine-tuned encoder, zero until `fit_thresholds` is called. The thresholds
             # for the frozen encoder are in the probe.
@@ -99,11 +103,13 @@ class Ensemble(nn.Module):
             The weight of each linear model of the probe, by the name of its features (and its channel, if it uses a
             single one), and that of the network, by "network". The weights sum to 1.
         """
-        weights = {} if self.probe is None else self.probe.weight_of_models()
+        if self.probe is None:
+            return {"network": 1.0}
+        weights = self.probe.weight_of_models()
         if self.network is None:
             return weights
-        share = 1.0 if self.probe is None else 0.5  # `forward` returns the mean
-        return {**{name: (1 - share) * weight for name, weight in weights.items()}, "network": share}
+        rest = 1 - self.network_weight
+        return {**{name: rest * weight for name, weight in weights.items()}, "network": self.network_weight}
 
     def forward(self, x: Tensor) -> Tensor:
         """Predict from signals.
@@ -116,10 +122,10 @@ class Ensemble(nn.Module):
         Returns
         -------
         Tensor of shape (B, C)
-            The mean of the members' outputs: probabilities of the classes, or predicted numbers.
+            The weighted mean of the members' outputs: probabilities of the classes, or predicted numbers.
         """
-        members = [member for member in (self.probe, self.network) if member is not None]
-        return torch.stack([self.output(member(x)) for member in members]).mean(0)
+        outputs: list[Tensor] = [self.output(member(x)) for member in (self.probe, self.network) if member is not None]
+        return outputs[0] if len(outputs) == 1 else torch.lerp(outputs[0], outputs[1], self.network_weight)
 
     def batch_size(self, most: int, n_timepoints: int) -> int:
         """Return the number of signals to process per batch.

@@ -43,7 +43,7 @@ class TrainingParameters(BaseEstimator):  # numpydoc ignore=PR02
         Whether to hold out a validation set, stop when its loss no longer decreases, and keep the best weights. A
         classifier stratifies the split by class.
     validation_fraction : float, default=0.1
-        Fraction of the samples in the validation set.
+        Fraction of the samples in the validation set, on which a network is not trained.
     n_iter_no_change : int, default=10
         Number of epochs without improvement before the training stops early.
     device : str or torch.device, default="auto"

@@ -23,7 +23,7 @@ EXPECTED_FACTOR = 3.0
 
 def fit_classifier_probe(
     probe: LinearProbeClassifier, features: Mapping[str, KindFeatures], codes: np.ndarray, weights: np.ndarray
-) -> None:
+) -> np.ndarray:
     """Fit the linear classifiers of a probe, their mixture weights and the temperature of the mixture.
 
     Parameters
@@ -36,6 +36,11 @@ def fit_classifier_probe(
         Class indices.
     weights : ndarray of shape (n,)
         Sample weights.
+
+    Returns
+    -------
+    ndarray of shape (n, C)
+        Leave-one-out probabilities of the classes; NaN for samples without weight.
     """
     # If there are more features than samples, class weights hardly change a ridge regression. Therefore the sample
     # weights are divided by them, and the predicted probabilities are multiplied by them.
@@ -55,17 +60,22 @@ def fit_classifier_probe(
         inverse_temperature = fit_inverse_temperature(scores[judged], codes[judged], weights[judged], EXPECTED_FACTOR)
         _set_linear(linear, parts, inverse_temperature * weight, inverse_temperature * bias)
         logits.append(inverse_temperature * scores)
+    loo = softmax(np.stack(logits), axis=2) + 1e-30  # (K, n, C)
     codes, weights = codes[judged], weights[judged]
-    loo = softmax(np.stack(logits)[:, judged], axis=2) + 1e-30  # (K, n, C)
-    mixture_weights = likelihood_mixture_weights(loo[:, np.arange(len(codes)), codes], weights, probe.prior_weights)
+    true_class = loo[:, np.flatnonzero(judged), codes]
+    mixture_weights = likelihood_mixture_weights(true_class, weights, probe.prior_weights)
     probe.mixture_weights.copy_(torch.from_numpy(mixture_weights))
     mixture = np.log(np.tensordot(mixture_weights, loo, 1))
-    probe.inverse_temperature.fill_(fit_inverse_temperature(mixture, codes, weights, 1))
+    inverse_temperature = fit_inverse_temperature(mixture[judged], codes, weights, 1)
+    probe.inverse_temperature.fill_(inverse_temperature)
+    predicted = np.full((len(positive), num_classes), np.nan)
+    predicted[positive] = softmax(inverse_temperature * mixture + np.log(class_weights), axis=1)
+    return predicted
 
 
 def fit_regressor_probe(
     probe: LinearProbe, features: Mapping[str, KindFeatures], targets: np.ndarray, weights: np.ndarray
-) -> None:
+) -> np.ndarray:
     """Fit the linear models of a probe and their mixture weights.
 
     Parameters
@@ -78,6 +88,11 @@ def fit_regressor_probe(
         Target values.
     weights : ndarray of shape (n,)
         Sample weights.
+
+    Returns
+    -------
+    ndarray of shape (n, 1)
+        Leave-one-out predictions.
     """
     loo = []
     for linear, model_input in zip(probe.linear, probe.inputs, strict=True):
@@ -87,6 +102,7 @@ def fit_regressor_probe(
         loo.append(predicted[:, 0])
     mixture_weights = squared_error_mixture_weights(np.stack(loo), targets, weights, probe.prior_weights)
     probe.mixture_weights.copy_(torch.from_numpy(mixture_weights))
+    return (mixture_weights @ np.stack(loo))[:, None]
 
 
 class _Part(NamedTuple):

@@ -15,6 +15,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import log_loss
 
 from sktsmae import CWTTransformer, MAEClassifier, MAEPretrainer
+from sktsmae.models import SignalClassifier
 from sktsmae.training import sketch
 from sktsmae.training.subset import MAX_SAMPLES, choose_samples
 
@@ -94,11 +95,14 @@ def test_saved_pickled_and_copied_classifiers_give_the_same_results(new_classifi
         assert_array_equal(restored.transform(X_channels), classifier.transform(X_channels))
 
 
-def test_probability_is_the_mean_of_probe_and_network(new_classifier, X, y):
+def test_probability_is_the_weighted_mean_of_probe_and_network(new_classifier, X, y):
     both = new_classifier(probe=True, finetune="full").fit(X, y)
     probe = new_classifier(probe=True, finetune="none").fit(X, y)
-    network = new_classifier(probe=False, finetune="full").fit(X, y)
-    expected = (probe.predict_proba(X) + network.predict_proba(X)) / 2
+    with torch.inference_mode():
+        network = both.model_(torch.from_numpy(X.copy())).softmax(-1).numpy()
+    weight = both.ensemble_weights_["network"]
+    assert 0 < weight < 1
+    expected = (1 - weight) * probe.predict_proba(X) + weight * network
     assert_allclose(both.predict_proba(X), expected, atol=1e-5)
 
 
@@ -160,8 +164,44 @@ def test_weights_of_the_ensemble_are_named_and_sum_to_one(X, y, new_classifier):
     network = new_classifier(probe=False, finetune="head").fit(X, y)
     assert network.ensemble_weights_ == {"network": 1.0}
     both = new_classifier(probe=True, finetune="head").fit(X, y)
-    assert both.ensemble_weights_["network"] == 0.5
+    assert 0 < both.ensemble_weights_["network"] < 1
     assert sum(both.ensemble_weights_.values()) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("good", [True, False])
+def test_weight_of_a_network_follows_its_predictions_for_samples_held_out(
+    new_classifier, many, monkeypatch, good, tmp_path
+):
+    X, y = many.data[:, 0], many.target
+    codes = np.unique(y, return_inverse=True)[1]
+    rows = {X[row].tobytes(): row for row in range(len(X))}
+
+    def predict(self, x):
+        """Return logits of the true class, or of another one, with high confidence."""
+        labels = [codes[rows[signal.numpy().tobytes()]] + (not good) for signal in x]
+        return 12 * torch.nn.functional.one_hot(torch.tensor(labels) % len(set(codes)), len(set(codes))).float()
+
+    classifier = new_classifier(probe=True, finetune="head", max_epochs=0, validation_fraction=0.5)
+    with monkeypatch.context() as patched:
+        patched.setattr(SignalClassifier, "forward", predict)
+        classifier.fit(X, y)
+    weight = classifier.ensemble_weights_["network"]
+    assert weight > 0.3 if good else weight < 0.1  # the prior is 0.1
+    classifier.save(tmp_path / "classifier.safetensors")
+    loaded = MAEClassifier.load(tmp_path / "classifier.safetensors")
+    assert loaded.ensemble_weights_ == classifier.ensemble_weights_
+    assert_array_equal(loaded.predict_proba(X[:4]), classifier.predict_proba(X[:4]))
+
+
+def test_network_has_its_prior_weight_if_no_samples_can_be_held_out(new_classifier, X):
+    classifier = new_classifier(probe=True, finetune="head", max_epochs=1).fit(X[:3], [0, 1, 2])
+    assert classifier.ensemble_weights_["network"] == pytest.approx(0.1)
+
+
+def test_samples_for_the_weight_of_a_network_are_not_used_to_train_it(new_classifier, X, y, record):
+    record.batches.clear()
+    new_classifier(probe=True, finetune="full", max_epochs=1, validation_fraction=0.2, callbacks=[record()]).fit(X, y)
+    assert sum(len(batch[0]) for training, batch in record.batches) == 32  # of 41
 
 
 def test_every_channel_has_a_model_of_its_own_unless_features_are_projected(X_channels, y, monkeypatch, tmp_path):
