@@ -34,7 +34,7 @@ RECIPE: dict[str, Any] = {
     "mask_ratio": 0.85,
     "decode_ratio": 0.25,
     "batch_size": 128,
-    "readout_layers": (2, 4),
+    "readout_layers": (2,),
 }
 
 

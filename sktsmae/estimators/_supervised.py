@@ -79,10 +79,11 @@ class MAESupervised(  # numpydoc ignore=PR02
         statistics of the channels; one more ridge regression uses only these. For spectrograms, one ridge regression
         uses only the embedding. Each feature is standardised, limited to two standard deviations in classifiers, and
         accompanied by its absolute value (`models.PiecewiseLinear`). The outputs of the models are averaged with
-        weights that are learned from leave-one-out predictions. At most 20,000 labelled samples are used; if there are
-        more, a subset is drawn, with a warning. With more than 4,000 samples or 10**8 values, features are projected at
-        random to 4,096 columns, and channels have no models of their own. The weight of a fine-tuned network is learned
-        from a fraction `validation_fraction` of the samples, on which it is not trained.
+        weights that are learned from leave-one-out predictions; models with negligible weights are dropped. At most
+        20,000 labelled samples are used; if there are more, a subset is drawn, with a warning. With more than 4,000
+        samples or 10**8 values, features are projected at random to 4,096 columns, and channels have no models of their
+        own. The weight of a fine-tuned network is learned from a fraction `validation_fraction` of the samples, on
+        which it is not trained.
     finetune : {"none", "full", "head", "lora"} or int, default="none"
         What to fine-tune. "none" fine-tunes nothing; "full" fine-tunes the encoder and a head. "head" fine-tunes only a
         head; the tokens of the frozen encoder are computed once and kept in memory (4 * M * N * embed_dim bytes per
@@ -502,6 +503,8 @@ class MAESupervised(  # numpydoc ignore=PR02
                 probe, samples.X, samples.rows[chosen], balanced, self.batch_size, device, bar.update
             )
             loo[chosen] = self._fit_probe(probe, features, samples.targets[chosen], weights)
+            for name in set(probe.features).difference(probe.used_kinds, ["embedding"]):  # `transform` needs it
+                del probe.features[name]
             bar.update()
             mixture = probe.weight_of_models()
             largest = sorted(mixture, key=lambda name: -mixture[name])[:4]  # more do not fit into a line
@@ -523,7 +526,8 @@ class MAESupervised(  # numpydoc ignore=PR02
         frozen, tuned = (SignalEncoder.from_settings(**self._settings) for _ in range(2))
         probe = None
         if inputs is not None:
-            features = self._build_features(frozen, dict.fromkeys(chain.from_iterable(kinds for kinds, _ in inputs)))
+            used = dict.fromkeys(chain.from_iterable(kinds for kinds, _ in inputs))
+            features = self._build_features(frozen, {**used, "embedding": None})  # `transform` needs the embedding
             probe = self._probe_class(features, self._num_outputs, inputs)
         network = None if self._head is None else SignalClassifier(tuned, self._build_head(tuned))
         return self._ensemble(frozen, probe, network)

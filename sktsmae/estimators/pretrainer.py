@@ -224,7 +224,7 @@ class MAEPretrainer(  # numpydoc ignore=PR02
     >>> X = load_sparwatch().data[:40, 0]
     >>> pretrainer = MAEPretrainer(max_epochs=2, random_state=0).fit(X)
     >>> pretrainer.transform(X).shape
-    (40, 20480)
+    (40, 10240)
     """
 
     pretext_task: str = "reconstruction"
@@ -514,7 +514,7 @@ class MAEPretrainer(  # numpydoc ignore=PR02
         """
         X, device = self._ready(X)
         with seeded(self.seed_, device):
-            losses = map_batches(self.model_.signal_losses, X, self.batch_size, device)
+            losses = map_batches(self.model_.signal_losses, X, self.batch_size, device, draws=True)
         return -float(losses.mean(dtype=np.float64))
 
     def score_samples(self, X: Any, n_draws: int = 8) -> np.ndarray:
@@ -607,7 +607,7 @@ class MAEPretrainer(  # numpydoc ignore=PR02
         >>> path = pathlib.Path(tempfile.mkdtemp()) / "encoder.safetensors"
         >>> MAEPretrainer.from_pretrained().save(path)
         >>> MAEPretrainer.load(path).transform(load_sparwatch().data[:5, 0]).shape
-        (5, 20480)
+        (5, 10240)
         """
         state, metadata = read_safetensors(path, kind="mae")
         thresholds = state.pop("thresholds", None)

@@ -131,6 +131,31 @@ class LinearProbe(nn.Module):
         ]
         return [weight / sum(weights) for weight in weights]
 
+    def keep(self, models: Sequence[int], mixture_weights: Tensor) -> None:
+        """Remove all linear models except the given ones. Features that no model uses are no longer computed.
+
+        Parameters
+        ----------
+        models : sequence of int
+            Indices of the models to keep.
+        mixture_weights : Tensor of shape (K,)
+            Mixture weights of these models, which sum to 1.
+        """
+        self.inputs = [self.inputs[model] for model in models]
+        self.linear = nn.ModuleList(self.linear[model] for model in models)
+        self.mixture_weights = mixture_weights.to(self.mixture_weights)
+
+    @property
+    def used_kinds(self) -> list[str]:
+        """Names of the kinds of features that the linear models use.
+
+        Returns
+        -------
+        list of str
+            The names.
+        """
+        return list(dict.fromkeys(name for kinds, _ in self.inputs for name in kinds))
+
     def _own_kinds(self) -> list[list[str]]:
         """Return the kinds of each model without the shared kinds, which are its own only if it has no others."""
         own = [[name for name in names if not self._kind(name).shared] for names, _ in self.inputs]
@@ -162,9 +187,9 @@ class LinearProbe(nn.Module):
         Returns
         -------
         int
-            The smallest batch size of all kinds of features.
+            The smallest batch size of the kinds of features that are used.
         """
-        return min(kind.batch_size(most, n_timepoints) for kind in self.kinds())
+        return min(self._kind(name).batch_size(most, n_timepoints) for name in self.used_kinds)
 
     def forward(self, x: Tensor) -> Tensor:
         """Predict from signals.
@@ -195,7 +220,7 @@ class LinearProbe(nn.Module):
         Tensor of shape (K, B, C)
             The outputs of the K linear models.
         """
-        features = {name: kind(x) for name, kind in self.features.items()}
+        features = {name: self._kind(name)(x) for name in self.used_kinds}
         outputs = []
         for linear, (kinds, channel) in zip(self.linear, self.inputs, strict=True):
             parts = [features[name][:, self.columns(name, channel)] for name in kinds]

@@ -13,6 +13,34 @@ from .sample_weights import mean_one
 # choose a model.
 PSEUDO_SAMPLES = 10
 _MAX_ITERATIONS, _TOLERANCE = 1000, 1e-6
+# Largest sum of the weights of the models that are dropped (`tests/benchmarks/ensemble.md`).
+_NEGLIGIBLE = 0.05
+
+
+def without_negligible(mixture_weights: np.ndarray) -> np.ndarray:
+    """Set the smallest mixture weights to zero, as long as they sum to at most 0.05, and scale the others.
+
+    Parameters
+    ----------
+    mixture_weights : ndarray of shape (K,)
+        Mixture weights, which sum to 1.
+
+    Returns
+    -------
+    ndarray of shape (K,)
+        Mixture weights, which sum to 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sktsmae.training.mixture import without_negligible
+    >>> without_negligible(np.array([0.02, 0.576, 0.02, 0.384])).round(2).tolist()
+    [0.0, 0.6, 0.0, 0.4]
+    """
+    order = mixture_weights.argsort(kind="stable")
+    kept = mixture_weights.copy()
+    kept[order[kept[order].cumsum() <= _NEGLIGIBLE]] = 0
+    return kept / kept.sum()
 
 
 def likelihood_mixture_weights(

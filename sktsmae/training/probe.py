@@ -12,7 +12,7 @@ from scipy.special import softmax
 from ..models import LinearProbe, LinearProbeClassifier, ModelInput
 from .calibration import fit_inverse_temperature
 from .features import KindFeatures
-from .mixture import likelihood_mixture_weights, squared_error_mixture_weights
+from .mixture import likelihood_mixture_weights, squared_error_mixture_weights, without_negligible
 from .ridge import fit_ridge
 from .sample_weights import mean_weight_of_classes
 
@@ -64,8 +64,7 @@ def fit_classifier_probe(
     codes, weights = codes[judged], weights[judged]
     true_class = loo[:, np.flatnonzero(judged), codes]
     mixture_weights = likelihood_mixture_weights(true_class, weights, probe.prior_weights)
-    probe.mixture_weights.copy_(torch.from_numpy(mixture_weights))
-    mixture = np.log(np.tensordot(mixture_weights, loo, 1))
+    mixture = np.log(np.tensordot(_keep_important(probe, mixture_weights), loo, 1))
     inverse_temperature = fit_inverse_temperature(mixture[judged], codes, weights, 1)
     probe.inverse_temperature.fill_(inverse_temperature)
     predicted = np.full((len(positive), num_classes), np.nan)
@@ -101,8 +100,15 @@ def fit_regressor_probe(
         _set_linear(linear, parts, weight, bias)
         loo.append(predicted[:, 0])
     mixture_weights = squared_error_mixture_weights(np.stack(loo), targets, weights, probe.prior_weights)
-    probe.mixture_weights.copy_(torch.from_numpy(mixture_weights))
-    return (mixture_weights @ np.stack(loo))[:, None]
+    return (_keep_important(probe, mixture_weights) @ np.stack(loo))[:, None]
+
+
+def _keep_important(probe: LinearProbe, mixture_weights: np.ndarray) -> np.ndarray:
+    """Remove the models of negligible weight from a probe; return the new weights (K,), 0 for removed models."""
+    mixture_weights = without_negligible(mixture_weights)
+    kept = mixture_weights.nonzero()[0]
+    probe.keep(kept.tolist(), torch.from_numpy(mixture_weights[kept]))
+    return mixture_weights
 
 
 class _Part(NamedTuple):

@@ -15,8 +15,8 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import log_loss
 
 from sktsmae import CWTTransformer, MAEClassifier, MAEPretrainer
-from sktsmae.models import SignalClassifier
-from sktsmae.training import sketch
+from sktsmae.models import EncoderEmbedding, SignalClassifier
+from sktsmae.training import mixture, sketch
 from sktsmae.training.subset import MAX_SAMPLES, choose_samples
 
 
@@ -156,8 +156,10 @@ def test_a_subset_of_many_samples_has_all_classes():
     assert set(codes[chosen]) == {0, 1, 2, 3}
 
 
-def test_weights_of_the_ensemble_are_named_and_sum_to_one(X, y, new_classifier):
-    default = MAEClassifier(random_state=0).fit(X, y)
+def test_weights_of_the_ensemble_are_named_and_sum_to_one(X, y, new_classifier, monkeypatch):
+    with monkeypatch.context() as patched:
+        patched.setattr(mixture, "_NEGLIGIBLE", 0.0)
+        default = MAEClassifier(random_state=0).fit(X, y)
     kinds = ["summary", "statistics", "positions", "competition", "spectrum", "embedding"]
     assert list(default.ensemble_weights_) == [*kinds, "statistics + competition"]
     assert sum(default.ensemble_weights_.values()) == pytest.approx(1)
@@ -166,6 +168,24 @@ def test_weights_of_the_ensemble_are_named_and_sum_to_one(X, y, new_classifier):
     both = new_classifier(probe=True, finetune="head").fit(X, y)
     assert 0 < both.ensemble_weights_["network"] < 1
     assert sum(both.ensemble_weights_.values()) == pytest.approx(1)
+
+
+def test_models_with_negligible_weights_are_dropped_with_their_features(many, monkeypatch, tmp_path):
+    X, y = many.data[:, 0], many.target
+    with monkeypatch.context() as patched:
+        patched.setattr(mixture, "_NEGLIGIBLE", 0.0)
+        complete = MAEClassifier(random_state=0, device="cpu").fit(X, y)
+    monkeypatch.setattr(mixture, "_NEGLIGIBLE", 1 - max(complete.ensemble_weights_.values()))
+    classifier = MAEClassifier(random_state=0, device="cpu").fit(X, y)
+    (name,) = classifier.ensemble_weights_
+    assert classifier.ensemble_weights_[name] == 1
+    assert set(classifier.probe_.features) == {"summary", "embedding", *name.split(" + ")}
+    assert_array_equal(classifier.transform(X[:2]), complete.transform(X[:2]))  # the embedding is still there
+    classifier.save(tmp_path / "classifier.safetensors")
+    loaded = MAEClassifier.load(tmp_path / "classifier.safetensors")
+    with monkeypatch.context() as patched:  # predictions do not compute the embedding
+        patched.setattr(EncoderEmbedding, "forward", lambda self, x: pytest.fail("not needed"))
+        assert_array_equal(loaded.predict_proba(X[:4]), classifier.predict_proba(X[:4]))
 
 
 @pytest.mark.parametrize("good", [True, False])

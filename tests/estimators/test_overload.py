@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -141,3 +142,61 @@ def test_full_disk_leaves_the_existing_file_intact(fitted_pretrainer, tmp_path, 
         fitted_pretrainer.save(path)
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.fixture
+def two_threads():
+    """Use two threads of torch during a test."""
+    torch.set_num_threads(2)
+    yield
+    assert torch.get_num_threads() == 2
+
+
+def test_batches_are_processed_at_the_same_time_and_keep_their_order(two_threads):
+    both = threading.Barrier(2, timeout=60)
+
+    def double_when_both_are_there(batch):
+        both.wait()
+        assert torch.get_num_threads() == 1
+        assert torch.is_inference_mode_enabled()
+        return 2 * batch
+
+    X = np.arange(80, dtype=np.float32).reshape(20, 4)
+    assert_array_equal(map_batches(double_when_both_are_there, X, 5, CPU), 2 * X)
+
+
+def test_batches_of_a_function_that_draws_are_processed_one_by_one(two_threads):
+    X = np.zeros((20, 4), np.float32)
+    torch.manual_seed(0)
+    expected = torch.cat([torch.rand(5, 4) for _ in range(4)])
+    torch.manual_seed(0)
+    assert_array_equal(map_batches(torch.rand_like, X, 5, CPU, draws=True), expected)
+
+
+def test_error_in_a_thread_is_raised_and_threads_are_restored(two_threads):
+    def fail(batch):
+        raise KeyError("broken")
+
+    with pytest.raises(KeyError, match="broken"):
+        map_batches(fail, np.zeros((20, 4), np.float32), 5, CPU)
+
+
+def test_two_threads_halve_the_batches_when_memory_runs_out(two_threads):
+    def needs_memory(batch):
+        if len(batch) > 2:
+            raise MemoryError
+        return 2 * batch
+
+    X = np.arange(80, dtype=np.float32).reshape(20, 4)
+    with pytest.warns(UserWarning, match="continuing with batches of 2"):
+        assert_array_equal(map_batches(needs_memory, X, 5, CPU), 2 * X)
+
+
+def test_predictions_do_not_depend_on_the_number_of_threads(X, y, two_threads):
+    classifier = MAEClassifier(random_state=0, batch_size=8, device="cpu").fit(X, y)
+    two = classifier.predict_proba(X)
+    torch.set_num_threads(1)
+    assert_allclose(
+        MAEClassifier(random_state=0, batch_size=8, device="cpu").fit(X, y).predict_proba(X), two, atol=1e-5
+    )
+    torch.set_num_threads(2)
