@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -13,7 +14,7 @@ from ..models import LinearProbe, LinearProbeClassifier, ModelInput
 from .calibration import fit_inverse_temperature
 from .features import KindFeatures
 from .mixture import likelihood_mixture_weights, squared_error_mixture_weights, without_negligible
-from .ridge import fit_ridge
+from .ridge import FeatureBlock, fit_ridge
 from .sample_weights import mean_weight_of_classes
 
 # Median of the prior of the factor by which the scores of a ridge regression on targets of 1 and -1 are multiplied
@@ -48,14 +49,15 @@ def fit_classifier_probe(
     class_weights = mean_weight_of_classes(weights, codes, num_classes)
     probe.class_offset.copy_(torch.from_numpy(np.log(class_weights)))
     positive = weights > 0
-    features = {name: kind._replace(values=kind.values[positive]) for name, kind in features.items()}
+    if not positive.all():
+        features = {name: kind._replace(values=kind.values[positive]) for name, kind in features.items()}
     codes, weights = codes[positive], (weights / class_weights[codes])[positive]
     targets = np.where(codes[:, None] == np.arange(num_classes), 1.0, -1.0)  # one against the rest
     # The only sample of a class cannot be predicted from the others.
     judged = np.bincount(codes, minlength=num_classes)[codes] > 1
-    logits = []
+    logits, blocks = [], _Blocks(probe, features, weights)
     for linear, model_input in zip(probe.linear, probe.inputs, strict=True):
-        parts = _parts(probe, features, model_input)
+        parts = blocks.parts(model_input)
         weight, bias, scores = _fit_linear(parts, targets, weights, judged)
         inverse_temperature = fit_inverse_temperature(scores[judged], codes[judged], weights[judged], EXPECTED_FACTOR)
         _set_linear(linear, parts, inverse_temperature * weight, inverse_temperature * bias)
@@ -93,9 +95,9 @@ def fit_regressor_probe(
     ndarray of shape (n, 1)
         Leave-one-out predictions.
     """
-    loo = []
+    loo, blocks = [], _Blocks(probe, features, weights)
     for linear, model_input in zip(probe.linear, probe.inputs, strict=True):
-        parts = _parts(probe, features, model_input)
+        parts = blocks.parts(model_input)
         weight, bias, predicted = _fit_linear(parts, targets[:, None], weights)
         _set_linear(linear, parts, weight, bias)
         loo.append(predicted[:, 0])
@@ -117,30 +119,59 @@ class _Part(NamedTuple):
     features: KindFeatures
     columns: slice
     shared: bool
+    block: FeatureBlock
 
     @property
     def width(self) -> int:
         """Number of features F that the model uses."""
         return len(self.features.basis.mean[self.columns])
 
-    def values(self) -> np.ndarray:
-        """Return the values from which the ridge regression is computed."""
-        values = self.features.values
-        if self.features.sketch is not None:
-            return values
-        return values.reshape(len(values), 2, -1)[:, :, self.columns].reshape(len(values), -1)
-
     def expand(self, weight: np.ndarray) -> np.ndarray:
-        """Return the coefficients (C, 2, F) that equal the coefficients of `values`."""
+        """Return the coefficients (C, 2, F) that equal the coefficients of the block."""
         sketch = self.features.sketch
         return (weight if sketch is None else sketch.expand(weight)).reshape(len(weight), 2, -1)
 
 
-def _parts(probe: LinearProbe, features: Mapping[str, KindFeatures], model_input: ModelInput) -> list[_Part]:
-    return [
-        _Part(features[name], probe.columns(name, model_input.channel), bool(probe.features[name].shared))
-        for name in model_input.kinds
-    ]
+class _Blocks:
+    """The features of all kinds, of which models use parts. The Gram matrix of a part is computed once.
+
+    Parameters
+    ----------
+    probe : LinearProbe
+        The probe with the models.
+    features : mapping of str to KindFeatures
+        Features of each sample, by kind.
+    weights : ndarray of shape (n,)
+        Sample weights, which are positive.
+    """
+
+    def __init__(self, probe: LinearProbe, features: Mapping[str, KindFeatures], weights: np.ndarray) -> None:
+        self.probe = probe
+        self.features = features
+        self.weights = weights
+        self.remaining = Counter((name, channel) for kinds, channel in probe.inputs for name in kinds)
+        self.blocks: dict[tuple[str, int | None], FeatureBlock] = {}
+
+    def parts(self, model_input: ModelInput) -> list[_Part]:
+        """Return the features of one model. After the last model that uses them, they are forgotten."""
+        parts = []
+        for name in model_input.kinds:
+            key = name, model_input.channel
+            kind, columns = self.features[name], self.probe.columns(*key)
+            if key not in self.blocks:
+                self.blocks[key] = FeatureBlock(_values(kind, columns), self.weights)
+            parts.append(_Part(kind, columns, bool(self.probe.features[name].shared), self.blocks[key]))
+            self.remaining[key] -= 1
+            if not self.remaining[key]:
+                del self.blocks[key]
+        return parts
+
+
+def _values(kind: KindFeatures, columns: slice) -> np.ndarray:
+    """Return the values from which a ridge regression on some columns is computed."""
+    if kind.sketch is not None or columns == slice(None):
+        return kind.values
+    return kind.values.reshape(len(kind.values), 2, -1)[:, :, columns].reshape(len(kind.values), -1)
 
 
 def _fit_linear(
@@ -149,22 +180,21 @@ def _fit_linear(
     """Fit a ridge regression on some features; return weight (C, 2 * F), bias (C,) and LOO predictions (n, C)."""
     own_width = np.mean([part.width for part in parts if not part.shared] or [1])
     # All kinds of the model that are not shared have the same total variance.
-    factors = [np.float32(1 if part.shared else np.sqrt(own_width / part.width)) for part in parts]
-    blocks: dict[object, np.ndarray] = {}
-    # The sum of the projections of several kinds is a projection of all of them.
-    places = [number if part.features.sketch is None else "projected" for number, part in enumerate(parts)]
-    for part, factor, place in zip(parts, factors, places, strict=True):
-        block = factor * part.values()
-        blocks[place] = blocks[place] + block if place in blocks else block
-    names, ends = list(blocks), np.cumsum([block.shape[1] for block in blocks.values()])
-    joined = np.concatenate(list(blocks.values()), axis=1)
-    del blocks, block  # they may be hundreds of megabytes
-    weight, bias, loo = fit_ridge(joined, targets, weights, judged)
-    weight_of = dict(zip(names, np.split(weight, ends[:-1], axis=1), strict=True))
-    expanded = [
-        part.expand(factor * weight_of[place]) for part, factor, place in zip(parts, factors, places, strict=True)
-    ]
-    return np.concatenate(expanded, axis=2).reshape(len(bias), -1), bias, loo
+    factors = [1.0 if part.shared else float(np.sqrt(own_width / part.width)) for part in parts]
+    exact = [number for number, part in enumerate(parts) if part.features.sketch is None]
+    projected = [number for number in range(len(parts)) if number not in exact]
+    blocks, block_factors = [parts[number].block for number in exact], [factors[number] for number in exact]
+    if projected:
+        # The sum of the projections of several kinds is a projection of all of them.
+        values = np.zeros(parts[projected[0]].block.values.shape, np.float32)
+        for number in projected:
+            values += np.float32(factors[number]) * parts[number].block.values
+        blocks, block_factors = [*blocks, FeatureBlock(values, weights)], [*block_factors, 1.0]
+    fit = fit_ridge(blocks, block_factors, targets, weights, judged)
+    weight_of = dict(zip(exact, fit.weights, strict=False))
+    weight_of |= {number: factors[number] * fit.weights[-1] for number in projected}
+    expanded = [part.expand(weight_of[number]) for number, part in enumerate(parts)]
+    return np.concatenate(expanded, axis=2).reshape(len(fit.bias), -1), fit.bias, fit.loo
 
 
 def _set_linear(linear: Any, parts: Sequence[_Part], weight: np.ndarray, bias: np.ndarray) -> None:

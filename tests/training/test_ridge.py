@@ -1,4 +1,4 @@
-"""Tests of ridge regression with leave-one-out predictions, and of the mixture weights of linear models."""
+"""Tests of ridge regression with leave-one-out predictions."""
 
 import numpy as np
 import pytest
@@ -7,15 +7,25 @@ from numpy.testing import assert_allclose
 from sklearn.linear_model import Ridge
 
 from sktsmae import MAEClassifier, MAERegressor
-from sktsmae.training.ridge import ALPHAS, fit_ridge
+from sktsmae.training import ridge
+from sktsmae.training.ridge import ALPHAS, FeatureBlock, fit_ridge
 
 
+def fit(features, targets, weights):
+    """Fit a ridge regression on two blocks of features; return weight (C, F), bias (C,) and LOO predictions (n, C)."""
+    blocks = [FeatureBlock(part, weights) for part in np.split(features, [1], axis=1)]
+    result = fit_ridge(blocks, [1.0, 1.0], targets.reshape(len(targets), -1), weights)
+    return np.concatenate(result.weights, axis=1), result.bias, result.loo
+
+
+@pytest.mark.parametrize("chunk_values", [40, 2**22], ids=["many chunks", "one chunk"])
 @pytest.mark.parametrize("shape", [(30, 8), (30, 200)], ids=["more samples", "more features"])
-def test_ridge_agrees_with_refitting_without_each_sample(shape):
+def test_ridge_agrees_with_refitting_without_each_sample(shape, chunk_values, monkeypatch):
+    monkeypatch.setattr(ridge, "_CHUNK_VALUES", chunk_values)
     rng = np.random.default_rng(0)
     features = rng.normal(size=shape) * rng.uniform(0.3, 3, shape[1]) + 5
     targets = features[:, :2] @ rng.normal(size=(2, 3)) + rng.normal(size=(30, 3))
-    weight, bias, loo = fit_ridge(features, targets, np.ones(30))
+    weight, bias, loo = fit(features, targets, np.ones(30))
     errors = []
     for alpha in ALPHAS:
         refits = [Ridge(alpha).fit(np.delete(features, row, 0), np.delete(targets, row, 0)) for row in range(30)]
@@ -23,8 +33,21 @@ def test_ridge_agrees_with_refitting_without_each_sample(shape):
         errors.append((((predicted - targets) ** 2).sum(), alpha, predicted))
     _, alpha, predicted = min(errors, key=lambda error: error[0])
     assert_allclose(loo, predicted, rtol=1e-6, atol=1e-8)
-    ridge = Ridge(alpha).fit(features, targets)
-    assert_allclose(features @ weight.T + bias, ridge.predict(features), rtol=1e-6, atol=1e-8)
+    expected = Ridge(alpha).fit(features, targets).predict(features)
+    assert_allclose(features @ weight.T + bias, expected, rtol=1e-6, atol=1e-8)
+
+
+def test_factor_of_a_block_multiplies_its_features():
+    rng = np.random.default_rng(0)
+    for shape in [(30, 8), (30, 200)]:
+        features, targets, weights = rng.normal(size=shape), rng.normal(size=(30, 2)), rng.uniform(0.5, 2, 30)
+        blocks = [FeatureBlock(part, weights) for part in np.split(features, 2, axis=1)]
+        result = fit_ridge(blocks, [1.0, 3.0], targets, weights)
+        scaled = features * np.repeat([1, 3], shape[1] // 2)
+        expected = fit_ridge([FeatureBlock(scaled, weights)], [1.0], targets, weights)
+        assert_allclose(result.loo, expected.loo, rtol=1e-6, atol=1e-9)
+        predicted = features @ np.concatenate(result.weights, axis=1).T + result.bias
+        assert_allclose(predicted, scaled @ expected.weights[0].T + expected.bias, rtol=1e-6, atol=1e-9)
 
 
 def test_sample_weight_of_two_equals_a_repeated_sample():
@@ -32,10 +55,10 @@ def test_sample_weight_of_two_equals_a_repeated_sample():
     features = rng.normal(size=(40, 5))
     targets = features[:, 0] + 0.1 * rng.normal(size=40)
     repeated = np.r_[0:40, 0:10]
-    weight, bias, _ = fit_ridge(features, targets, np.r_[2 * np.ones(10), np.ones(30)])
+    weight, bias, _ = fit(features, targets, np.r_[2 * np.ones(10), np.ones(30)])
     # The smallest penalty is chosen in both fits. It may differ in general, because a leave-one-out prediction of a
     # repeated sample uses its copy.
-    expected_weight, expected_bias, _ = fit_ridge(features[repeated], targets[repeated], np.ones(50))
+    expected_weight, expected_bias, _ = fit(features[repeated], targets[repeated], np.ones(50))
     assert_allclose(weight, expected_weight, rtol=1e-6, atol=1e-9)
     assert_allclose(bias, expected_bias, rtol=1e-6, atol=1e-9)
 
@@ -43,7 +66,7 @@ def test_sample_weight_of_two_equals_a_repeated_sample():
 def test_constant_features_get_finite_coefficients():
     features = np.random.default_rng(0).normal(size=(20, 3)).astype(np.float32)
     features[:, 1] = 1e6
-    weight, bias, loo = fit_ridge(features, features[:, 0], np.ones(20))
+    weight, bias, loo = fit(features, features[:, 0], np.ones(20))
     assert all(np.isfinite(values).all() for values in (weight, bias, loo))
 
 
@@ -56,10 +79,10 @@ def test_fit_works_with_metadata_routing_enabled(estimator, few):
 
 def test_constant_features_predict_the_mean():
     targets = np.arange(20.0)
-    weight, bias, loo = fit_ridge(np.ones((20, 3)), targets, np.ones(20))
+    weight, bias, loo = fit(np.ones((20, 3)), targets, np.ones(20))
     assert_allclose(weight, 0, atol=1e-12)
     assert bias == pytest.approx(targets.mean())
-    assert_allclose(loo, (targets.sum() - targets) / 19)
+    assert_allclose(loo[:, 0], (targets.sum() - targets) / 19)
 
 
 @pytest.mark.parametrize("estimator", [MAEClassifier, MAERegressor])
