@@ -82,7 +82,10 @@ ARCHITECTURE_PARAMETERS = (
     "rope",
 )
 # Values of ``max_epochs="auto"`` (`tests/benchmarks/defaults.md`, `tests/benchmarks/learning.md`).
-EPOCHS_FROM_RANDOM, EPOCHS_FROM_PRETRAINED = 120, 6
+EPOCHS_FROM_RANDOM, EPOCHS_FROM_PRETRAINED = 120, 4
+# Minimum number of warm-up steps from pre-trained weights. In the first steps, the moving averages of AdamW are
+# inaccurate; at the full learning rate, these steps would undo the pre-training (`tests/benchmarks/learning.md`).
+WARMUP_STEPS_FROM_PRETRAINED = 20
 
 
 @inherit_parameter_docs
@@ -147,8 +150,8 @@ class MAEPretrainer(  # numpydoc ignore=PR02
         time intervals in a quarter, and whole frequency bands in a quarter.
     time_loss_weight : float, default=1
         Weight of the waveform loss relative to the image loss.
-    decode_ratio : float, default=0.25
-        Fraction of the columns of patches that the decoder reconstructs in each training step; 1 in [1]_.
+    decode_ratio : float, default=1
+        Fraction of the columns of patches that the decoder reconstructs in each training step; 1 as in [1]_.
         Validation and `score` always use all columns. If the fraction is below 1, their losses are therefore not
         comparable with the training loss.
     readout_layers : tuple of int or None, default=None
@@ -169,7 +172,7 @@ class MAEPretrainer(  # numpydoc ignore=PR02
         views, S scales and T samples.
     max_epochs : "auto" or int, default="auto"
         Number of passes over the data; 0 leaves the initial weights unchanged. "auto" is 120 with random initial
-        weights, and 6 otherwise.
+        weights, and 4 otherwise.
 
     Attributes
     ----------
@@ -247,7 +250,7 @@ class MAEPretrainer(  # numpydoc ignore=PR02
     mask_ratio: float = 0.75
     masking: str = "mixed"
     time_loss_weight: float = 1.0
-    decode_ratio: float = 0.25
+    decode_ratio: float = 1.0
     readout_layers: Sequence[int] | None = None
     pooling: str = "bands"
     sampling_rate: float | None = None
@@ -352,6 +355,7 @@ class MAEPretrainer(  # numpydoc ignore=PR02
                     valid_set,
                     device,
                     max_epochs=self._num_epochs(source),
+                    min_warmup_steps=1 if source is None else WARMUP_STEPS_FROM_PRETRAINED,
                     net_class=net_class,
                     start=previous or (None if source is None else source.model_),
                 )

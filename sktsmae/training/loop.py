@@ -35,6 +35,7 @@ def train(
     device: torch.device,
     *,
     max_epochs: int,
+    min_warmup_steps: int = 1,
     net_class: Any = Net,
     layer_decay: float = 1.0,
     start: nn.Module | None = None,
@@ -57,6 +58,8 @@ def train(
         Device to compute on.
     max_epochs : int
         Number of epochs.
+    min_warmup_steps : int, default=1
+        Minimum number of warm-up steps.
     net_class : callable, default=Net
         Class of the skorch net, or a function with the same arguments.
     layer_decay : float, default=1
@@ -79,7 +82,7 @@ def train(
     """
     batches_per_epoch = math.ceil(len(dataset) / params.batch_size)
     steps = max_epochs * batches_per_epoch
-    schedule = partial(warmup_cosine, total=steps, warmup=max(1, round(params.warmup_fraction * steps)))
+    schedule = partial(warmup_cosine, total=steps, warmup=max(min_warmup_steps, round(params.warmup_fraction * steps)))
     progress = Progress(type(params).__name__, max_epochs, batches_per_epoch)
     callbacks: list[Any] = [("_schedule", LRScheduler(LambdaLR, lr_lambda=schedule, step_every="batch"))]
     # EarlyStopping raises an exception, so the progress bar is before it in the list and shows the last losses.
