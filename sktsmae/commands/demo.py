@@ -208,7 +208,9 @@ def save_figures(
 
     displays = {
         "views.png": ScalogramDisplay.from_estimator(CWTTransformer().fit(data.X), data.X[0], channel=GYROSCOPE),
-        "reconstruction.png": ReconstructionDisplay.from_estimator(pretrainer, data.X_test[0], channel=GYROSCOPE),
+        "reconstruction.png": ReconstructionDisplay.from_estimator(
+            MAEPretrainer.from_pretrained(), data.X_test[0], channel=GYROSCOPE
+        ),
         "history.png": HistoryDisplay.from_estimator(pretrainer),
         "relevance.png": RelevanceDisplay.from_estimator(fine_tuned, data.X_test[0], channel=GYROSCOPE),
         "confusion_matrix.png": ConfusionMatrixDisplay.from_estimator(default, data.X_test, data.y_test),
