@@ -111,7 +111,7 @@ def score_sparwatch(params: dict[str, Any], seed: int) -> float:
     The encoder is pre-trained on all signals, without labels. The persons in a test fold are not in the training folds.
     """
     bunch = load_sparwatch()
-    embeddings = MAEPretrainer(max_epochs=15, random_state=seed, **params).fit_transform(bunch.data)
+    embeddings = MAEPretrainer(init="random", max_epochs=15, random_state=seed, **params).fit_transform(bunch.data)
     model = make_pipeline(StandardScaler(), RidgeClassifierCV(alphas=np.logspace(-1, 5, 13)))
     splitters = (StratifiedGroupKFold(4, shuffle=True, random_state=shuffle_seed) for shuffle_seed in range(3))
     return float(

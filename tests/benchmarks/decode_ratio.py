@@ -43,7 +43,7 @@ SEEDS = range(3)
 def measure(X: np.ndarray, y: np.ndarray, params: dict[str, Any], seed: int) -> tuple[float, float]:
     """Return the cross-validated accuracy of the frozen features and the pre-training time in seconds."""
     start = time.perf_counter()
-    pretrainer = MAEPretrainer(**params, random_state=seed).fit(X)
+    pretrainer = MAEPretrainer(**params, init="random", random_state=seed).fit(X)
     seconds = time.perf_counter() - start
     classifier = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
     folds = StratifiedKFold(4, shuffle=True, random_state=seed)

@@ -52,7 +52,7 @@ def build(classifier_changes: dict[str, Any], pretrainer_changes: dict[str, Any]
     if isinstance(pretrainer_changes, str):
         pretrainer = pretrainer_changes
     else:
-        pretrainer = _change_params(MAEPretrainer(), pretrainer_changes)
+        pretrainer = _change_params(MAEPretrainer(init="random"), pretrainer_changes)
     classifier = MAEClassifier(pretrainer=pretrainer, probe=False, finetune="full", random_state=0)
     return _change_params(classifier, classifier_changes)
 

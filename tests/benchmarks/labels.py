@@ -55,8 +55,8 @@ def measure(folder: Path, name: str, seeds: int) -> Iterator[list[float]]:
     X_test, y_test = X_test[sampled], y_test[sampled]
     encoders = [
         MAEPretrainer.from_pretrained(),
-        MAEPretrainer(max_epochs=20, random_state=0).fit(X_train),
-        MAEPretrainer(max_epochs=0, random_state=0).fit(X_train),
+        MAEPretrainer(init="random", max_epochs=20, random_state=0).fit(X_train),
+        MAEPretrainer(init="random", max_epochs=0, random_state=0).fit(X_train),
     ]
     embeddings = [(encoder.transform(X_train), encoder.transform(X_test)) for encoder in encoders]
     for k in LABELS:

@@ -74,6 +74,7 @@ TRAINING: list[tuple[str, float, int, dict[str, Any]]] = [
 ]
 
 
+# Where the names of rows contain `MAEPretrainer`, it has random initial weights and the default size.
 def time_alternately(functions: dict[str, Callable[[], Any]], rounds: int) -> dict[str, float]:
     """Call each function once per round, and return its median time in seconds after one warm-up round."""
     seconds: dict[str, list[float]] = {name: [] for name in functions}
@@ -222,7 +223,7 @@ def inference() -> Iterator[Row]:
     """Time the embedding of many signals, and the prediction for one signal."""
     product, product_flops = matrix_product()
     X = signals(2000, 512)
-    pretrainer = MAEPretrainer(max_epochs=0, random_state=0).fit(X[:10])
+    pretrainer = MAEPretrainer(init="random", max_epochs=0, random_state=0).fit(X[:10])
     seconds = time_alternately({"transform": partial(pretrainer.transform, X), "product": product}, 7)
     rate = len(X) * encoding_flops(pretrainer.model_) / seconds["transform"]
     product_rate = product_flops / seconds["product"]
@@ -269,10 +270,47 @@ def defaults() -> Iterator[Row]:
         yield name, f"{seconds[name]:.1f} s", goal
 
 
+def peer() -> Iterator[Row]:
+    """Time the default classifier beside MultiRocket-Hydra of aeon with as many threads, and two fits side by side."""
+    from aeon.classification.convolution_based import MultiRocketHydraClassifier
+
+    X, labels = signals(1000, 500), np.arange(1000) % 5
+    X += 0.3 * labels[:, None] * np.sin(np.arange(500) / 5)
+    ours, theirs = MAEClassifier(random_state=0), MultiRocketHydraClassifier(n_jobs=torch.get_num_threads())
+    calls = {
+        "fit": lambda: ours.fit(X, labels),
+        "fit of the peer": lambda: theirs.fit(X[:, None].astype(float), labels),
+        "predict": lambda: ours.predict(X),
+        "predict of the peer": lambda: theirs.predict(X[:, None].astype(float)),
+    }
+    seconds = time_alternately(calls, 3)
+    for name, goal in [("fit", "1.5 x"), ("predict", "1 x")]:
+        own, other = seconds[name], seconds[f"{name} of the peer"]
+        quantity = f"`MAEClassifier().{name}`, 1000 signals x 500 samples: time relative to MultiRocket-Hydra"
+        yield quantity, f"{own / other:.2f} x ({own:.1f} and {other:.1f} s)", goal
+    alone, together = _fits_in_processes(1), _fits_in_processes(2)
+    quantity = "`MAEClassifier().fit`, 1000 signals x 500 samples: time of two processes side by side relative to one"
+    yield quantity, f"{together / alone:.2f} x ({alone:.1f} and {together:.1f} s)", "2.2 x"
+
+
+def _fits_in_processes(count: int) -> float:
+    """Return the median time of a fit in each of several processes that run at the same time."""
+    code = (
+        "import numpy as np, statistics, time; from sktsmae import MAEClassifier\n"
+        "X = np.random.default_rng(0).standard_normal((1000, 500), dtype=np.float32).cumsum(-1); times = []\n"
+        "for _ in range(3):\n"
+        "    start = time.perf_counter(); MAEClassifier(random_state=0).fit(X, np.arange(1000) % 5)\n"
+        "    times.append(time.perf_counter() - start)\n"
+        "print(statistics.median(times))\n"
+    )
+    processes = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) for _ in range(count)]
+    return statistics.mean(float(process.communicate()[0]) for process in processes)
+
+
 def overhead() -> Iterator[Row]:
     """Measure the fraction of the fit time on a small data set that is not spent on the network and the CWT."""
     X, epochs = signals(100, 150), 20
-    pretrainer = MAEPretrainer(max_epochs=epochs, random_state=0)
+    pretrainer = MAEPretrainer(init="random", max_epochs=epochs, random_state=0)
     model = pretrainer.fit(X).model_.train()
     optimizer = torch.optim.AdamW(model.parameters(), fused=True)
 
@@ -310,7 +348,7 @@ def fit_memory() -> Iterator[Row]:
         del X
         before = _resident(peak=False)
         start = time.perf_counter()
-        MAEPretrainer(max_epochs=1, random_state=0).fit(np.load(path, mmap_mode="r"))
+        MAEPretrainer(init="random", max_epochs=1, random_state=0).fit(np.load(path, mmap_mode="r"))
         seconds = time.perf_counter() - start
         additional = (_resident(peak=True) - before) / 1024
     quantity = (
@@ -336,10 +374,10 @@ def growth() -> Iterator[Row]:
 
     def transform(*shape: int) -> Callable[[], Any]:
         X = signals(*shape)
-        return partial(MAEPretrainer(max_epochs=0, random_state=0).fit(X[:2]).transform, X)
+        return partial(MAEPretrainer(init="random", max_epochs=0, random_state=0).fit(X[:2]).transform, X)
 
     def fit(*shape: int) -> Callable[[], Any]:
-        return partial(MAEPretrainer(max_epochs=1, random_state=0).fit, signals(*shape))
+        return partial(MAEPretrainer(init="random", max_epochs=1, random_state=0).fit, signals(*shape))
 
     cases = {
         "128, 256, 512, 1024 signals x 512 samples": [(n, 512) for n in (128, 256, 512, 1024)],
@@ -365,7 +403,7 @@ def _resident(peak: bool) -> float:
 
 SECTIONS = {
     function.__name__: function
-    for function in (cwt, cwt_memory, training, inference, defaults, overhead, fit_memory, importing, growth)
+    for function in (cwt, cwt_memory, training, inference, defaults, peer, overhead, fit_memory, importing, growth)
 }
 
 
