@@ -74,7 +74,6 @@ TRAINING: list[tuple[str, float, int, dict[str, Any]]] = [
 ]
 
 
-# Where the names of rows contain `MAEPretrainer`, it has random initial weights and the default size.
 def time_alternately(functions: dict[str, Callable[[], Any]], rounds: int) -> dict[str, float]:
     """Call each function once per round, and return its median time in seconds after one warm-up round."""
     seconds: dict[str, list[float]] = {name: [] for name in functions}
