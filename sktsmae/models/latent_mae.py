@@ -16,8 +16,8 @@ from .encoder import Encoder
 from .mae import CWT_MAE_RoPE, Reconstruction
 from .restore import load_matching
 
-# Decay of the moving average of the weights. It is lower in the first steps, as in the exponential moving average of
-# TensorFlow, so that short trainings also change the average.
+# Decay of the moving average of the weights. With a lower decay in the first steps, short trainings from pre-trained
+# weights made the features worse (`tests/benchmarks/learning.md`).
 AVERAGE_DECAY = 0.998
 
 
@@ -46,8 +46,6 @@ class LatentMAE(CWT_MAE_RoPE):
         The decoder.
     pred_latent : nn.Linear
         Predicts the latent targets from the tokens of the decoder.
-    average_steps : Tensor of shape (), int64
-        Number of updates of the moving average.
 
     References
     ----------
@@ -67,14 +65,12 @@ class LatentMAE(CWT_MAE_RoPE):
     """
 
     reconstruction_trains_encoder = False
-    average_steps: Tensor
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
         self.student = copy.deepcopy(self.encoder)
         self.encoder.requires_grad_(False)
         self.pred_latent = nn.Linear(self.settings["decoder_embed_dim"], self.encoder.embed_dim)
-        self.register_buffer("average_steps", torch.zeros((), dtype=torch.int64))
 
     @property
     def visible_encoder(self) -> Encoder:
@@ -162,9 +158,6 @@ class LatentMAE(CWT_MAE_RoPE):
 
     @torch.no_grad()
     def _update_average(self) -> None:
-        self.average_steps += 1
-        steps = int(self.average_steps)
-        decay = min(AVERAGE_DECAY, steps / (9 + steps))
         pairs = zip(self.encoder.parameters(), self.student.parameters(), strict=True)
         for average, weights in pairs:
-            average.lerp_(weights, 1 - decay)
+            average.lerp_(weights, 1 - AVERAGE_DECAY)
