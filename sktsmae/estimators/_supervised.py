@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any, ClassVar, Self
@@ -22,7 +22,7 @@ from ..layers.lora import inject_lora, merge_lora
 from ..models import HEADS, Encoder, Ensemble, FeatureContext, Features, LinearProbe, SignalClassifier, SignalEncoder
 from ..models.checkpoints import read_safetensors, write_safetensors
 from ..models.heads import build_head
-from ..models.probe import ModelInput, applicable_features, build_features
+from ..models.probe import ModelInput, applicable_features, build_features, model_inputs
 from ..models.restore import restore
 from ..models.to_jsonable import to_jsonable
 from ..signals.batches import sample_batches
@@ -30,7 +30,7 @@ from ..signals.device import resolve_device
 from ..signals.map_batches import map_batches
 from ..signals.validation import check_signals
 from ..training.constraints import FRACTION, NON_NEGATIVE_INT, POSITIVE_FRACTION, POSITIVE_INT, SAMPLING_RATE
-from ..training.features import KindFeatures, fit_features, probe_inputs
+from ..training.features import FeaturesInMemory, TrainingFeatures, fits_in_memory
 from ..training.freezing import freeze_below
 from ..training.history import history_rows
 from ..training.holdout import hold_out
@@ -40,7 +40,7 @@ from ..training.parameters import TrainingParameters
 from ..training.progress_bar import progress_bar
 from ..training.sample_weights import mean_weight_of_classes
 from ..training.seeds import draw_seed, seeded
-from ..training.subset import choose_samples
+from ..training.streamed_features import StreamedFeatures
 from ._base import SignalEstimatorMixin
 from ._docs import inherit_parameter_docs
 from ._labelled import LabelledSamples
@@ -79,11 +79,12 @@ class MAESupervised(  # numpydoc ignore=PR02
         statistics of the channels; one more ridge regression uses only these. For spectrograms, one ridge regression
         uses only the embedding. Each feature is standardised, limited to two standard deviations in classifiers, and
         accompanied by its absolute value (`models.PiecewiseLinear`). The outputs of the models are averaged with
-        weights that are learned from leave-one-out predictions; models with negligible weights are dropped. At most
-        20,000 labelled samples are used; if there are more, a subset is drawn, with a warning. With more than 4,000
-        samples or 10**8 values, features are projected at random to 4,096 columns, and channels have no models of their
-        own. The weight of a fine-tuned network is learned from a fraction `validation_fraction` of the samples, on
-        which it is not trained.
+        weights that are learned from leave-one-out predictions; models with negligible weights are dropped. All
+        labelled samples are used. With more than 4,000 of them, or more than 4 * 10**8 values of one kind of features,
+        each kind is projected at random to 4,096 columns, of which only sums over the samples are kept in memory,
+        weights are learned from 5,000 leave-one-out predictions, and channels have no models of their own. The weight
+        of a fine-tuned network is learned from a fraction `validation_fraction` of the samples, on which it is not
+        trained.
     finetune : {"none", "full", "head", "lora"} or int, default="none"
         What to fine-tune. "none" fine-tunes nothing; "full" fine-tunes the encoder and a head. "head" fine-tunes only a
         head; the tokens of the frozen encoder are computed once and kept in memory (4 * M * N * embed_dim bytes per
@@ -164,9 +165,9 @@ class MAESupervised(  # numpydoc ignore=PR02
 
     @abstractmethod
     def _fit_probe(
-        self, probe: LinearProbe, features: Mapping[str, KindFeatures], targets: np.ndarray, weights: np.ndarray
+        self, probe: LinearProbe, features: TrainingFeatures, targets: np.ndarray, weights: np.ndarray
     ) -> np.ndarray:
-        """Fit the linear models of a probe; return its leave-one-out outputs (n, C), NaN for samples without any."""
+        """Fit the linear models of a probe; return the leave-one-out outputs of `features.rows`."""
 
     @abstractmethod
     def _weigh(
@@ -490,22 +491,21 @@ class MAESupervised(  # numpydoc ignore=PR02
             return None, loo
         kinds = applicable_features(spectrograms=samples.X.ndim == 4)
         built = self._build_features(signal_encoder, kinds, self.pretrainer_.thresholds_)
-        classes = self._classes_of(samples.targets)
-        strata = np.zeros(len(samples.targets), dtype=int) if classes is None else classes
-        chosen = choose_samples(strata, seed)
-        weights = samples.weights[chosen]
-        balanced = weights / mean_weight_of_classes(weights, strata[chosen], strata.max() + 1)[strata[chosen]]
-        inputs = probe_inputs(built, signal_encoder.num_channels(self.input_shape_), len(chosen))
+        weighted = np.flatnonzero(samples.weights > 0)
+        rows, targets, weights = samples.rows[weighted], samples.targets[weighted], samples.weights[weighted]
+        classes = self._classes_of(targets)
+        strata = np.zeros(len(targets), dtype=int) if classes is None else classes
+        balanced = weights / mean_weight_of_classes(weights, strata, strata.max() + 1)[strata]
+        in_memory = fits_in_memory(built.values(), len(rows))
+        inputs = model_inputs(built, signal_encoder.num_channels(self.input_shape_) if in_memory else 1)
         probe = self._probe_class(built, self._num_outputs, inputs).to(device)
-        steps = 1 + len(probe.features)
-        with progress_bar(f"{type(self).__name__}, linear models", steps, "step", self.verbose) as bar:
-            features = fit_features(
-                probe, samples.X, samples.rows[chosen], balanced, self.batch_size, device, bar.update
-            )
-            loo[chosen] = self._fit_probe(probe, features, samples.targets[chosen], weights)
+        steps, unit = (len(built), "step") if in_memory else (len(rows), "sample")
+        with progress_bar(f"{type(self).__name__}, linear models", steps, unit, self.verbose) as bar:
+            arguments = probe, samples.X, rows, balanced, self.batch_size, device, bar.update
+            features = FeaturesInMemory(*arguments) if in_memory else StreamedFeatures(*arguments, strata, seed)
+            loo[weighted[features.rows]] = self._fit_probe(probe, features, targets, weights)
             for name in set(probe.features).difference(probe.used_kinds, ["embedding"]):  # `transform` needs it
                 del probe.features[name]
-            bar.update()
             mixture = probe.weight_of_models()
             largest = sorted(mixture, key=lambda name: -mixture[name])[:4]  # more do not fit into a line
             bar.set_postfix({name: f"{mixture[name]:.2f}" for name in largest})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -20,7 +20,7 @@ from ..models import LinearProbe, LinearProbeClassifier, relevance_map
 from ..models.onnx import CentredInput, write_onnx
 from ..training.constraints import FRACTION
 from ..training.criteria import WeightedCrossEntropy
-from ..training.features import KindFeatures
+from ..training.features import TrainingFeatures
 from ..training.mixture import likelihood_mixture_weights
 from ..training.probe import fit_classifier_probe
 from ._docs import inherit_parameter_docs
@@ -313,7 +313,7 @@ class MAEClassifier(ClassifierMixin, MAESupervised):  # numpydoc ignore=PR02
         return WeightedCrossEntropy(self.label_smoothing)
 
     def _fit_probe(
-        self, probe: LinearProbe, features: Mapping[str, KindFeatures], targets: np.ndarray, weights: np.ndarray
+        self, probe: LinearProbe, features: TrainingFeatures, targets: np.ndarray, weights: np.ndarray
     ) -> np.ndarray:
         assert isinstance(probe, LinearProbeClassifier)
         return fit_classifier_probe(probe, features, targets, weights)

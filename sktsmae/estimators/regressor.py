@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ from torch import nn
 
 from ..models import LinearProbe
 from ..training.criteria import WeightedSquaredError
-from ..training.features import KindFeatures
+from ..training.features import TrainingFeatures
 from ..training.mixture import squared_error_mixture_weights
 from ..training.probe import fit_regressor_probe
 from ._docs import inherit_parameter_docs
@@ -175,7 +175,7 @@ class MAERegressor(RegressorMixin, MAESupervised):  # numpydoc ignore=PR02
         return WeightedSquaredError()
 
     def _fit_probe(
-        self, probe: LinearProbe, features: Mapping[str, KindFeatures], targets: np.ndarray, weights: np.ndarray
+        self, probe: LinearProbe, features: TrainingFeatures, targets: np.ndarray, weights: np.ndarray
     ) -> np.ndarray:
         return fit_regressor_probe(probe, features, targets, weights)
 

@@ -9,10 +9,10 @@ from typing import NamedTuple
 import numpy as np
 from scipy.linalg import eigh
 
+from .moments import Moments, chunks
+
 # Penalties to choose from.
 ALPHAS = np.logspace(-1, 5, 13)
-# Number of values that are converted to float64 at once (32 MB).
-_CHUNK_VALUES = 2**22
 
 
 class FeatureBlock:
@@ -35,7 +35,7 @@ class FeatureBlock:
         self.values = values
         self._root = np.sqrt(weights.astype(np.float64))[:, None]
         fractions = weights.astype(np.float64) / weights.sum(dtype=np.float64)
-        means = [fractions @ values[:, part].astype(np.float64) for part in _chunks(values.shape[1], len(values))]
+        means = [fractions @ values[:, part].astype(np.float64) for part in chunks(values.shape[1], len(values))]
         self.mean = np.concatenate(means)
 
     @property
@@ -74,24 +74,8 @@ class FeatureBlock:
         chunk : ndarray of shape (n, columns), float64
             Their values.
         """
-        for part in _chunks(self.width, len(self.values)):
+        for part in chunks(self.width, len(self.values)):
             yield part, self._root * (self.values[:, part] - self.mean[part])
-
-    def rows(self, part: slice) -> np.ndarray:
-        """Return the centred features of some samples, multiplied by the square roots of the weights.
-
-        Parameters
-        ----------
-        part : slice
-            The samples.
-
-        Returns
-        -------
-        ndarray of shape (b, F), float64
-            Their features.
-        """
-        rows: np.ndarray = self._root[part] * (self.values[part] - self.mean)
-        return rows
 
 
 class RidgeFit(NamedTuple):
@@ -146,22 +130,75 @@ def fit_ridge(
     G. H. Golub, M. Heath and G. Wahba, "Generalized cross-validation as a method for choosing a good ridge parameter",
     Technometrics 21, 1979 (leave-one-out predictions from one decomposition).
     """
-    weights = weights.astype(np.float64)
-    judged = np.ones(len(targets)) if judged is None else judged
-    total, root = weights.sum(), np.sqrt(weights)[:, None]
-    target_mean = weights @ targets / total
-    y = root * (targets - target_mean)  # (n, C)
     width = sum(block.width for block in blocks)
-    fit = _fit_samples if len(targets) <= width else _fit_features
-    coefficients, loo_residual = fit(blocks, factors, y, weights / total, judged)
-    means = [weight @ block.mean for weight, block in zip(coefficients, blocks, strict=True)]
-    return RidgeFit(coefficients, target_mean - sum(means), targets - loo_residual / root)
+    judged = np.ones(len(targets)) if judged is None else judged
+    if len(targets) <= width:
+        return _fit_samples(blocks, factors, targets, weights.astype(np.float64), judged)
+    features = np.concatenate([factor * block.values for block, factor in zip(blocks, factors, strict=True)], axis=1)
+    moments = Moments(width, targets.shape[1])
+    moments.add(features, targets, weights)
+    coefficients, bias, loo = solve_ridge(moments, features, targets, weights, judged)
+    starts = np.cumsum([block.width for block in blocks])[:-1]
+    of_blocks = zip(factors, np.split(coefficients, starts, axis=1), strict=True)
+    return RidgeFit([factor * weight for factor, weight in of_blocks], bias, loo)
+
+
+def solve_ridge(
+    moments: Moments, features: np.ndarray, targets: np.ndarray, weights: np.ndarray, judged: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Compute a ridge regression from sums over samples, with the penalty that suits some of these samples best.
+
+    Parameters
+    ----------
+    moments : Moments
+        Sums over all samples.
+    features : ndarray of shape (n, F)
+        Features of n of these samples.
+    targets : ndarray of shape (n, C)
+        Their targets.
+    weights : ndarray of shape (n,)
+        Their weights, which are positive.
+    judged : ndarray of bool of shape (n,)
+        Those of the n samples whose leave-one-out predictions determine the penalty.
+
+    Returns
+    -------
+    coefficients : ndarray of shape (C, F)
+        Coefficients of the features.
+    bias : ndarray of shape (C,)
+        Intercepts.
+    loo : ndarray of shape (n, C)
+        Leave-one-out predictions of the n samples: each is predicted by the regression on all other samples.
+    """
+    gram, products = moments.centred()
+    values, right = eigh(gram, overwrite_a=True, check_finite=False, driver="evd")
+    values = values.clip(0)
+    mean, target_mean = moments.features / moments.weight, moments.targets / moments.weight
+    projected = right.T @ products  # (F, C)
+    inverses = 1 / (values + ALPHAS[:, None])  # (alphas, F)
+    loo = np.empty((len(ALPHAS), *targets.shape))
+    for part in chunks(len(features), len(mean)):
+        x = (features[part] - mean) @ right
+        leverages = weights[part, None] * (x**2 @ inverses.T + 1 / moments.weight)  # (b, alphas)
+        for number, inverse in enumerate(inverses):
+            residual = targets[part] - target_mean - x @ (inverse[:, None] * projected)
+            loo[number, part] = targets[part] - residual / (1 - leverages[:, number]).clip(1e-10)[:, None]
+    best = np.argmin([((judged * weights) @ (targets - predicted) ** 2).sum() for predicted in loo])
+    coefficients = (right @ (inverses[best][:, None] * projected)).T
+    return coefficients, target_mean - coefficients @ mean, loo[best]
 
 
 def _fit_samples(
-    blocks: Sequence[FeatureBlock], factors: Sequence[float], y: np.ndarray, fractions: np.ndarray, judged: np.ndarray
-) -> tuple[list[np.ndarray], np.ndarray]:
-    """Fit by the Gram matrix of the samples, the smaller one; return coefficients (C, F) and LOO residuals (n, C)."""
+    blocks: Sequence[FeatureBlock],
+    factors: Sequence[float],
+    targets: np.ndarray,
+    weights: np.ndarray,
+    judged: np.ndarray,
+) -> RidgeFit:
+    """Fit by the Gram matrix of the samples, which is smaller than that of the features if there are more features."""
+    total, root = weights.sum(), np.sqrt(weights)[:, None]
+    target_mean = weights @ targets / total
+    y = root * (targets - target_mean)  # (n, C)
     gram = sum(factor**2 * block.gram for block, factor in zip(blocks, factors, strict=True))
     values, left = eigh(gram, overwrite_a=True, check_finite=False, driver="evd")
     values = values.clip(0)
@@ -171,7 +208,7 @@ def _fit_samples(
         shrinkage = values / (values + alpha)
         residual = y - left @ (shrinkage[:, None] * projected)
         # The intercept is not penalised, so it adds its own leverage.
-        loo_residual = residual / (1 - leverage @ shrinkage - fractions).clip(1e-10)[:, None]
+        loo_residual = residual / (1 - leverage @ shrinkage - weights / total).clip(1e-10)[:, None]
         error = (judged @ loo_residual**2).sum()
         if error < best_error:
             best_error, best_alpha, best_residual = error, alpha, loo_residual
@@ -180,45 +217,5 @@ def _fit_samples(
     for block, factor in zip(blocks, factors, strict=True):
         parts = [columns.T @ dual for _, columns in block.columns()]
         coefficients.append(factor**2 * np.concatenate(parts).T)
-    return coefficients, best_residual
-
-
-def _fit_features(
-    blocks: Sequence[FeatureBlock], factors: Sequence[float], y: np.ndarray, fractions: np.ndarray, judged: np.ndarray
-) -> tuple[list[np.ndarray], np.ndarray]:
-    """Fit by the Gram matrix of the features, if there are fewer of them; return the same as `_fit_samples`."""
-    widths = [block.width for block in blocks]
-    gram, covariance = np.zeros((sum(widths), sum(widths))), np.zeros((sum(widths), y.shape[1]))
-
-    def chunks() -> Iterator[tuple[slice, np.ndarray]]:
-        for part in _chunks(len(y), sum(widths)):
-            rows = [factor * block.rows(part) for block, factor in zip(blocks, factors, strict=True)]
-            yield part, np.concatenate(rows, axis=1)
-
-    for part, x in chunks():
-        gram += x.T @ x
-        covariance += x.T @ y[part]
-    values, right = eigh(gram, overwrite_a=True, check_finite=False, driver="evd")
-    scale = np.sqrt(values.clip(max(1e-12 * values[-1], 1e-300)))
-    values = values.clip(0)
-    projected = right.T @ covariance / scale[:, None]  # (F, C)
-    shrinkages = values / (values + ALPHAS[:, None])  # (alphas, F)
-    loo_residuals = np.empty((len(ALPHAS), *y.shape))
-    for part, x in chunks():
-        left = x @ right / scale
-        leverages = left**2 @ shrinkages.T  # (b, alphas)
-        for number, shrinkage in enumerate(shrinkages):
-            residual = y[part] - left @ (shrinkage[:, None] * projected)
-            remaining = (1 - leverages[:, number] - fractions[part]).clip(1e-10)
-            loo_residuals[number, part] = residual / remaining[:, None]
-    best = np.argmin([(judged @ residual**2).sum() for residual in loo_residuals])
-    solution = right @ (scale[:, None] * projected / (values + ALPHAS[best])[:, None])  # (F, C)
-    coefficients = np.split(solution.T, np.cumsum(widths)[:-1], axis=1)
-    return [factor * weight for factor, weight in zip(factors, coefficients, strict=True)], loo_residuals[best]
-
-
-def _chunks(count: int, size: int) -> Iterator[slice]:
-    """Yield slices of `count` rows or columns of `size` values each."""
-    step = max(1, _CHUNK_VALUES // max(1, size))
-    for start in range(0, count, step):
-        yield slice(start, min(count, start + step))
+    means = [weight @ block.mean for weight, block in zip(coefficients, blocks, strict=True)]
+    return RidgeFit(coefficients, target_mean - sum(means), targets - best_residual / root)

@@ -6,10 +6,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-# Features are projected if there are more samples or values than these limits. A ridge regression then decomposes a
-# matrix of about 4,096 x 4,096 numbers, which takes seconds for any number of samples.
-WIDTH, _MAX_SAMPLES, _MAX_VALUES = 4096, 4000, 10**8
-
 
 class CountSketch(nn.Module):
     """A fixed random projection, which adds each feature with a random sign to one of a few columns.
@@ -18,7 +14,7 @@ class CountSketch(nn.Module):
     ----------
     count : int
         Number of features F.
-    width : int, default=4096
+    width : int
         Number of columns of the projection.
     seed : int, default=0
         Seed of the columns and signs. With different seeds, the sum of the projections of two kinds of features is a
@@ -39,7 +35,7 @@ class CountSketch(nn.Module):
     column: Tensor
     sign: Tensor
 
-    def __init__(self, count: int, width: int = WIDTH, seed: int = 0) -> None:
+    def __init__(self, count: int, width: int, seed: int = 0) -> None:
         super().__init__()
         generator = torch.Generator("cpu").manual_seed(seed)
         self.width = width
@@ -77,21 +73,3 @@ class CountSketch(nn.Module):
         """
         expanded: np.ndarray = weight[:, self.column.cpu().numpy()] * self.sign.cpu().numpy()
         return expanded
-
-
-def needs_sketch(n_samples: int, num_features: int) -> bool:
-    """Return whether the features of samples are too many for an exact ridge regression.
-
-    Parameters
-    ----------
-    n_samples : int
-        Number of samples.
-    num_features : int
-        Number of features of one kind.
-
-    Returns
-    -------
-    bool
-        True if there are more than 4,000 samples or 10**8 values, unless a projection would not reduce the features.
-    """
-    return num_features > WIDTH and (n_samples > _MAX_SAMPLES or n_samples * num_features > _MAX_VALUES)

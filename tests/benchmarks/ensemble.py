@@ -27,7 +27,7 @@ from sktsmae.models.features import FEATURES, FeatureContext, Features
 from sktsmae.models.piecewise_linear import PiecewiseLinearBasis
 from sktsmae.models.probe import model_inputs
 from sktsmae.training import mixture, probe
-from sktsmae.training.features import KindFeatures
+from sktsmae.training.features import FeaturesInMemory, KindFeatures
 from sktsmae.training.probe import fit_classifier_probe
 
 LABELS = [1, 2, 5, 10, None]  # signals per class; None is 2-fold cross-validation
@@ -147,7 +147,9 @@ def evaluate(
             cached[name] = KindFeatures(basis(raw).numpy(), basis)
             if change.get("linear"):
                 cached[name].values[:, kind.out_features :] = 0
-        fit_classifier_probe(model, cached, codes[fit], np.ones(len(fit)))
+        features = FeaturesInMemory(model, X, fit, np.ones(len(fit)), 1, torch.device("cpu"), lambda step: None)
+        with mock.patch.object(features, "compute", cached.__getitem__):
+            fit_classifier_probe(model, features, codes[fit], np.ones(len(fit)))
     with torch.inference_mode():
         probabilities = softmax(model(torch.from_numpy(X[test])).double().numpy(), axis=1)
     accuracy = np.mean(probabilities.argmax(1) == codes[test])

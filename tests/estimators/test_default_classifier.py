@@ -16,8 +16,7 @@ from sklearn.metrics import log_loss
 
 from sktsmae import CWTTransformer, MAEClassifier, MAEPretrainer
 from sktsmae.models import EncoderEmbedding, SignalClassifier
-from sktsmae.training import mixture, sketch
-from sktsmae.training.subset import MAX_SAMPLES, choose_samples
+from sktsmae.training import features, mixture, streamed_features
 
 
 @pytest.fixture(scope="module")
@@ -135,27 +134,6 @@ def test_two_samples_can_be_fitted(X):
     assert_array_equal(classifier.predict(X[:2]), ["a", "b"])
 
 
-def test_all_samples_are_chosen_if_there_are_few():
-    assert_array_equal(choose_samples(np.zeros(100, int), seed=0), np.arange(100))
-
-
-@pytest.mark.filterwarnings("ignore:the linear models are fitted on")
-def test_the_same_fraction_of_each_class_is_chosen_from_many_samples():
-    codes = np.r_[np.zeros(3 * MAX_SAMPLES, int), np.ones(50, int)]
-    chosen = choose_samples(codes, seed=0)
-    assert len(chosen) == MAX_SAMPLES
-    assert abs((codes[chosen] == 1).sum() - 50 / 3) < 2  # about a third of all samples are chosen
-    assert (np.diff(chosen) > 0).all()
-
-
-def test_a_subset_of_many_samples_has_all_classes():
-    codes = np.zeros(2 * MAX_SAMPLES, dtype=int)
-    codes[:3] = [1, 2, 3]  # classes with a single sample
-    with pytest.warns(UserWarning, match=f"fitted on {MAX_SAMPLES} of {2 * MAX_SAMPLES} samples"):
-        chosen = choose_samples(codes, seed=0)
-    assert set(codes[chosen]) == {0, 1, 2, 3}
-
-
 def test_weights_of_the_ensemble_are_named_and_sum_to_one(X, y, new_classifier, monkeypatch):
     with monkeypatch.context() as patched:
         patched.setattr(mixture, "_NEGLIGIBLE", 0.0)
@@ -224,14 +202,15 @@ def test_samples_for_the_weight_of_a_network_are_not_used_to_train_it(new_classi
     assert sum(len(batch[0]) for training, batch in record.batches) == 32  # of 41
 
 
-def test_every_channel_has_a_model_of_its_own_unless_features_are_projected(X_channels, y, monkeypatch, tmp_path):
+def test_every_channel_has_a_model_of_its_own_unless_features_are_streamed(X_channels, y, monkeypatch, tmp_path):
     names = [f"statistics of channel {channel}" for channel in range(2)]
     exact = MAEClassifier(random_state=0).fit(X_channels, y)
     assert list(exact.ensemble_weights_)[-2:] == names
     exact.save(tmp_path / "classifier.safetensors")
     loaded = MAEClassifier.load(tmp_path / "classifier.safetensors")
     assert_array_equal(loaded.predict_proba(X_channels), exact.predict_proba(X_channels))
-    monkeypatch.setattr(sketch, "_MAX_SAMPLES", 0)
+    monkeypatch.setattr(features, "_MAX_SAMPLES", 0)
+    monkeypatch.setattr(streamed_features, "WIDTH", 1024)
     projected = MAEClassifier(random_state=0).fit(X_channels, y)
     assert not set(names) & set(projected.ensemble_weights_)
     assert projected.score(X_channels, y) > 0.5
@@ -267,7 +246,8 @@ def test_with_few_labels_the_weights_of_the_ensemble_are_close_to_their_prior(X,
 
 def test_projected_features_give_almost_the_same_probabilities(X, y, monkeypatch):
     exact = MAEClassifier(random_state=0).fit(X[:60], y[:60])
-    monkeypatch.setattr(sketch, "_MAX_SAMPLES", 0)
+    monkeypatch.setattr(features, "_MAX_SAMPLES", 0)
+    monkeypatch.setattr(streamed_features, "WIDTH", 1024)
     projected = MAEClassifier(random_state=0).fit(X[:60], y[:60])
     difference = np.abs(projected.predict_proba(X) - exact.predict_proba(X))
     assert 0 < difference.mean() < 0.03

@@ -7,7 +7,7 @@ from numpy.testing import assert_allclose
 from sklearn.linear_model import Ridge
 
 from sktsmae import MAEClassifier, MAERegressor
-from sktsmae.training import ridge
+from sktsmae.training import moments
 from sktsmae.training.ridge import ALPHAS, FeatureBlock, fit_ridge
 
 
@@ -21,7 +21,7 @@ def fit(features, targets, weights):
 @pytest.mark.parametrize("chunk_values", [40, 2**22], ids=["many chunks", "one chunk"])
 @pytest.mark.parametrize("shape", [(30, 8), (30, 200)], ids=["more samples", "more features"])
 def test_ridge_agrees_with_refitting_without_each_sample(shape, chunk_values, monkeypatch):
-    monkeypatch.setattr(ridge, "_CHUNK_VALUES", chunk_values)
+    monkeypatch.setattr(moments, "CHUNK_VALUES", chunk_values)
     rng = np.random.default_rng(0)
     features = rng.normal(size=shape) * rng.uniform(0.3, 3, shape[1]) + 5
     targets = features[:, :2] @ rng.normal(size=(2, 3)) + rng.normal(size=(30, 3))

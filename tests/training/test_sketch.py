@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from numpy.testing import assert_allclose
 
-from sktsmae.training.sketch import CountSketch, needs_sketch
+from sktsmae.training.sketch import CountSketch
 
 
 def test_coefficients_of_the_projection_expand_to_coefficients_of_the_features():
@@ -32,10 +32,3 @@ def test_sum_of_projections_with_different_seeds_preserves_the_sum_of_inner_prod
         return (together @ together.T - 2 * gram).std().item()
 
     assert error(1) < 2 * 4000 / np.sqrt(1000) < error(0)
-
-
-def test_features_are_projected_only_if_they_are_many():
-    assert not needs_sketch(3000, 20_000)
-    assert needs_sketch(5000, 20_000)
-    assert needs_sketch(1000, 200_000)
-    assert not needs_sketch(10**6, 4096)

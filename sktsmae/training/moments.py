@@ -1,0 +1,118 @@
+"""Sums over samples from which a ridge regression on any number of samples can be computed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from scipy.linalg.blas import dsyrk
+
+# Number of values that are converted to float64 at once (32 MB).
+CHUNK_VALUES = 2**22
+
+
+class Moments:
+    """Weighted sums of features, targets and their products, in float64.
+
+    The sums of two sets of samples add up to the sums of both, so sets can be processed one after the other, or by
+    several processes.
+
+    Parameters
+    ----------
+    width : int
+        Number of features F.
+    num_targets : int
+        Number of targets C.
+
+    Attributes
+    ----------
+    weight : float
+        Sum of the sample weights.
+    features : ndarray of shape (F,)
+        Weighted sum of the features.
+    targets : ndarray of shape (C,)
+        Weighted sum of the targets.
+    gram : ndarray of shape (F, F)
+        Weighted sum of the products of two features; only the lower triangle is filled.
+    products : ndarray of shape (F, C)
+        Weighted sum of the products of a feature and a target.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sktsmae.training.moments import Moments
+    >>> moments = Moments(2, 1)
+    >>> moments.add(np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([[1.0], [0.0]]), np.ones(2))
+    >>> moments.gram.tolist()
+    [[10.0, 0.0], [14.0, 20.0]]
+    """
+
+    def __init__(self, width: int, num_targets: int) -> None:
+        self.weight = 0.0
+        self.features, self.targets = np.zeros(width), np.zeros(num_targets)
+        self.gram = np.zeros((width, width), order="F")  # the order that BLAS updates in place
+        self.products = np.zeros((width, num_targets))
+
+    def add(self, features: np.ndarray, targets: np.ndarray, weights: np.ndarray) -> None:
+        """Add samples.
+
+        Parameters
+        ----------
+        features : ndarray of shape (n, F)
+            Their features.
+        targets : ndarray of shape (n, C)
+            Their targets.
+        weights : ndarray of shape (n,)
+            Their weights, which are positive.
+        """
+        root = np.sqrt(weights.astype(np.float64))[:, None]
+        self.weight += weights.sum(dtype=np.float64)
+        for part in chunks(len(features), features.shape[1]):
+            x, y = root[part] * features[part], root[part] * targets[part]
+            self.features += root[part, 0] @ x
+            self.targets += root[part, 0] @ y
+            self.gram = dsyrk(1.0, x.T, beta=1.0, c=self.gram, lower=True, overwrite_c=True)
+            self.products += x.T @ y
+
+    def __iadd__(self, other: Moments) -> Moments:
+        """Add the sums of other samples."""
+        self.weight += other.weight
+        self.features += other.features
+        self.targets += other.targets
+        self.gram += other.gram
+        self.products += other.products
+        return self
+
+    def centred(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the sums of products of centred features and targets.
+
+        Returns
+        -------
+        gram : ndarray of shape (F, F)
+            Sums of the products of two features; only the lower triangle is filled.
+        products : ndarray of shape (F, C)
+            Sums of the products of a feature and a target.
+        """
+        mean = self.features / self.weight
+        gram = dsyrk(-self.weight, mean[:, None], beta=1.0, c=self.gram, lower=True)
+        return gram, self.products - np.outer(mean, self.targets)
+
+
+def chunks(count: int, size: int) -> Iterator[slice]:
+    """Divide rows or columns into chunks.
+
+    Parameters
+    ----------
+    count : int
+        Number of rows or columns.
+    size : int
+        Number of values in each of them.
+
+    Yields
+    ------
+    slice
+        Consecutive rows or columns with at most `CHUNK_VALUES` values, or a single one.
+    """
+    step = max(1, CHUNK_VALUES // max(1, size))
+    for start in range(0, count, step):
+        yield slice(start, min(count, start + step))

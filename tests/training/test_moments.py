@@ -1,0 +1,52 @@
+"""Tests of the sums over samples from which a ridge regression is computed."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from sktsmae.training import moments as moments_module
+from sktsmae.training.moments import Moments
+from sktsmae.training.ridge import FeatureBlock, fit_ridge, solve_ridge
+
+
+@pytest.fixture
+def samples():
+    """Return features, targets and weights of 60 samples."""
+    rng = np.random.default_rng(0)
+    features = rng.normal(size=(60, 7)) + 2
+    return features, features[:, :2] + rng.normal(size=(60, 2)), rng.uniform(0.5, 2, 60)
+
+
+@pytest.mark.parametrize("chunk_values", [20, 2**22])
+def test_moments_are_sums_of_products(samples, chunk_values, monkeypatch):
+    monkeypatch.setattr(moments_module, "CHUNK_VALUES", chunk_values)
+    features, targets, weights = samples
+    moments = Moments(7, 2)
+    moments.add(features, targets, weights)
+    mean, target_mean = np.average(features, 0, weights), np.average(targets, 0, weights)
+    gram, products = moments.centred()
+    assert_allclose(gram, np.tril((features - mean).T * weights @ (features - mean)), atol=1e-9)
+    assert_allclose(products, (features - mean).T * weights @ (targets - target_mean), atol=1e-9)
+
+
+def test_moments_of_two_sets_add_up(samples):
+    together, first, second = (Moments(7, 2) for _ in range(3))
+    together.add(*samples)
+    first.add(*(values[:20] for values in samples))
+    second.add(*(values[20:] for values in samples))
+    first += second
+    for name, value in vars(together).items():
+        assert_allclose(getattr(first, name), value, rtol=1e-12)
+
+
+def test_moments_and_a_subset_give_the_ridge_regression_of_all_samples(samples):
+    features, targets, weights = samples
+    expected = fit_ridge([FeatureBlock(features, weights)], [1.0], targets, weights)
+    moments = Moments(7, 2)
+    moments.add(features, targets, weights)
+    subset = slice(10, 50)
+    judged = np.ones(40, dtype=bool)
+    coefficients, bias, loo = solve_ridge(moments, features[subset], targets[subset], weights[subset], judged)
+    assert_allclose(coefficients, expected.weights[0], rtol=1e-9)
+    assert_allclose(bias, expected.bias, rtol=1e-9)
+    assert_allclose(loo, expected.loo[subset], rtol=1e-9)
