@@ -23,12 +23,16 @@ def test_hide_labels_keeps_ten_labels_per_class():
 
 
 @pytest.mark.slow
-def test_demo_prints_accuracies_and_saves_figures(tmp_path, capsys):
+def test_demo_prints_accuracies_and_saves_figures(tmp_path, capsys, monkeypatch):
+    data = demo.load_data()
+    third = demo.Data(*(values[::3] for values in data))
+    monkeypatch.setattr(demo, "load_data", lambda: third)  # to save time
     assert command_line.main(["demo", "--quick", "--output", str(tmp_path / "figures")]) == 0
     printed = capsys.readouterr()
     accuracies = [float(number) for number in re.findall(r" ([01]\.\d{3})", printed.out)]
     assert len(accuracies) == 8  # four classifiers, each with few labels and with all labels
-    assert min(accuracies) > 1.5 / 7  # chance is 1 / 7
+    assert max(accuracies) <= 1
+    assert min(accuracies[:2]) > 3 / 7  # of the default classifier; chance is 1 / 7
     assert str(tmp_path / "figures") in printed.out
     assert "epoch" in printed.err  # the progress bar
     files = sorted(path.name for path in (tmp_path / "figures").iterdir())
