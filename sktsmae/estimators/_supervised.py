@@ -53,6 +53,9 @@ from .pretrainer import MAEPretrainer
 # Mean of the prior of the weight of a fine-tuned network, which the linear models usually outperform if there are few
 # labels (`tests/benchmarks/learning.md`).
 NETWORK_PRIOR_WEIGHT = 0.1
+# Largest number of channels with which the linear models use the encoder of the package. With more channels, it takes
+# most of the time and does not improve the predictions (`tests/benchmarks/ensemble.md`).
+MAX_ENCODER_CHANNELS = 8
 
 
 @inherit_parameter_docs
@@ -76,15 +79,15 @@ class MAESupervised(  # numpydoc ignore=PR02
         Whether to fit linear models on frozen features: a ridge regression on each of wavelet statistics, positions,
         competing kernels, spectrum, and the embedding of the encoder, one on statistics and competing kernels together,
         and if there are several channels, one on the statistics of each channel. All of them also use summary
-        statistics of the channels; one more ridge regression uses only these. For spectrograms, one ridge regression
-        uses only the embedding. Each feature is standardised, limited to two standard deviations in classifiers, and
-        accompanied by its absolute value (`models.PiecewiseLinear`). The outputs of the models are averaged with
-        weights that are learned from leave-one-out predictions; models with negligible weights are dropped. All
-        labelled samples are used. With more than 4,000 of them, or more than 4 * 10**8 values of one kind of features,
-        each kind is projected at random to 4,096 columns, of which only sums over the samples are kept in memory,
-        weights are learned from 5,000 leave-one-out predictions, and channels have no models of their own. The weight
-        of a fine-tuned network is learned from a fraction `validation_fraction` of the samples, on which it is not
-        trained.
+        statistics of the channels; one more ridge regression uses only these. With more than 8 channels, the embedding
+        is used only if `pretrainer` is set. For spectrograms, one ridge regression uses only the embedding. Each
+        feature is standardised, limited to two standard deviations in classifiers, and accompanied by its absolute
+        value (`models.PiecewiseLinear`). The outputs of the models are averaged with weights that are learned from
+        leave-one-out predictions; models with negligible weights are dropped. All labelled samples are used. With more
+        than 4,000 of them, or more than 4 * 10**8 values of one kind of features, each kind is projected at random to
+        4,096 columns, only sums over the samples are kept in memory, weights are learned from 5,000 leave-one-out
+        predictions, and channels have no models of their own. The weight of a fine-tuned network is learned from a
+        fraction `validation_fraction` of the samples, on which it is not trained.
     finetune : {"none", "full", "head", "lora"} or int, default="none"
         What to fine-tune. "none" fine-tunes nothing; "full" fine-tunes the encoder and a head. "head" fine-tunes only a
         head; the tokens of the frozen encoder are computed once and kept in memory (4 * M * N * embed_dim bytes per
@@ -496,10 +499,14 @@ class MAESupervised(  # numpydoc ignore=PR02
         classes = self._classes_of(targets)
         strata = np.zeros(len(targets), dtype=int) if classes is None else classes
         balanced = weights / mean_weight_of_classes(weights, strata, strata.max() + 1)[strata]
-        in_memory = fits_in_memory(built.values(), len(rows))
-        inputs = model_inputs(built, signal_encoder.num_channels(self.input_shape_) if in_memory else 1)
+        channels = signal_encoder.num_channels(self.input_shape_)
+        used = dict(built)
+        if self.pretrainer is None and samples.X.ndim < 4 and channels > MAX_ENCODER_CHANNELS:
+            del used["embedding"]
+        in_memory = fits_in_memory(used.values(), len(rows))
+        inputs = model_inputs(used, channels if in_memory else 1)
         probe = self._probe_class(built, self._num_outputs, inputs).to(device)
-        steps, unit = (len(built), "step") if in_memory else (len(rows), "sample")
+        steps, unit = (len(used), "step") if in_memory else (len(rows), "sample")
         with progress_bar(f"{type(self).__name__}, linear models", steps, unit, self.verbose) as bar:
             arguments = probe, samples.X, rows, balanced, self.batch_size, device, bar.update
             features = FeaturesInMemory(*arguments) if in_memory else StreamedFeatures(*arguments, strata, seed)

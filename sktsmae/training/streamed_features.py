@@ -138,7 +138,8 @@ class StreamedFeatures(TrainingFeatures):
         self._X, self._samples, self._device, self._advance = X, samples, device, advance
         basis_rows = spread_rows(len(samples), _BASIS_SAMPLES)
         self.kinds: dict[str, StreamedKind] = {}
-        for number, (name, kind) in enumerate(zip(probe.features, probe.kinds(), strict=True)):
+        for number, name in enumerate(probe.used_kinds):
+            kind: Features = probe.features[name]  # type: ignore[assignment]
             size = kind.batch_size(batch_size, X.shape[-1])
             fit_thresholds(kind, X, size, device)
             raw = torch.from_numpy(map_batches(kind, X, size, device, samples[basis_rows]))

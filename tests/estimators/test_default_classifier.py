@@ -226,6 +226,20 @@ def test_one_channel_of_many_is_found():
     assert of_channels["statistics of channel 7"] > 2 * sum(of_channels.values()) / 10
 
 
+def test_encoder_of_the_package_is_used_for_up_to_eight_channels(X, y, new_pretrainer, monkeypatch):
+    monkeypatch.setattr(mixture, "_NEGLIGIBLE", 0)
+    X = np.stack([X[:20, -30:]] * 9, axis=1)
+
+    def weights(X, **params):
+        classifier = MAEClassifier(random_state=0, **params).fit(X, y[:20])
+        assert classifier.transform(X[:2]).shape == (2, len(classifier.get_feature_names_out()))
+        return classifier.ensemble_weights_
+
+    assert "embedding" in weights(X[:, :8])
+    assert "embedding" not in weights(X)
+    assert "embedding" in weights(X, pretrainer=new_pretrainer())
+
+
 @pytest.mark.parametrize("corrupted", ["tiny sample weight", "class weight of zero"])
 def test_corrupted_signals_without_weight_do_not_disturb_the_others(X, y, corrupted):
     noise = 1e4 * np.random.default_rng(0).normal(size=(2, X.shape[1]))
