@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import operator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,8 +13,36 @@ from sklearn.base import BaseEstimator
 
 from ..models.to_jsonable import to_jsonable
 
-# Fitted attributes that are saved if the estimator has them.
-_SAVED_ATTRIBUTES = ("input_shape_", "n_features_in_", "n_iter_", "history_", "seed_", "offset_", "readout_layers_")
+
+def _read_shape(value: Any) -> tuple[int, ...]:
+    shape = tuple(operator.index(size) for size in value)
+    if not 1 <= len(shape) <= 3 or min(shape) < 1:
+        raise ValueError(f"{value!r} is not the shape of a signal")
+    return shape
+
+
+def _read_offset(value: Any) -> np.ndarray:
+    offset = np.array(value, dtype=np.float64)
+    if offset.ndim > 1 or not np.isfinite(offset).all():
+        raise ValueError(f"{value!r} is not an offset of the channels")
+    return offset
+
+
+# Fitted attributes that are saved if the estimator has them, and functions that convert and check their JSON values.
+_SAVED_ATTRIBUTES: dict[str, Callable[[Any], Any]] = {
+    "input_shape_": _read_shape,
+    "n_features_in_": operator.index,
+    "n_iter_": operator.index,
+    "history_": lambda value: [dict(epoch) for epoch in value],
+    "seed_": operator.index,
+    "offset_": _read_offset,
+    "readout_layers_": lambda value: None if value is None else [operator.index(layer) for layer in value],
+    "feature_names_in_": lambda value: np.array([str(name) for name in value], dtype=object),
+}
+# Parameters that a file does not set, because they name files, devices or code of the computer that reads it.
+_NOT_SAVED = ("callbacks", "checkpoint_dir", "device")
+# The values that a file can set of parameters that may also name another file.
+_KEYWORDS = {"init": ("auto", "shipped", "random"), "pretrainer": (None, "scratch")}
 
 
 @contextmanager
@@ -42,13 +71,11 @@ def dump_estimator(estimator: BaseEstimator) -> dict[str, Any]:
     Returns
     -------
     dict
-        The parameters, except objects such as callbacks, and the fitted attributes.
+        The parameters, except objects and parameters that name files, devices or code, and the fitted attributes.
     """
     params = {name: _encode(value) for name, value in estimator.get_params(deep=False).items()}
     fitted = {name: to_jsonable(getattr(estimator, name)) for name in _SAVED_ATTRIBUTES if hasattr(estimator, name)}
-    if hasattr(estimator, "feature_names_in_"):
-        fitted["feature_names_in_"] = estimator.feature_names_in_.tolist()
-    return {"params": {name: value for name, value in params.items() if _is_json(value)}, "fitted": fitted}
+    return {"params": {name: value for name, value in params.items() if _is_saved(name, value)}, "fitted": fitted}
 
 
 def params_of(description: dict[str, Any]) -> dict[str, Any]:
@@ -62,11 +89,12 @@ def params_of(description: dict[str, Any]) -> dict[str, Any]:
     Returns
     -------
     dict
-        Keyword arguments of the estimator.
+        Keyword arguments of the estimator. Those that name files, devices or code are left out.
     """
     return {
         name: dict(value["items"]) if isinstance(value, dict) else value
         for name, value in description["params"].items()
+        if _is_saved(name, value)
     }
 
 
@@ -80,14 +108,12 @@ def restore_fitted(estimator: BaseEstimator, description: dict[str, Any]) -> Non
     description : dict
         From `dump_estimator`.
     """
-    for name, value in description["fitted"].items():
-        if name == "input_shape_":
-            value = tuple(value)
-        elif name == "feature_names_in_":
-            value = np.array(value, dtype=object)
-        elif name == "offset_":
-            value = np.array(value)
-        setattr(estimator, name, value)
+    fitted = description["fitted"]
+    for name, read in _SAVED_ATTRIBUTES.items():
+        if name in fitted:
+            setattr(estimator, name, read(fitted[name]))
+    if not hasattr(estimator, "input_shape_"):
+        raise ValueError("there is no input_shape_")
 
 
 def _encode(value: Any) -> Any:
@@ -97,7 +123,10 @@ def _encode(value: Any) -> Any:
     return to_jsonable(value)
 
 
-def _is_json(value: Any) -> bool:
+def _is_saved(name: str, value: Any) -> bool:
+    """Return whether a file contains a parameter."""
+    if name in _NOT_SAVED or (name in _KEYWORDS and value not in _KEYWORDS[name]):
+        return False
     try:
         json.dumps(value)
     except TypeError:

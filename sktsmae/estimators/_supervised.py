@@ -235,8 +235,9 @@ class MAESupervised(  # numpydoc ignore=PR02
         Parameters
         ----------
         path : str or path-like
-            The file; an existing file is replaced. Parameters that are objects (`callbacks`, a RandomState, a
-            `pretrainer` that is an estimator) and the attribute `pretrainer_` are not written.
+            The file; an existing file is replaced. Parameters that are objects (such as a RandomState), or that
+            name files, devices or code (`callbacks`, `checkpoint_dir`, `device`, a `pretrainer` other than None and
+            "scratch"), and the attribute `pretrainer_` are not written.
         """
         check_is_fitted(self)
         # Clones, because safetensors refuses shared tensors, and the network and the probe may share their encoder.

@@ -566,8 +566,8 @@ class MAEPretrainer(  # numpydoc ignore=PR02
         Parameters
         ----------
         path : str or path-like
-            The file; an existing file is replaced. Parameters that are objects (`callbacks`, a RandomState) are not
-            written.
+            The file; an existing file is replaced. Parameters that are objects (such as a RandomState), or that
+            name files, devices or code (`callbacks`, `checkpoint_dir`, `device`, a path as `init`), are not written.
 
         Examples
         --------
@@ -624,8 +624,6 @@ class MAEPretrainer(  # numpydoc ignore=PR02
         shared = set(cls._parameter_constraints) & set(settings)
         with damaged_metadata(path):
             params = params_of(description)
-            if params.get("init") not in ("auto", "shipped", "random"):
-                params.pop("init", None)  # a file must not name another file
             pretrainer = cls(
                 **{
                     **{name: settings[name] for name in shared},
@@ -636,8 +634,8 @@ class MAEPretrainer(  # numpydoc ignore=PR02
                 }
             )
             fitted = {"seed_": 0, "n_iter_": 0, "history_": [], "n_features_in_": settings["signal_len"]}
-            restore_fitted(pretrainer, {"fitted": {**fitted, "readout_layers_": pretrainer.readout_layers}})
-            restore_fitted(pretrainer, description)
+            fitted["readout_layers_"] = pretrainer.readout_layers  # older files have no such attribute
+            restore_fitted(pretrainer, {"fitted": {**fitted, **description["fitted"]}})
             pretrainer._validate_params()
         expected = EncoderEmbedding(model.signal_encoder).all_thresholds_shape
         if thresholds is not None and (thresholds.shape != expected or not thresholds.is_floating_point()):

@@ -20,7 +20,8 @@ import tempfile
 import time
 import warnings
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -217,9 +218,9 @@ def attack(kind: str, count: int, seed: int) -> Counter[str]:
         content = path.read_bytes()
         for number in range(count):
             path.write_bytes(mutate(content, rng))
-            signal.alarm(MAX_SECONDS)
             try:
-                read(path)
+                with time_limit():
+                    read(path)
                 outcome = "loaded"
             except ValueError:
                 outcome = "rejected"
@@ -227,13 +228,26 @@ def attack(kind: str, count: int, seed: int) -> Counter[str]:
                 outcome = f"more than {MAX_SECONDS} s"
             except BaseException as error:
                 outcome = f"{type(error).__name__}: {str(error)[:100]}"
-            finally:
-                signal.alarm(0)
             if outcome not in ("loaded", "rejected"):
                 print(f"{kind}, file {number}, seed {seed}: {outcome}", file=sys.stderr)
                 outcome = "failed"
             outcomes[outcome] += 1
     return outcomes
+
+
+@contextmanager
+def time_limit() -> Iterator[None]:
+    """Raise TooSlow inside the context after `MAX_SECONDS`."""
+
+    def raise_too_slow(*_: Any) -> None:
+        raise TooSlow(f"more than {MAX_SECONDS} s")
+
+    signal.signal(signal.SIGALRM, raise_too_slow)
+    signal.alarm(MAX_SECONDS)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
 
 
 def limit_memory() -> None:
@@ -250,10 +264,6 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0, help="seed of the mutations")
     options = parser.parse_args()
 
-    def raise_too_slow(*_: Any) -> None:
-        raise TooSlow
-
-    signal.signal(signal.SIGALRM, raise_too_slow)
     torch.set_num_threads(1)
     limit_memory()
     print("|kind|files|loaded|rejected|failed|time (s)|\n|---|---:|---:|---:|---:|---:|")

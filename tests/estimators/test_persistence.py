@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import pickle
 import re
 from io import BytesIO
@@ -15,6 +16,7 @@ import pandas as pd
 import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
+from safetensors import safe_open
 from safetensors.torch import save_file
 from sklearn.base import BaseEstimator, clone
 from sklearn.frozen import FrozenEstimator
@@ -151,13 +153,32 @@ def test_loaded_estimator_gives_the_same_results(fitted, X, tmp_path, name, path
 
 def test_loaded_estimator_has_the_same_parameters(new_pretrainer, new_classifier, X, tmp_path):
     settings = {"patch_size": [4, 25], "diff_orders": [0, 1], "cwt_scales": [1.0, 2.5, 7.0, 9.0], "pooling": "max"}
-    pretrainer = new_pretrainer(**settings, max_epochs=0).fit(X)
+    pretrainer = new_pretrainer(**settings, max_epochs=0, device="auto").fit(X)
     pretrainer.save(tmp_path / "mae.safetensors")
     assert MAEPretrainer.load(tmp_path / "mae.safetensors").get_params() == pretrainer.get_params()
     settings = {"pretrainer": str(tmp_path / "mae.safetensors"), "class_weight": {0: 1.0, 1: 2.0}, "head": "mlp"}
-    classifier = new_classifier(**settings, unlabeled=-1).fit(X, np.arange(41) % 2)
+    classifier = new_classifier(**settings, unlabeled=-1, device="auto").fit(X, np.arange(41) % 2)
     classifier.save(tmp_path / "classifier.safetensors")
-    assert MAEClassifier.load(tmp_path / "classifier.safetensors").get_params() == classifier.get_params()
+    expected = {**classifier.get_params(), "pretrainer": None}  # a file does not name another file
+    assert MAEClassifier.load(tmp_path / "classifier.safetensors").get_params() == expected
+
+
+def test_file_does_not_name_files_devices_or_code_of_the_reader(fitted, tmp_path):
+    of_a_stranger = {"checkpoint_dir": "/tmp/of-a-stranger", "device": "cuda:7", "callbacks": ["os.system"]}
+    for name, path_parameter in {"pretrainer": "init", "classifier": "pretrainer"}.items():
+        path = tmp_path / f"{name}.safetensors"
+        fitted[name].save(path)
+        with safe_open(path, framework="pt") as file:
+            metadata = json.loads(file.metadata()["sktsmae"])
+            state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+        metadata["estimator"]["params"] |= {**of_a_stranger, path_parameter: "/tmp/of-a-stranger"}
+        metadata["estimator"]["fitted"]["predict"] = "not an attribute"
+        save_file(state, path, metadata={"sktsmae": json.dumps(metadata)})
+        loaded = type(fitted[name]).load(path)
+        defaults = type(loaded)().get_params(deep=False)
+        for parameter in (*of_a_stranger, path_parameter):
+            assert getattr(loaded, parameter) == defaults[parameter]
+        assert "predict" not in vars(loaded)
 
 
 def test_random_state_objects_are_not_saved(new_pretrainer, X, tmp_path):
