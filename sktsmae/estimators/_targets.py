@@ -58,29 +58,64 @@ def labelled_rows(
 
 def _read_labels(y: Any, mark: Any) -> tuple[np.ndarray, np.ndarray]:
     """Return y as an array, and a mask of the rows whose value in y differs from `mark`."""
-    if mark is None:
-        y = column_or_1d(y, warn=True)
+    y = _to_array(y, mark)
+    if mark is not None and y.dtype.kind == "U" and not isinstance(mark, str) and str(mark) in y:
+        raise ValueError(f"y contains text, but unlabeled={mark!r} is not text; give unlabeled={str(mark)!r}.")
+    if y.dtype.kind in "biuf" and isinstance(mark, str):
+        raise ValueError(f"y contains numbers, but unlabeled={mark!r} is text; give a number.")
+    if mark is None and y.dtype != object:
         return y, np.ones(len(y), dtype=bool)
-    if not isinstance(y, (list, tuple)):
-        y = column_or_1d(y, warn=True)
-        if y.dtype.kind == "U" and not isinstance(mark, str) and str(mark) in y:
-            raise ValueError(f"y contains text, but unlabeled={mark!r} is not text; give unlabeled={str(mark)!r}.")
-        if y.dtype.kind in "biuf" and isinstance(mark, str):
-            raise ValueError(f"y contains numbers, but unlabeled={mark!r} is text; give a number.")
-        return y, np.array([not _is_same(label, mark) for label in y.tolist()], dtype=bool)
-    # In a list, the mark may have another type than the labels. An array would convert both to one type.
-    labelled = np.array([not _is_same(label, mark) for label in y], dtype=bool)
-    known = column_or_1d([label for label, is_known in zip(y, labelled, strict=True) if is_known])
-    labels = np.zeros(len(y), dtype=known.dtype)
+    values = y.tolist()
+    labelled = np.array([mark is None or not _is_same(value, mark) for value in values], dtype=bool)
+    if y.dtype != object:
+        return y, labelled
+    missing = [row for row, value in enumerate(values) if labelled[row] and _is_missing(value)]
+    if missing:
+        rows = ", ".join(map(str, missing[:5])) + (" ..." if len(missing) > 5 else "")
+        raise ValueError(
+            f"y has no value in {len(missing)} of {len(y)} rows ({rows}); remove these rows, or set "
+            "unlabeled=float('nan') to use them unlabelled."
+        )
+    known = [value for value, is_known in zip(values, labelled, strict=True) if is_known]
+    # Objects of one type get the dtype of that type. Text stays an object, whatever its length.
+    same_type = len({type(value) for value in known}) == 1 and not isinstance(known[0], str)
+    labels = np.zeros(len(y), dtype=np.array(known).dtype if same_type else object)
     labels[labelled] = known
     return labels, labelled
 
 
-def _is_same(label: Any, mark: Any) -> bool:
-    """Return whether a label equals the mark of unlabelled rows. NaN equals NaN here."""
-    if label is mark:
+def _to_array(y: Any, mark: Any) -> np.ndarray:
+    """Return y as an array (n,), of dtype object if values are missing or if the mark has another type than labels."""
+    if isinstance(y, (list, tuple)) and len({isinstance(value, str) for value in y}) == 2:
+        # `np.array` would convert all values to text.
+        others = [value for value in y if not isinstance(value, str) and not _is_missing(value)]
+        if others and (mark is None or not all(_is_same(value, mark) for value in others)):
+            raise ValueError(
+                f"y contains text and {type(others[0]).__name__} {others[0]!r}; convert all labels to text."
+            )
+        array = np.empty(len(y), dtype=object)
+        array[:] = y
+        return array
+    if hasattr(getattr(y, "dtype", None), "na_value"):  # an extension type of pandas
+        numpy_dtype = getattr(y.dtype, "numpy_dtype", object)
+        y = y.to_numpy(dtype=object if y.isna().any() else numpy_dtype)
+    return column_or_1d(y, warn=True)
+
+
+def _is_missing(value: Any) -> bool:
+    """Return whether a value is None, NaN or pandas.NA."""
+    if value is None:
         return True
     try:
-        return bool(label == mark) or bool(label != label and mark != mark)
-    except TypeError:  # the result of a comparison with pandas.NA has no truth value
-        return False
+        return bool(value != value)
+    except (TypeError, ValueError):  # the result of a comparison with pandas.NA has no truth value
+        return True
+
+
+def _is_same(label: Any, mark: Any) -> bool:
+    """Return whether a label equals the mark of unlabelled rows. Missing values equal each other here."""
+    if label is mark:
+        return True
+    if _is_missing(mark) or _is_missing(label):
+        return _is_missing(mark) and _is_missing(label)
+    return bool(label == mark)

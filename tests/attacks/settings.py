@@ -1,9 +1,10 @@
 """Test of model files whose parameters and settings were chosen by a stranger.
 
-Run ``python tests/attacks/settings.py [NAME ...]``; the names are the keys of `ESTIMATORS`. Each value in the metadata of a valid model file is replaced in turn by absurd
-and negative numbers, values of other types, and paths. Each file must either load or raise ValueError, within ten
-seconds and 2 GB of additional memory; a loaded estimator must predict or raise ValueError, and must not have taken over
-a path. The script prints a Markdown table; its exit status is 1 if a file fails.
+Run ``python tests/attacks/settings.py [NAME ...]``; the names are the keys of `ESTIMATORS`. Each value in the metadata
+of a valid model file is replaced in turn by absurd and negative numbers, values of other types, and paths. Each file
+must either load or raise ValueError, within ten seconds and 2 GB of additional memory; a loaded estimator must predict
+or raise ValueError, and must not have taken over a path. The script prints a Markdown table; its exit status is 1 if a
+file fails.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
@@ -343,3 +344,49 @@ def test_label_smoothing_lowers_the_largest_probabilities(new_classifier, X, y):
         for smoothing in (0, 0.5)
     )
     assert unsmoothed.max(1).mean() > smoothed.max(1).mean()
+
+
+PANDAS_LABELS = {
+    "nullable integers": (pd.array([3, 7], "Int16"), np.int16),
+    "nullable booleans": (pd.array([False, True], "boolean"), np.bool_),
+    "nullable floats": (pd.array([1.0, 2.0], "Float64"), np.float64),
+    "categories of integers": (pd.Categorical([3, 7]), np.int64),
+    "categories of text": (pd.Categorical(["a", "bc"]), np.object_),
+    "strings": (pd.array(["a", "bc"], "string"), np.object_),
+    "booleans as objects": (np.array([False, True], object), np.bool_),
+    "integers as objects": (np.array([3, 7], object), np.int64),
+}
+
+
+@pytest.mark.parametrize(("labels", "dtype"), PANDAS_LABELS.values(), ids=PANDAS_LABELS)
+def test_labels_come_back_as_they_went_in(new_classifier, X, labels, dtype):
+    y = pd.Series(labels).take(np.arange(41) % 2)
+    classifier = new_classifier(max_epochs=1).fit(X, y)
+    assert classifier.classes_.tolist() == list(labels)
+    assert classifier.predict(X).dtype == classifier.classes_.dtype == dtype
+
+
+MISSING_LABELS = {
+    "None": np.array(["a", "b", None], object),
+    "list with None": ["a", "b", None],
+    "NaN among text": np.array(["a", "b", np.nan], object),
+    "pandas.NA among integers": pd.array([1, 2, pd.NA], "Int64"),
+    "pandas.NA among strings": pd.array(["a", "b", pd.NA], "string"),
+}
+
+
+@pytest.mark.parametrize("labels", MISSING_LABELS.values(), ids=MISSING_LABELS)
+def test_rows_with_missing_labels_are_named_or_used_without_labels(new_classifier, X, refused, labels):
+    rows = np.r_[np.arange(40) % 2, 2]
+    y = [labels[row] for row in rows] if isinstance(labels, list) else pd.Series(labels).take(rows)
+    classifier = new_classifier()
+    with refused(classifier, r"y has no value in 1 of 41 rows \(40\); remove these rows, or set unlabeled="):
+        classifier.fit(X, y)
+    classifier = new_classifier(max_epochs=1, unlabeled=np.nan).fit(X, y)
+    assert classifier.classes_.tolist() == list(labels[:2])
+
+
+def test_text_and_numbers_in_a_list_of_labels_are_refused(new_classifier, X, refused):
+    classifier = new_classifier()
+    with refused(classifier, "y contains text and int 1; convert all labels to text"):
+        classifier.fit(X, ["a", *[1] * 40])

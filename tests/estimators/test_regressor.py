@@ -81,7 +81,7 @@ INVALID_Y = {
     "nan": (lambda y: np.where(y > 0.19, np.nan, y), "y contains NaN"),
     "shorter": (lambda y: y[:-1], "inconsistent numbers of samples"),
     "None": (lambda y: None, "requires y to be passed"),
-    "None-in-object-array": (lambda y: np.array([None, *y[1:]], dtype=object), "y contains NaN"),
+    "None-in-object-array": (lambda y: np.array([None, *y[1:]], dtype=object), r"y has no value in 1 of 40 rows \(0\)"),
     "infinity": (lambda y: np.where(y > 0.19, np.inf, y).tolist(), "y contains infinity"),
     "too-large": (lambda y: np.sign(y - 0.1) * 1.7e308, "y contains values as large as 1.7e"),
 }
