@@ -49,7 +49,13 @@ def test_each_dependency_has_a_comment_with_its_reason():
     text = (ROOT / "pyproject.toml").read_text()
     project = tomllib.loads(text)["project"]
     extras = project["optional-dependencies"]
-    for requirement in [*project["dependencies"], *extras["distributed"], *extras["onnx"], *extras["test"]]:
+    for requirement in [
+        *project["dependencies"],
+        *extras["distributed"],
+        *extras["files"],
+        *extras["onnx"],
+        *extras["test"],
+    ]:
         assert re.search(rf'"{re.escape(requirement)}",\s+# \w', text), requirement
 
 
@@ -57,7 +63,13 @@ def test_licence_of_each_dependency_is_listed():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
     listed = (ROOT / "tests" / "supply" / "licences.md").read_text().lower().replace("_", "-")
-    for requirement in [*project["dependencies"], *extras["distributed"], *extras["onnx"], *extras["test"]]:
+    for requirement in [
+        *project["dependencies"],
+        *extras["distributed"],
+        *extras["files"],
+        *extras["onnx"],
+        *extras["test"],
+    ]:
         name = re.match(r"[\w-]+", requirement)[0].lower()
         assert name == "sktsmae" or f"|{name}|" in listed, requirement
 

@@ -5,17 +5,19 @@ from __future__ import annotations
 import argparse
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from sklearn.frozen import FrozenEstimator
 
+from ..datasets._files import read_labels
 from ..estimators import MAEClassifier, MAEPretrainer
 from ..signals.device import resolve_device
 from ._accuracy import describe_accuracy
 from ._arguments import add_device_argument, add_signal_arguments, positive_int
 from ._errors import prefix_errors
 from ._output import check_output
-from ._signals import read_labels, read_signals
+from ._signals import is_table, read_and_describe
 
 EXAMPLE = "fit train.csv --label activity --output classifier.safetensors --test test.csv"
 
@@ -141,9 +143,9 @@ def read_labelled(options: argparse.Namespace) -> tuple[np.ndarray, np.ndarray]:
     ValueError
         If there are no labels, or if both the file of signals and ``--labels`` contain labels.
     """
-    # If the test file is a .csv file and the training file is not, --label names a column of the test file.
-    label_is_for_test = options.test is not None and _is_csv(options.test) and not _is_csv(options.signals)
-    X, y = read_signals(options.signals, label=None if label_is_for_test else options.label, split=options.split)
+    # If only the test file is a table, the options of tables are about the test file.
+    of_test = options.test is not None and is_table(options.test) and not is_table(options.signals)
+    X, y, *_ = read_and_describe(options.signals, _without_table_options(options, of_test), options.split)
     if options.labels is not None:
         if y is not None:
             raise ValueError(
@@ -152,7 +154,7 @@ def read_labelled(options: argparse.Namespace) -> tuple[np.ndarray, np.ndarray]:
             )
         y = read_labels(options.labels, len(X))
     if y is None:
-        remedy = "name the column of labels with --label" if _is_csv(options.signals) else "give --labels FILE"
+        remedy = "name the column of labels with --label" if is_table(options.signals) else "give --labels FILE"
         raise ValueError(f"{options.signals}: the file contains no labels; {remedy}.")
     return X, y
 
@@ -177,15 +179,25 @@ def read_test(options: argparse.Namespace) -> tuple[np.ndarray, np.ndarray] | No
     """
     if options.test is None:
         return None
-    label = options.label if _is_csv(options.test) else None
-    X, y = read_signals(options.test, label=label, split="test")
+    of_training = is_table(options.signals) and not is_table(options.test) and not options.test.is_dir()
+    X, y, *_ = read_and_describe(options.test, _without_table_options(options, of_training), "test")
     if y is None:
         raise ValueError(f"{options.test}: the file contains no labels to compare with; give labelled test signals.")
     return X, y
 
 
-def _is_csv(path: Path) -> bool:
-    return path.suffix.lower() == ".csv"
+def _without_table_options(options: argparse.Namespace, remove: bool) -> argparse.Namespace:
+    """Return the arguments without those about tables, if they are about another file."""
+    none: dict[str, Any] = {
+        "label": None,
+        "drop": [],
+        "columns": None,
+        "long": False,
+        "id": None,
+        "time": None,
+        "channels": None,
+    }
+    return argparse.Namespace(**{**vars(options), **(none if remove else {})})
 
 
 def _parse_finetune(text: str) -> str | int:

@@ -10,6 +10,7 @@ from typing import TextIO
 
 import numpy as np
 
+from ..datasets._files import Signals
 from ..estimators import MAEClassifier
 from ..models.atomic import atomic_write
 from ..signals.device import resolve_device
@@ -18,7 +19,7 @@ from ._arguments import add_device_argument, add_signal_arguments
 from ._chunks import map_chunks
 from ._errors import prefix_errors
 from ._output import check_output
-from ._signals import Signals, read_signals
+from ._signals import read_and_describe
 
 EXAMPLE = "predict classifier.safetensors signals.npy --output predictions.csv"
 
@@ -56,7 +57,7 @@ def run(options: argparse.Namespace) -> None:
         check_output(options.output, (".csv",), inputs=(options.signals, options.model))
     resolve_device(options.device)
     classifier = MAEClassifier.load(options.model).set_params(device=options.device)
-    signals = read_signals(options.signals, label=options.label, split=options.split)
+    signals = read_and_describe(options.signals, options, options.split)
     if options.output is None:
         predicted = write_predictions(sys.stdout, classifier, signals, options.signals)
         sys.stdout.flush()

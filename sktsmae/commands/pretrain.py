@@ -14,10 +14,10 @@ from ..estimators import MAEPretrainer
 from ..models.atomic import atomic_write
 from ..signals.device import resolve_device
 from ..signals.launch import launched_world
-from ._arguments import SIGNALS_HELP, add_device_argument, add_label_and_split, positive_int
+from ._arguments import SIGNALS_HELP, add_device_argument, add_reading_arguments, positive_int
 from ._errors import prefix_errors
 from ._output import check_output
-from ._signals import read_signals
+from ._signals import read_and_describe
 
 EXAMPLE = "pretrain signals.npy --output encoder.safetensors"
 SIGNAL_LEN = 512  # number of samples to which the encoder resamples signals
@@ -51,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     source.add_argument(
         "--synthetic", type=positive_int, metavar="N", help="train on N synthetic signals instead of a file"
     )
-    add_label_and_split(parser, split="train")
+    add_reading_arguments(parser, split="train")
     parser.add_argument(
         "--output",
         type=Path,
@@ -100,7 +100,7 @@ def run(options: argparse.Namespace) -> None:
     if options.synthetic is not None:
         X = make_signals(options.synthetic, SIGNAL_LEN, random_state=options.seed)
     else:
-        X = read_signals(options.signals, label=options.label, split=options.split).X
+        X = read_and_describe(options.signals, options, options.split).X
     checkpoints = options.checkpoints or options.output.with_suffix(".checkpoints")
     start = time.perf_counter()
     pretrainer = MAEPretrainer(

@@ -128,7 +128,22 @@ class FeaturesInMemory(TrainingFeatures):
         self._batch_size, self._device, self._advance = batch_size, device, advance
 
     def fit_models(self, targets: np.ndarray, weights: np.ndarray, judged: np.ndarray) -> Iterator[LinearFit]:
-        """Fit the linear models of the probe, as `TrainingFeatures` says."""
+        """Fit the linear models of the probe.
+
+        Parameters
+        ----------
+        targets : ndarray of shape (n, C)
+            Target values.
+        weights : ndarray of shape (n,)
+            Sample weights, which are positive.
+        judged : ndarray of bool of shape (j,)
+            Those of the samples `rows` whose leave-one-out predictions determine the penalties.
+
+        Yields
+        ------
+        LinearFit
+            The next model.
+        """
         inputs = self.probe.inputs
         kinds: dict[str, KindFeatures] = {}
         blocks: dict[tuple[str, int | None], FeatureBlock] = {}

@@ -52,7 +52,13 @@ class StreamedKind(NamedTuple):
 
     @property
     def width(self) -> int:
-        """Number of columns that a ridge regression uses."""
+        """Number of columns that a ridge regression uses.
+
+        Returns
+        -------
+        int
+            The number.
+        """
         return 2 * len(self.basis.mean) if self.sketch is None else self.sketch.width
 
 
@@ -74,14 +80,38 @@ class Design(NamedTuple):
     projected: Sequence[str]
 
     def matrix(self, values: Mapping[str, np.ndarray]) -> np.ndarray:
-        """Return the columns (n, width) from the values of each kind."""
+        """Compute the columns from the values of each kind.
+
+        Parameters
+        ----------
+        values : mapping of str to ndarray of shape (n, width of the kind)
+            Values of each kind.
+
+        Returns
+        -------
+        ndarray of shape (n, width), float32
+            The columns of the exact kinds, and then those of the sum of the projections.
+        """
         parts = [np.float32(self.factors[name]) * values[name] for name in self.names]
         exact = [part for name, part in zip(self.names, parts, strict=True) if name not in self.projected]
         projected = [part for name, part in zip(self.names, parts, strict=True) if name in self.projected]
         return np.concatenate([*exact, *([sum(projected)] if projected else [])], axis=1)
 
     def expand(self, coefficients: np.ndarray, kinds: Mapping[str, StreamedKind]) -> np.ndarray:
-        """Return the coefficients (C, 2 * F) of the features that equal the coefficients (C, width) of the columns."""
+        """Compute the coefficients of the features that equal the coefficients of the columns.
+
+        Parameters
+        ----------
+        coefficients : ndarray of shape (C, width)
+            Coefficients of the columns.
+        kinds : mapping of str to StreamedKind
+            The kinds.
+
+        Returns
+        -------
+        ndarray of shape (C, 2 * F)
+            Coefficients of the standardised features of all kinds, and of half of their absolute values.
+        """
         expanded, start = [], 0
         for name in self.names:
             sketch = kinds[name].sketch
@@ -151,7 +181,22 @@ class StreamedFeatures(TrainingFeatures):
         self.designs = [self._design(names) for names, _ in probe.inputs]
 
     def fit_models(self, targets: np.ndarray, weights: np.ndarray, judged: np.ndarray) -> Iterator[LinearFit]:
-        """Fit the linear models of the probe, as `TrainingFeatures` says."""
+        """Fit the linear models of the probe.
+
+        Parameters
+        ----------
+        targets : ndarray of shape (n, C)
+            Target values.
+        weights : ndarray of shape (n,)
+            Sample weights, which are positive.
+        judged : ndarray of bool of shape (j,)
+            Those of the samples `rows` whose leave-one-out predictions determine the penalties.
+
+        Yields
+        ------
+        LinearFit
+            The next model.
+        """
         all_moments, values = self._pass(targets, weights)
         for design in self.designs:
             moments = all_moments.pop(0)  # so that its memory is free after the next fit

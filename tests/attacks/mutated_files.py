@@ -30,7 +30,7 @@ import numpy as np
 import torch
 
 from sktsmae import MAEClassifier, MAEPretrainer
-from sktsmae.commands._signals import read_signals
+from sktsmae.datasets import read_signals
 from sktsmae.models import CWT_MAE_RoPE, TF_MAE_Classifier, load_reference_mae
 from sktsmae.training.checkpoint_files import read_checkpoint
 

@@ -1,6 +1,7 @@
 """Fixtures for the tests of the commands: signals, a fitted classifier, and a check of error messages."""
 
 import csv
+import re
 from types import SimpleNamespace
 
 import numpy as np
@@ -57,8 +58,9 @@ def error_line(capsys):
         assert main([str(argument) for argument in arguments]) == 1
         printed = capsys.readouterr()
         assert printed.out == ""
-        assert printed.err.count("\n") == 1, printed.err
-        assert printed.err.startswith(f"sktsmae {arguments[0]}: ")
-        return printed.err
+        *read, line = printed.err.splitlines(keepends=True)
+        assert all(re.search(r": \d+ signals, ", description) for description in read), printed.err
+        assert line.startswith(f"sktsmae {arguments[0]}: ")
+        return line
 
     return run

@@ -48,7 +48,8 @@ def test_accuracy_is_printed_if_the_signals_have_labels(fitted, data, write_tabl
         printed = capsys.readouterr()
         check_table(printed.out, classifier, data.X_test)
         accuracy = classifier.score(data.X_test, data.y_test)
-        assert printed.err == f"{arguments[0]}: accuracy {accuracy:.3f} on 24 signals\n"
+        description = f"{arguments[0]}: 24 signals, 100 samples, 3 classes (8 each)\n"
+        assert printed.err == f"{description}{arguments[0]}: accuracy {accuracy:.3f} on 24 signals\n"
 
 
 @pytest.fixture

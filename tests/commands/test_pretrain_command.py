@@ -6,8 +6,7 @@ import pytest
 from sktsmae import MAEPretrainer
 from sktsmae.__main__ import main
 from sktsmae.commands import pretrain
-from sktsmae.commands._signals import read_signals
-from sktsmae.datasets import make_signals
+from sktsmae.datasets import make_signals, read_signals
 
 SMALL_RECIPE = {
     "signal_len": 64,
@@ -91,7 +90,7 @@ INVALID_FILES = {
     "missing": (lambda folder: folder / "missing.npy", "missing.npy"),
     "wav-file": (
         lambda folder: _write(folder / "a.wav", b"RIFF"),
-        "the file type is unknown; give a .npy, .npz, .csv or .ts file, or a folder",
+        "the file type is unknown; give a table (.csv, .tsv, .txt, .parquet, .feather), a .npy, .npz, .mat or .ts file",
     ),
     "empty-folder": (lambda folder: folder, "the folder contains no .npy files"),
     "npy-without-header": (lambda folder: _write(folder / "a.npy", b"\x93NUMPY"), "not an array of numbers"),

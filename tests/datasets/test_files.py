@@ -1,6 +1,8 @@
 """Tests of the readers of signals and labels, with valid and invalid files."""
 
+import gzip
 import pickle
+import wave
 import zipfile
 from io import StringIO
 
@@ -8,7 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sktsmae.commands._signals import read_labels, read_signals
+from sktsmae.datasets import read_signals
+from sktsmae.datasets._files import read_labels
 
 NAN = np.nan
 SIGNALS = [[1.0, 2.5, -3e-2], [4.0, 5.0, 6.0]]
@@ -112,7 +115,7 @@ def test_empty_line_in_a_label_file_is_a_missing_label(tmp_path):
 @pytest.mark.filterwarnings("ignore:.*are read as column names")
 def test_csv_file_written_by_pandas_is_read(tmp_path):
     X = np.arange(12.0).reshape(2, 6)
-    for settings in ({"index": False}, {"index": False, "header": False}):
+    for settings in ({}, {"index": False}, {"index": False, "header": False}):
         np.testing.assert_array_equal(read_signals(pandas_csv_file(**settings)(tmp_path)).X, X)
 
 
@@ -136,7 +139,7 @@ def test_split_selects_the_training_or_test_signals_of_an_npz_file(tmp_path):
     parts = {"X_train": np.zeros((2, 1, 4)), "y_train": ["a", "b"], "X_test": np.ones((3, 1, 4)), "y_test": [1, 2, 3]}
     path = npz_file(**parts)(tmp_path)
     for split in ("train", "test"):
-        X, y = read_signals(path, split=split)
+        X, y, *_ = read_signals(path, split=split)
         np.testing.assert_array_equal(X, parts[f"X_{split}"])
         assert y.tolist() == parts[f"y_{split}"]
 
@@ -144,7 +147,7 @@ def test_split_selects_the_training_or_test_signals_of_an_npz_file(tmp_path):
 @pytest.mark.parametrize("names", [("X",), ("X", "y"), ("anything",)])
 def test_npz_file_is_read(names, tmp_path):
     arrays = {"X": np.eye(3), "anything": np.eye(3), "y": np.array([True, False, True])}
-    X, y = read_signals(npz_file(**{name: arrays[name] for name in names})(tmp_path))
+    X, y, *_ = read_signals(npz_file(**{name: arrays[name] for name in names})(tmp_path))
     np.testing.assert_array_equal(X, np.eye(3))
     assert (y is not None) == ("y" in names)
 
@@ -200,7 +203,7 @@ NPY_HEADER = b"\x93NUMPY\x01\x00v\x00{'descr': '<f8', 'fortran_order': False, 's
 INVALID_FILES = {
     "missing file": (lambda folder: folder / "a.csv", None, "a.csv: the file does not exist"),
     "unknown file type": (binary_file(PNG, "a.png"), None, "the file type is unknown"),
-    "column name for a .npy file": (npy_file(np.eye(3)), "y", "a.npy: --label y is only for .csv files"),
+    "column name for a .npy file": (npy_file(np.eye(3)), "y", "a.npy: --label is only for tables such as .csv files"),
     "csv, empty": (text_file("", "a.csv"), None, "a.csv: the file contains no signals"),
     "csv, only a header": (text_file("a,b\n", "a.csv"), None, "a.csv: the file contains no signals"),
     "csv, only labels": (text_file("a\nx\n", "a.csv"), "a", "a.csv: the file contains no signals"),
@@ -226,7 +229,7 @@ INVALID_FILES = {
         "--label c matches 0 columns, but must match exactly one; the columns are a, b",
     ),
     "csv, two columns of this name": (text_file("a,a\n1,2\n", "a.csv"), "a", "--label a matches 2 columns"),
-    "csv, index of a DataFrame": (pandas_csv_file(), None, "a column has no name"),
+    "csv, column without a name": (text_file(",a,b\n5,1,2\n7,3,4\n", "a.csv"), None, "a column has no name"),
     "csv, unclosed quotation mark": (text_file('1,2\n3,"4\n5,6\n', "a.csv"), None, "not valid in a .csv file"),
     "csv, too long label": (text_file(f"y,a\n{'x' * 2000},1\n", "a.csv"), "y", "has 2000 characters; use at most 1000"),
     "csv, is a .png file": (binary_file(PNG, "a.csv"), None, "a.csv: not a text file in UTF-8"),
@@ -283,7 +286,7 @@ INVALID_FILES = {
     "npy, one-dimensional array": (npy_file(np.zeros(5)), None, "the array has shape (5,)"),
     "npy, no channels": (npy_file(np.zeros((5, 0, 3))), None, "a.npy:"),
     "npz, empty": (binary_file(b"", "a.npz"), None, "a.npz: not an archive of signals"),
-    "npz, unknown names": (npz_file(a=[1], b=[2]), None, "contains a, b; name the signals X"),
+    "npz, unknown names": (npz_file(a=[1], b=[2]), None, "contains a, b; name the array of signals with --x-key"),
     "npz, is a .npy file": (npy_file(np.eye(3), "a.npz"), None, "a.npz: not an archive of signals"),
     "npz, Python objects": (
         npz_file(X=np.eye(2), y=np.array([None, 1])),
@@ -297,7 +300,7 @@ INVALID_FILES = {
     ),
     "npz, wrong header": (npz_with_wrong_header, None, "X does not have the size that is given in its header"),
     "npz, zip bomb": (zip_bomb, None, "X does not have the size that is given in its header"),
-    "folder, empty": (lambda folder: folder, None, "the folder contains no .npy files"),
+    "folder, empty": (lambda folder: folder, None, "the folder contains no .npy files and no recordings"),
     "folder, different numbers of channels": (
         folder_with_3_and_4_channels,
         None,
@@ -353,3 +356,94 @@ def test_permission_error_names_the_file(tmp_path, monkeypatch):
     monkeypatch.setattr("builtins.open", refuse)
     with pytest.raises(ValueError, match=r"a.csv: the file cannot be read \(Permission denied\)"):
         read_signals(path)
+
+
+def long_table(*lines, name="a.csv"):
+    """Return a function that writes a table with one row per time step."""
+    return text_file("\n".join(["rec,t,x,y,who", *lines]), name)
+
+
+def mixed_folder(folder):
+    """Write two recordings whose tables have different channels."""
+    (folder / "run").mkdir()
+    (folder / "run" / "a.csv").write_text("x,y\n1,2\n3,4\n")
+    (folder / "run" / "b.csv").write_text("x,z\n1,2\n3,4\n")
+    return folder
+
+
+def sounds(folder):
+    """Write two sounds with different sampling rates."""
+    for name, rate in (("a.wav", 50), ("b.wav", 100)):
+        with wave.open(str(folder / name), "wb") as file:
+            file.setparams((1, 2, rate, 0, "NONE", "not compressed"))
+            file.writeframes(bytes(40))
+    return folder
+
+
+LONG = {"long": True, "id": "rec", "time": "t", "label": "who"}
+ROWS = ("1,0,1,2,Ann", "1,1,3,4,Ann", "2,0,5,6,Bob", "2,1,7,8,Bob")
+INVALID_TABLES = {
+    "long table without an option": (long_table(*ROWS), {"label": "who"}, "read it with --long --time t --channels"),
+    "id of a long table is missing": (long_table(*ROWS), {**LONG, "id": "walk"}, "--id walk matches 0 columns"),
+    "time of a long table is missing": (long_table(*ROWS), {**LONG, "time": "s"}, "--time s matches 0 columns"),
+    "time is text": (long_table("1,noon,1,2,Ann"), LONG, "line 2: 'noon' is not a number or a date"),
+    "time is numbers and dates": (long_table("1,0,1,2,A", "1,2026-01-01,1,2,A"), LONG, "has numbers and dates"),
+    "label changes in a recording": (long_table(*ROWS, "2,2,7,8,Ann"), LONG, "line 6: the label 'Ann' differs from"),
+    "channel is text": (long_table("1,0,1,up,Ann"), LONG, "line 2, column 'y': 'up' is not a number"),
+    "channel is missing": (long_table(*ROWS), {**LONG, "columns": ["z"]}, "--channels z matches no column"),
+    "long table of different widths": (long_table(*ROWS, "2,3"), LONG, "line 6: 2 columns, but the first line has 5"),
+    "long table without rows": (long_table(), LONG, "give one line of numbers per time step"),
+    "id without --long": (text_file("a,b\n1,2\n", "a.csv"), {"id": "a"}, "add --long"),
+    "column to drop is missing": (text_file("a,b\n1,2\n", "a.csv"), {"drop": ["c"]}, "--drop c matches no column"),
+    "no column of samples": (text_file("a,b\n1,2\n", "a.csv"), {"columns": ["t*"]}, "--columns t* matches no column"),
+    "all columns dropped": (text_file("a,b\n1,2\n", "a.csv"), {"drop": ["*"]}, "the file contains no signals"),
+    "damaged .gz": (binary_file(b"1,2\n3,4\n", "a.csv.gz"), {}, "the compressed file is damaged"),
+    "truncated .gz": (binary_file(gzip.compress(b"1,2\n" * 99)[:-9], "a.csv.gz"), {}, "the compressed file is damaged"),
+    "damaged .xz": (binary_file(b"1,2\n3,4\n", "a.csv.xz"), {}, "the compressed file is damaged"),
+    "damaged .zip": (binary_file(b"1,2\n3,4\n", "a.csv.zip"), {}, "the compressed file is damaged"),
+    "damaged .parquet": (binary_file(b"PAR1", "a.parquet"), {}, "not a readable parquet file"),
+    "damaged .feather": (binary_file(b"ARROW1", "a.feather"), {}, "not a readable feather file"),
+    "damaged .mat": (binary_file(b"MATLAB 5.0" * 20, "a.mat"), {}, "not a .mat file with signals"),
+    "key of signals is missing": (npz_file(a=[1], b=[2]), {"x_key": "c"}, "--x-key c is not an array of the file"),
+    "key of labels is missing": (npz_file(X=[1]), {"y_key": "c"}, "--y-key c is not an array of the file"),
+    "key for a table": (text_file("1,2\n", "a.csv"), {"x_key": "X"}, "--x-key and --y-key are only for .npz and .mat"),
+    "--long for an array": (npy_file(np.eye(3)), {"long": True}, "--long is only for tables"),
+    "folder of different channels": (mixed_folder, {}, "b.csv: 2 channels (x, z), but a.csv has 2 channels (x, y)"),
+    "folder of different sampling rates": (
+        sounds,
+        {},
+        "b.wav: 1 channel at 100 Hz, but a.wav has 1 channel at 50 Hz",
+    ),
+    "folder with a damaged sound": (lambda folder: binary_file(b"RIFF", "a.wav")(folder).parent, {}, "not a .wav file"),
+}
+
+
+@pytest.mark.parametrize(("write", "settings", "match"), INVALID_TABLES.values(), ids=INVALID_TABLES)
+def test_invalid_tables_and_folders_raise_with_a_message_of_one_line(write, settings, match, tmp_path):
+    with pytest.raises(ValueError) as raised:  # noqa: PT011 - the message is checked below
+        read_signals(write(tmp_path), **settings)
+    assert match in str(raised.value)
+    assert "\n" not in str(raised.value)
+    assert str(tmp_path) in str(raised.value)
+
+
+def test_rows_of_a_long_table_are_sorted_and_shorter_recordings_are_padded(tmp_path):
+    path = long_table("b,2,5,6,Bob", "a,1,3,4,Ann", "a,0,1,2,Ann")(tmp_path)
+    signals = read_signals(path, **LONG)
+    np.testing.assert_array_equal(signals.X, [[[5, NAN], [6, NAN]], [[1, 3], [2, 4]]])
+    assert signals.y.tolist() == ["Bob", "Ann"]
+    assert signals.channels == ("x", "y")
+    assert str(signals) == "2 signals, 2 channels (x, y), 2 samples, 2 classes (1 each)"
+
+
+@pytest.mark.parametrize("width", [1, 2, 3, 4])
+def test_sounds_are_read_as_numbers_between_minus_one_and_one(width, tmp_path):
+    samples = np.array([[-1.0, 0.0], [0.5, -0.25]])  # time, channels
+    integers = (samples * 2 ** (8 * width - 1)).astype(np.int64) + (128 if width == 1 else 0)
+    with wave.open(str(tmp_path / "a.wav"), "wb") as file:
+        file.setparams((2, width, 50, 0, "NONE", "not compressed"))
+        file.writeframes(b"".join(int(i).to_bytes(width, "little", signed=width > 1) for i in integers.ravel()))
+    signals = read_signals(tmp_path)
+    np.testing.assert_array_equal(signals.X, samples.T[None])
+    assert signals.sampling_rate == 50
+    assert str(signals) == "1 signal, 2 channels, 2 samples, sampling rate 50 Hz"

@@ -1,0 +1,135 @@
+"""Reader of folders with one file per recording, or of .npy files with several signals each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from ..functional.resampling import resample
+from ._arrays import read_npy, read_wav
+from ._columns import TableOptions
+from ._tables import read_recording
+from ._text import pad_signals, table_suffix
+
+TABLES = (".csv", ".tsv", ".txt", ".parquet", ".feather")
+RECORDINGS = (".npy", ".wav", *TABLES)
+
+
+class Folder(NamedTuple):
+    """The signals of a folder.
+
+    Attributes
+    ----------
+    X : ndarray of shape (n, T) or (n, M, T)
+        The signals, in the order of the file names.
+    y : ndarray of shape (n,), str, or None
+        Names of the subfolders with the recordings.
+    channels : tuple of str
+        Names of the channels, if the files are tables.
+    sampling_rate : int or None
+        Sampling rate in Hz, if the files are .wav files.
+    """
+
+    X: np.ndarray
+    y: np.ndarray | None = None
+    channels: tuple[str, ...] = ()
+    sampling_rate: int | None = None
+
+
+def read_folder(path: Path, options: TableOptions) -> Folder:
+    """Read the signals of a folder.
+
+    Parameters
+    ----------
+    path : Path
+        A folder of .npy files with one or more signals each, which are resampled to the length of the first; a folder
+        of recordings (.csv, .tsv, .txt, .parquet, .feather, .wav); or a folder of such folders, or of folders of .npy
+        files with one recording (T,) or (M, T) each. Their names are the labels. Shorter recordings are padded with
+        NaN.
+    options : TableOptions
+        How to read recordings from tables, with one row per time step.
+
+    Returns
+    -------
+    Folder
+        The signals.
+
+    Raises
+    ------
+    ValueError
+        If there are no such files, or if they differ in their channels or sampling rates.
+    """
+    files = [file for file in sorted(path.iterdir()) if file.is_file() and table_suffix(file) in RECORDINGS]
+    arrays = [file for file in files if file.suffix.lower() == ".npy"]
+    if arrays:
+        return Folder(_read_arrays(arrays))
+    labelled = [(file, "") for file in files]
+    if not files:
+        subfolders = [folder for folder in sorted(path.iterdir()) if folder.is_dir()]
+        labelled = [
+            (file, folder.name)
+            for folder in subfolders
+            for file in sorted(folder.iterdir())
+            if table_suffix(file) in RECORDINGS
+        ]
+    if not labelled:
+        raise ValueError(
+            f"{path}: the folder contains no .npy files and no recordings ({', '.join(RECORDINGS[1:])}); give another "
+            "folder, a file, or a folder with one subfolder of recordings per class."
+        )
+    recordings = [_read_recording(file, options) for file, _ in labelled]
+    first = recordings[0]
+    for (file, _), (signal, channels, rate) in zip(labelled, recordings, strict=True):
+        if len(signal) != len(first[0]) or channels != first[1] or rate != first[2]:
+            raise ValueError(
+                f"{file}: {_describe(signal, channels, rate)}, but {labelled[0][0].name} has {_describe(*first)}; give "
+                "recordings of the same channels and sampling rate."
+            )
+    X = pad_signals(path, [list(signal) for signal, _, _ in recordings])
+    y = None if files else np.array([label for _, label in labelled])
+    return Folder(X[:, 0] if X.shape[1] == 1 else X, y, first[1], first[2])
+
+
+def _read_recording(path: Path, options: TableOptions) -> tuple[np.ndarray, tuple[str, ...], int | None]:
+    """Return one recording (M, T), the names of its channels, and its sampling rate."""
+    if path.suffix.lower() == ".wav":
+        signal, rate = read_wav(path)
+        return _require_recording(path, signal), (), rate
+    if path.suffix.lower() == ".npy":
+        return _require_recording(path, np.atleast_2d(read_npy(path))), (), None
+    signal, channels = read_recording(path, options)
+    return _require_recording(path, signal), channels, None
+
+
+def _require_recording(path: Path, signal: np.ndarray) -> np.ndarray:
+    if signal.dtype.kind not in "biuf" or signal.ndim != 2 or 0 in signal.shape:
+        raise ValueError(
+            f"{path}: the array has shape {signal.shape} and type {signal.dtype}; give the numbers of one recording, "
+            "(time,) or (channels, time)."
+        )
+    return signal
+
+
+def _describe(signal: np.ndarray, channels: tuple[str, ...], rate: int | None) -> str:
+    names = f" ({', '.join(channels)})" if channels else ""
+    plural = "s" if len(signal) > 1 else ""
+    return f"{len(signal)} channel{plural}{names}" + (f" at {rate} Hz" if rate is not None else "")
+
+
+def _read_arrays(files: list[Path]) -> np.ndarray:
+    """Read .npy files with one or more signals each; resample them to the length of the signals in the first."""
+    parts: list[np.ndarray] = []
+    for file in files:
+        part = np.atleast_2d(read_npy(file))  # one signal (T,) becomes (1, T)
+        channels = parts[0].shape[1:-1] if parts else part.shape[1:-1]
+        if part.dtype.kind not in "biuf" or 0 in part.shape or part.shape[1:-1] != channels:
+            raise ValueError(
+                f"{file}: the array has shape {part.shape} and type {part.dtype}; give numbers, with the same number "
+                f"of channels as in {files[0].name}."
+            )
+        tensor = torch.from_numpy(np.array(part, dtype=np.float64))
+        parts.append(resample(tensor, parts[0].shape[-1] if parts else part.shape[-1]).numpy())
+    return np.concatenate(parts)

@@ -1,0 +1,241 @@
+"""Readers of tables: one row per signal (wide), or one row per time step (long)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ._columns import (
+    TableOptions,
+    column_index,
+    index_column,
+    is_header,
+    is_ucr,
+    parse_time,
+    refuse_long,
+    require_width,
+    select,
+)
+from ._text import open_table, pad_signals, parse_label, parse_numbers, table_suffix
+
+Row = tuple[int, list[Any]]  # the line number, and the cells: text, or numbers of a .parquet or .feather file
+# Number of rows by which the form of a table is recognised.
+_EXAMINED_ROWS = 200
+
+
+class Table(NamedTuple):
+    """The signals of a table.
+
+    Attributes
+    ----------
+    X : ndarray of shape (n, T) or (n, M, T), float64
+        Signals; NaN for missing values and after the end of shorter signals.
+    y : ndarray of shape (n,), str, or None
+        Labels, ``""`` for a missing one.
+    channels : tuple of str
+        Names of the channels of a long table.
+    """
+
+    X: np.ndarray
+    y: np.ndarray | None
+    channels: tuple[str, ...] = ()
+
+
+def read_table(path: Path, options: TableOptions) -> Table:
+    """Read signals from a table.
+
+    Parameters
+    ----------
+    path : Path
+        A text file with cells that are separated by commas, semicolons or tabs, also compressed (.gz, .xz, .zip), or a
+        .parquet or .feather file. A first line of column names is recognised. Empty cells become NaN.
+    options : TableOptions
+        How to read it.
+
+    Returns
+    -------
+    Table
+        The signals, and the labels if there are any.
+
+    Raises
+    ------
+    ValueError
+        If the file cannot be used. The message names the line or the column.
+    """
+    with _open_rows(path) as rows:
+        return _read_long(path, rows, options) if options.long else _read_wide(path, rows, options)
+
+
+def read_recording(path: Path, options: TableOptions) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Read one recording from a table with one row per time step.
+
+    Parameters
+    ----------
+    path : Path
+        The table, as in `read_table`.
+    options : TableOptions
+        How to read it; `id` and `label` have no effect.
+
+    Returns
+    -------
+    signal : ndarray of shape (M, T), float64
+        The channels.
+    channels : tuple of str
+        Their names.
+
+    Raises
+    ------
+    ValueError
+        If the file cannot be used. The message names the line or the column.
+    """
+    with _open_rows(path) as rows:
+        table = _read_long(path, rows, options._replace(id=None, label=None))
+    return table.X[0], table.channels
+
+
+def read_label_column(path: Path, count: int) -> np.ndarray:
+    """Read labels from a .csv file with one label per line.
+
+    Parameters
+    ----------
+    path : Path
+        A file with one column, with or without a header.
+    count : int
+        Number of labels. If the file has one more line, the first line is the header.
+
+    Returns
+    -------
+    ndarray of shape (count,), str
+        The labels, ``""`` for an empty line.
+
+    Raises
+    ------
+    ValueError
+        If the number of columns or of lines is wrong.
+    """
+    labels = []
+    with open_table(path) as lines:
+        for number, cells in lines:
+            if len(cells) > 1:
+                raise ValueError(
+                    f"{path}, line {number}: {len(cells)} columns; give one label per line and nothing else."
+                )
+            labels.append(parse_label("".join(cells), f"{path}, line {number}"))
+    num_lines = len(labels)
+    while len(labels) > count + 1 and not labels[-1]:
+        labels.pop()
+    if len(labels) not in (count, count + 1):
+        raise ValueError(f"{path}: {len(labels)} labels for {count} signals; give one label per signal.")
+    if len(labels) > count and not labels[-1]:
+        raise ValueError(
+            f"{path}: {count} signals, but {num_lines} lines, the last of which is empty. Either the first line is a "
+            "header and the last signal has no label, or empty lines are superfluous; remove the header or empty lines."
+        )
+    return np.array(labels[-count:])
+
+
+@contextmanager
+def _open_rows(path: Path) -> Iterator[Iterator[Row]]:
+    """Yield an iterator of the rows of a table that are not empty, the first of which may contain column names."""
+    if table_suffix(path) in (".parquet", ".feather"):
+        yield _frame_rows(path)
+        return
+    with open_table(path) as lines:
+        yield ((number, cells) for number, cells in lines if cells)
+
+
+def _frame_rows(path: Path) -> Iterator[Row]:
+    try:
+        import pandas as pd
+
+        frame = (pd.read_parquet if path.suffix.lower() == ".parquet" else pd.read_feather)(path)
+    except ImportError as error:
+        raise ValueError(f"{path}: this file type needs pandas and pyarrow; install sktsmae[files].") from error
+    except OSError:
+        raise
+    except Exception as error:  # a damaged file can raise any type of error
+        message = " ".join(str(error).split())[:300]
+        raise ValueError(f"{path}: not a readable {path.suffix[1:]} file ({message}).") from error
+    yield 1, [str(name) for name in frame.columns]
+    objects = frame.astype(object).where(frame.notna(), "")
+    for number, row in enumerate(objects.itertuples(index=False), 2):
+        yield number, list(row)
+
+
+def _read_wide(path: Path, rows: Iterator[Row], options: TableOptions) -> Table:
+    for option, value in (("--id", options.id), ("--time", options.time)):
+        if value is not None:
+            raise ValueError(f"{path}: {option} {value} is for tables with one row per time step; add --long.")
+    first_number, first = next(rows, (0, []))
+    has_header = options.names_columns or is_header(first, f"{path}, line {first_number}")
+    examined = list(islice(rows, _EXAMINED_ROWS))
+    names = [str(name).strip() for name in first] if has_header else [str(n) for n in range(1, len(first) + 1)]
+    signal_rows = chain(examined, rows) if has_header else chain([(first_number, first)], examined, rows)
+    label = column_index(path, names, options.label, "--label")
+    if label is None and not has_header and is_ucr(path, [first, *(cells for _, cells in examined)]):
+        label = 0
+    used = select(path, names, options, taken=[label])
+    if has_header and not (options.drop or options.columns):
+        refuse_long(path, names, [cells for _, cells in examined], options)
+    index = index_column(path, names, used, [cells for _, cells in examined]) if has_header else None
+    used = [column for column in used if column != index]
+    used_names = [names[column] for column in used]
+    signals, labels = [], []
+    for number, cells in signal_rows:
+        location = f"{path}, line {number}"
+        require_width(cells, first, location)
+        if label is not None:
+            labels.append(parse_label(str(cells[label]), location))
+        signals.append(parse_numbers([cells[column] for column in used], used_names, location))
+    if not signals or not signals[0].size:
+        raise ValueError(f"{path}: the file contains no signals; give one line of numbers per signal.")
+    return Table(np.stack(signals), np.array(labels) if label is not None else None)
+
+
+def _read_long(path: Path, rows: Iterator[Row], options: TableOptions) -> Table:
+    first_number, first = next(rows, (0, []))
+    has_header = options.names_columns or is_header(first, f"{path}, line {first_number}")
+    names = [str(name).strip() for name in first] if has_header else [str(n) for n in range(1, len(first) + 1)]
+    by_id = column_index(path, names, options.id, "--id")
+    by_time = column_index(path, names, options.time, "--time")
+    label = column_index(path, names, options.label, "--label")
+    channels = select(path, names, options, taken=[by_id, by_time, label])
+    channel_names = [names[column] for column in channels]
+    values: dict[str, list[np.ndarray]] = {}
+    times: dict[str, list[Any]] = {}
+    labels: dict[str, str] = {}
+    for number, cells in rows if has_header else chain([(first_number, first)], rows):
+        location = f"{path}, line {number}"
+        require_width(cells, first, location)
+        key = "" if by_id is None else str(cells[by_id]).strip()
+        values.setdefault(key, []).append(
+            parse_numbers([cells[column] for column in channels], channel_names, location)
+        )
+        if by_time is not None:
+            times.setdefault(key, []).append(parse_time(cells[by_time], location))
+        if label is not None:
+            text = parse_label(str(cells[label]), location)
+            if labels.setdefault(key, text) != text:
+                raise ValueError(
+                    f"{location}: the label {text[:30]!r} differs from {labels[key][:30]!r}, the label of the earlier "
+                    f"rows of recording {key!r}; name the column that tells recordings apart with --id."
+                )
+    if not values or not channels:
+        raise ValueError(f"{path}: the file contains no signals; give one line of numbers per time step.")
+    signals = []
+    for key, parts in values.items():
+        signal = np.stack(parts)
+        if by_time is not None:
+            try:
+                signal = signal[np.argsort(np.array(times[key]), kind="stable")]
+            except (TypeError, ValueError) as error:
+                raise ValueError(
+                    f"{path}: --time {options.time} has numbers and dates in recording {key!r}."
+                ) from error
+        signals.append(list(signal.T))
+    return Table(pad_signals(path, signals), np.array(list(labels.values())) if labels else None, tuple(channel_names))
