@@ -27,16 +27,17 @@ def test_demo_prints_accuracies_and_saves_figures(tmp_path, capsys, monkeypatch)
     data = demo.load_data()
     third = demo.Data(*(values[::3] for values in data))
     monkeypatch.setattr(demo, "load_data", lambda: third)  # to save time
-    assert command_line.main(["demo", "--quick", "--output", str(tmp_path / "figures")]) == 0
+    assert command_line.main(["demo", "--output", str(tmp_path / "figures")]) == 0
     printed = capsys.readouterr()
     accuracies = [float(number) for number in re.findall(r" ([01]\.\d{3})", printed.out)]
-    assert len(accuracies) == 8  # four classifiers, each with few labels and with all labels
+    assert len(accuracies) == 6  # three classifiers, each with few labels and with all labels
     assert max(accuracies) <= 1
     assert min(accuracies[:2]) > 3 / 7  # of the default classifier; chance is 1 / 7
     assert str(tmp_path / "figures") in printed.out
     assert "epoch" in printed.err  # the progress bar
     files = sorted(path.name for path in (tmp_path / "figures").iterdir())
-    assert files == ["confusion_matrix.png", "history.png", "reconstruction.png", "relevance.png", "views.png"]
+    networks = ["history.png", "relevance.png"]
+    assert files == sorted([*networks, "confusion_matrix.png", "ensemble.png", "reconstruction.png", "views.png"])
     assert "no effect" not in printed.err  # no warning about unused parameters
 
 
