@@ -59,7 +59,7 @@ def error_line(capsys):
         printed = capsys.readouterr()
         assert printed.out == ""
         *read, line = printed.err.splitlines(keepends=True)
-        assert all(re.search(r": \d+ signals, ", description) for description in read), printed.err
+        assert all(re.search(r": \d+ signals?, ", description) for description in read), printed.err
         assert line.startswith(f"sktsmae {arguments[0]}: ")
         return line
 

@@ -1,6 +1,7 @@
 """Tests of the readers of signals and labels, with valid and invalid files."""
 
 import gzip
+import lzma
 import pickle
 import wave
 import zipfile
@@ -425,6 +426,17 @@ def test_invalid_tables_and_folders_raise_with_a_message_of_one_line(write, sett
     assert match in str(raised.value)
     assert "\n" not in str(raised.value)
     assert str(tmp_path) in str(raised.value)
+
+
+@pytest.mark.parametrize("suffix", [".gz", ".xz", ".zip"])
+def test_compressed_table_is_read(suffix, tmp_path):
+    path, content = tmp_path / f"a.csv{suffix}", b"1,2\n3,4.5\n"
+    if suffix == ".zip":
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("a.csv", content)
+    else:
+        path.write_bytes({".gz": gzip, ".xz": lzma}[suffix].compress(content))
+    assert read_signals(path).X.tolist() == [[1, 2], [3, 4.5]]
 
 
 def test_rows_of_a_long_table_are_sorted_and_shorter_recordings_are_padded(tmp_path):
