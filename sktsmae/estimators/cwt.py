@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -31,7 +31,9 @@ from ._unused import warn_unused
 
 def _has_columns(estimator: CWTTransformer) -> bool:
     if estimator.output == "image":
-        raise AttributeError("output='image' has no columns to name; choose output='flat' or output='statistics'.")
+        raise AttributeError(
+            "output='image' gives images, which are no table; choose output='flat' or 'statistics' for columns."
+        )
     return True
 
 
@@ -223,6 +225,24 @@ class CWTTransformer(SignalEstimatorMixin, BaseEstimator):  # numpydoc ignore=PR
             return map_batches(transform, X, transform.batch_size(self.batch_size, X.shape[-1]), device)
         end = -3 if self.output == "image" else -1
         return map_batches(lambda batch: transform(batch).flatten(1, end), X, self.batch_size, device)
+
+    @property
+    def set_output(self) -> Callable[..., Self]:
+        """Function that sets the container of the results of `transform`, as in scikit-learn.
+
+        Returns
+        -------
+        callable
+            For example, ``set_output(transform="pandas")`` sets DataFrames.
+
+        Raises
+        ------
+        AttributeError
+            If ``output="image"``.
+        """
+        _has_columns(self)  # raises if there are none
+        wrapped: Callable[..., Self] = super().set_output
+        return wrapped
 
     @available_if(_has_columns)
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:

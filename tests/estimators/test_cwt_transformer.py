@@ -231,7 +231,7 @@ def test_each_column_contains_the_statistic_in_its_name(X_channels):
 
 def test_image_output_has_no_column_names(X):
     transformer = CWTTransformer(device="cpu").fit(X)
-    with pytest.raises(AttributeError, match="set_output"):
+    with pytest.raises(AttributeError, match=r"images, which are no table; choose output='flat' or 'statistics'"):
         transformer.set_output(transform="pandas")
     with pytest.raises(AttributeError, match="get_feature_names_out") as caught:
         transformer.get_feature_names_out()
