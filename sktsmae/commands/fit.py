@@ -12,6 +12,7 @@ from sklearn.frozen import FrozenEstimator
 
 from ..datasets._files import read_labels
 from ..estimators import MAEClassifier, MAEPretrainer
+from ..plotting import report
 from ..signals.device import resolve_device
 from ._accuracy import describe_accuracy
 from ._arguments import add_device_argument, add_signal_arguments, positive_int
@@ -45,6 +46,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--test", type=Path, metavar="FILE", help="file with labelled test signals; the accuracy on them is printed"
+    )
+    parser.add_argument(
+        "--report",
+        type=Path,
+        metavar="FILE",
+        help=".html file to write, with scores, figures and suspicious labels; about the test signals if --test is "
+        "given, and otherwise about leave-one-out predictions of the training signals",
     )
     parser.add_argument(
         "--pretrainer",
@@ -88,6 +96,10 @@ def run(options: argparse.Namespace) -> None:
     check_output(
         options.output, (".safetensors",), inputs=(options.signals, options.labels, options.test, options.pretrainer)
     )
+    if options.report is not None:
+        check_output(
+            options.report, (".html",), inputs=(options.signals, options.labels, options.test, options.pretrainer)
+        )
     resolve_device(options.device)
     if options.epochs is not None and options.finetune == "none":
         raise argparse.ArgumentTypeError(f"--epochs {options.epochs} needs --finetune full, head, lora or N (a number)")
@@ -121,6 +133,10 @@ def run(options: argparse.Namespace) -> None:
         with prefix_errors(options.test):
             predicted = classifier.predict(X)
         print(f"{options.test}: {describe_accuracy(predicted, y, classifier.classes_)}")
+    if options.report is not None:
+        with prefix_errors(options.test or options.signals):
+            report(classifier, X, y, options.report, probabilities=classifier.loo_proba_ if test is None else None)
+        print(f"{options.report}: report")
 
 
 def read_labelled(options: argparse.Namespace) -> tuple[np.ndarray, np.ndarray]:

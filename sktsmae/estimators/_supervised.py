@@ -173,6 +173,10 @@ class MAESupervised(  # numpydoc ignore=PR02
         """Fit the linear models of a probe; return the leave-one-out outputs of `features.rows`."""
 
     @abstractmethod
+    def _keep_loo(self, samples: LabelledSamples, loo: np.ndarray) -> None:
+        """Set the attribute with the leave-one-out outputs (m, C) of the probe for the labelled samples."""
+
+    @abstractmethod
     def _weigh(
         self, outputs: np.ndarray, targets: np.ndarray, weights: np.ndarray, prior_weights: Sequence[float]
     ) -> np.ndarray:
@@ -377,6 +381,7 @@ class MAESupervised(  # numpydoc ignore=PR02
                 signal_encoder, self._settings = self.pretrainer_._signal_encoder_for(X)
                 network, unseen = self._fine_tune(signal_encoder, samples, seed, device)
                 probe, loo = self._fit_features_and_probe(signal_encoder, samples, seed, device)
+                self._keep_loo(samples, loo)
                 self.ensemble_: Ensemble = self._ensemble(signal_encoder, probe, network).eval()
                 if network is not None and probe is not None:
                     self.ensemble_.network_weight = self._network_weight(network, unseen, loo, samples, device)

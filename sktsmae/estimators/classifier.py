@@ -53,6 +53,9 @@ class MAEClassifier(ClassifierMixin, MAESupervised):  # numpydoc ignore=PR02
         The probe and the fine-tuned network, whose outputs are averaged.
     ensemble_weights_ : dict of str to float
         Weight of each linear classifier and of the fine-tuned network in the ensemble.
+    loo_proba_ : ndarray of shape (n, C), float32
+        Leave-one-out probabilities of the linear classifiers for the rows of X in `fit`; NaN for rows without a label
+        or weight, and with more than 4,000 samples for all but 5,000. A loaded estimator does not have it.
     probe_ : LinearProbeClassifier
         The linear classifiers. The attribute does not exist with ``probe=False``.
     model_ : SignalClassifier
@@ -317,6 +320,10 @@ class MAEClassifier(ClassifierMixin, MAESupervised):  # numpydoc ignore=PR02
     ) -> np.ndarray:
         assert isinstance(probe, LinearProbeClassifier)
         return fit_classifier_probe(probe, features, targets, weights)
+
+    def _keep_loo(self, samples: LabelledSamples, loo: np.ndarray) -> None:
+        self.loo_proba_ = np.full((len(samples.X), len(self.classes_)), np.nan, np.float32)
+        self.loo_proba_[samples.rows] = loo
 
     def _weigh(
         self, outputs: np.ndarray, targets: np.ndarray, weights: np.ndarray, prior_weights: Sequence[float]

@@ -39,6 +39,9 @@ class MAERegressor(RegressorMixin, MAESupervised):  # numpydoc ignore=PR02
         The probe and the fine-tuned network, whose outputs are averaged.
     ensemble_weights_ : dict of str to float
         Weight of each linear model and of the fine-tuned network in the ensemble.
+    loo_prediction_ : ndarray of shape (n,), float64
+        Leave-one-out predictions of the linear models for the rows of X in `fit`; NaN for rows without a target or
+        weight, and with more than 4,000 samples for all but 5,000. A loaded estimator does not have it.
     probe_ : LinearProbe
         The linear models. The attribute does not exist with ``probe=False``.
     model_ : SignalClassifier
@@ -178,6 +181,10 @@ class MAERegressor(RegressorMixin, MAESupervised):  # numpydoc ignore=PR02
         self, probe: LinearProbe, features: TrainingFeatures, targets: np.ndarray, weights: np.ndarray
     ) -> np.ndarray:
         return fit_regressor_probe(probe, features, targets, weights)
+
+    def _keep_loo(self, samples: LabelledSamples, loo: np.ndarray) -> None:
+        self.loo_prediction_ = np.full(len(samples.X), np.nan)
+        self.loo_prediction_[samples.rows] = self.target_mean_ + self.target_scale_ * loo[:, 0]
 
     def _weigh(
         self, outputs: np.ndarray, targets: np.ndarray, weights: np.ndarray, prior_weights: Sequence[float]

@@ -7,6 +7,14 @@ from .ensemble import EnsembleDisplay
 from .history import HistoryDisplay
 from .reconstruction import ReconstructionDisplay
 from .relevance import RelevanceDisplay
+from .report import report
 from .scalogram import ScalogramDisplay
 
-__all__ = ["EnsembleDisplay", "HistoryDisplay", "ReconstructionDisplay", "RelevanceDisplay", "ScalogramDisplay"]
+__all__ = [
+    "EnsembleDisplay",
+    "HistoryDisplay",
+    "ReconstructionDisplay",
+    "RelevanceDisplay",
+    "ScalogramDisplay",
+    "report",
+]

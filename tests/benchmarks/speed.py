@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from sklearn.model_selection import GridSearchCV
 from torch.nn import functional as F
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
@@ -306,6 +307,46 @@ def _fits_in_processes(count: int) -> float:
     return statistics.mean(float(process.communicate()[0]) for process in processes)
 
 
+def search() -> Iterator[Row]:
+    """Compare a grid search in two processes with one in a single process."""
+    X, y = signals(200, 150), np.arange(200) % 2
+
+    def fit(n_jobs: int) -> Callable[[], Any]:
+        grid = {"class_weight": [None, "balanced"]}
+        return partial(GridSearchCV(MAEClassifier(random_state=0), grid, cv=3, refit=False, n_jobs=n_jobs).fit, X, y)
+
+    seconds = time_alternately({"one": fit(1), "two": fit(2)}, 3)
+    measured = f"{seconds['one'] / seconds['two']:.2f} x ({seconds['one']:.1f} and {seconds['two']:.1f} s)"
+    yield "`GridSearchCV(MAEClassifier(), n_jobs=2)`, 200 signals x 150 samples: speed over n_jobs=1", measured, "1.4 x"
+
+
+def many_channels() -> Iterator[Row]:
+    """Measure a fit to signals of many channels, of which one differs between the classes."""
+    X, y = signals(300, 64, 128).cumsum(-1), np.arange(300) % 3
+    X[:, 7] += np.sin(np.arange(128) * (0.2 + 0.1 * y[:, None]))
+    yield _fit_row(X, y, "60 s, 3 GB")
+
+
+def many_signals() -> Iterator[Row]:
+    """Measure a fit to 100,000 signals of ten classes. It takes half an hour."""
+    rng = np.random.default_rng(0)
+    y = rng.integers(10, size=100_000)
+    X = signals(100_000, 128)
+    for part in np.array_split(np.arange(len(y)), 100):
+        phase = rng.uniform(0, 2 * np.pi, (len(part), 1))
+        X[part] += np.sin(np.arange(128) * (0.2 + 0.01 * y[part, None]) + phase)
+    yield _fit_row(X, y, "1500 s, 4 GB")
+
+
+def _fit_row(X: np.ndarray, y: np.ndarray, goal: str) -> Row:
+    """Return the time and the additional memory of a fit of the default classifier."""
+    before, start = _resident(peak=False), time.perf_counter()
+    MAEClassifier(random_state=0).fit(X, y)
+    seconds, additional = time.perf_counter() - start, (_resident(peak=True) - before) / 1024
+    shape = " x ".join(map(str, X.shape))
+    return f"`MAEClassifier().fit`, {shape}, all of them used", f"{seconds:.0f} s, {additional:.2f} GB", goal
+
+
 def overhead() -> Iterator[Row]:
     """Measure the fraction of the fit time on a small data set that is not spent on the network and the CWT."""
     X, epochs = signals(100, 150), 20
@@ -402,7 +443,10 @@ def _resident(peak: bool) -> float:
 
 SECTIONS = {
     function.__name__: function
-    for function in (cwt, cwt_memory, training, inference, defaults, peer, overhead, fit_memory, importing, growth)
+    for function in (
+        *(cwt, cwt_memory, training, inference, defaults, peer, search, many_channels, many_signals, overhead),
+        *(fit_memory, importing, growth),
+    )
 }
 
 
