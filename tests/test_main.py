@@ -27,6 +27,7 @@ def test_demo_prints_accuracies_and_saves_figures(tmp_path, capsys, monkeypatch)
     data = demo.load_data()
     third = demo.Data(*(values[::3] for values in data))
     monkeypatch.setattr(demo, "load_data", lambda: third)  # to save time
+    monkeypatch.setattr(demo, "EPOCHS", 1)
     assert command_line.main(["demo", "--output", str(tmp_path / "figures")]) == 0
     printed = capsys.readouterr()
     accuracies = [float(number) for number in re.findall(r" ([01]\.\d{3})", printed.out)]

@@ -6,12 +6,14 @@ import argparse
 from pathlib import Path
 
 SIGNALS_HELP = (
-    "file or folder with signals: a table (.csv, .tsv, .txt, .parquet, .feather, also .gz, .xz or .zip) with one "
-    "signal per row, or with --long one time step per row; a .npy file with an array of shape (n, time) or (n, "
-    "channels, time); an .npz or .mat file with signals X and labels y, or X_train, y_train, X_test and y_test; a .ts "
-    "file, the format of the UCR and UEA time series archives; or a folder with one recording per file (tables with "
-    "one time step per row, .wav, .npy), or with one such folder per class"
+    "file or folder with signals: a table (.csv, .tsv or .txt, also compressed as .gz, .xz or .zip; .parquet or "
+    ".feather) with one signal per row, or with --long one time step per row; a .npy file with an array of shape (n, "
+    "time) or (n, channels, time); an .npz or .mat file with signals X and labels y, or X_train, y_train, X_test and "
+    "y_test; a .ts file, the format of the UCR and UEA time series archives; a folder of .npy files with signals; or a "
+    "folder with one recording per file (tables with one time step per row, .wav), or one such folder per class"
 )
+# Names of the arguments that say how to read a file, except ``--split``.
+READING_OPTIONS = ("label", "drop", "columns", "long", "id", "time", "channels", "x_key", "y_key")
 
 
 def add_signal_arguments(parser: argparse.ArgumentParser, *, split: str) -> None:

@@ -160,8 +160,9 @@ def read_labelled(options: argparse.Namespace) -> tuple[np.ndarray, np.ndarray]:
         If there are no labels, or if both the file of signals and ``--labels`` contain labels.
     """
     # If only the test file is a table, the options of tables are about the test file.
-    of_test = options.test is not None and is_table(options.test) and not is_table(options.signals)
-    X, y, *_ = read_and_describe(options.signals, _without_table_options(options, of_test), options.split)
+    test_is_table = options.test is not None and is_table(options.test)
+    of_test = test_is_table and not is_table(options.signals) and not options.signals.is_dir()
+    X, y, *_ = read_and_describe(options.signals, _options_for(options, options.signals, of_test), options.split)
     if options.labels is not None:
         if y is not None:
             raise ValueError(
@@ -196,24 +197,28 @@ def read_test(options: argparse.Namespace) -> tuple[np.ndarray, np.ndarray] | No
     if options.test is None:
         return None
     of_training = is_table(options.signals) and not is_table(options.test) and not options.test.is_dir()
-    X, y, *_ = read_and_describe(options.test, _without_table_options(options, of_training), "test")
+    of_test = _options_for(options, options.test, of_training)
+    for name in ("x_key", "y_key"):
+        key = getattr(of_test, name)
+        if key is not None:
+            setattr(of_test, name, key.replace("_train", "_test"))
+            if options.test == options.signals and "_train" not in key:
+                raise ValueError(
+                    f"{options.test}: {key} would be read for training and for testing; name the arrays ..._train and "
+                    "..._test."
+                )
+    X, y, *_ = read_and_describe(options.test, of_test, "test")
     if y is None:
         raise ValueError(f"{options.test}: the file contains no labels to compare with; give labelled test signals.")
     return X, y
 
 
-def _without_table_options(options: argparse.Namespace, remove: bool) -> argparse.Namespace:
-    """Return the arguments without those about tables, if they are about another file."""
-    none: dict[str, Any] = {
-        "label": None,
-        "drop": [],
-        "columns": None,
-        "long": False,
-        "id": None,
-        "time": None,
-        "channels": None,
-    }
-    return argparse.Namespace(**{**vars(options), **(none if remove else {})})
+def _options_for(options: argparse.Namespace, path: Path, of_other: bool) -> argparse.Namespace:
+    """Return the arguments without those that are about another file: about tables if `of_other`, or about arrays."""
+    none: dict[str, Any] = dict.fromkeys(("label", "columns", "id", "time", "channels")) | {"drop": [], "long": False}
+    is_archive = path.suffix.lower() in (".npz", ".mat")
+    keys = {} if is_archive or options.test is None else {"x_key": None, "y_key": None}
+    return argparse.Namespace(**{**vars(options), **(none if of_other else {}), **keys})
 
 
 def _parse_finetune(text: str) -> str | int:

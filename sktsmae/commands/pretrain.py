@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import time
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from ..estimators import MAEPretrainer
 from ..models.atomic import atomic_write
 from ..signals.device import resolve_device
 from ..signals.launch import launched_world
-from ._arguments import SIGNALS_HELP, add_device_argument, add_reading_arguments, positive_int
+from ._arguments import READING_OPTIONS, SIGNALS_HELP, add_device_argument, add_reading_arguments, positive_int
 from ._errors import prefix_errors
 from ._output import check_output
 from ._signals import read_and_describe
@@ -94,8 +95,9 @@ def run(options: argparse.Namespace) -> None:
     check_output(options.output, (".safetensors",), inputs=(options.signals,))
     description = options.output.with_name(options.output.name + ".md")
     check_output(description, inputs=(options.signals,))
-    if options.synthetic is not None and options.label is not None:
-        raise argparse.ArgumentTypeError("--label cannot be used with --synthetic; remove one of them")
+    given = [f"--{name.replace('_', '-')}" for name in READING_OPTIONS if getattr(options, name)]
+    if options.synthetic is not None and given:
+        raise argparse.ArgumentTypeError(f"{' '.join(given)} cannot be used with --synthetic; remove one of them")
     resolve_device(options.device)
     if options.synthetic is not None:
         X = make_signals(options.synthetic, SIGNAL_LEN, random_state=options.seed)
@@ -140,7 +142,11 @@ def report(options: argparse.Namespace, pretrainer: MAEPretrainer, X: np.ndarray
         The command, the duration, and the loss of each epoch.
     """
     source = f"--synthetic {options.synthetic}" if options.signals is None else str(options.signals)
-    source += "" if options.label is None else f" --label {options.label}"
+    for name in READING_OPTIONS:
+        value = getattr(options, name)
+        if value:
+            argument = "" if value is True else " " + quote(",".join(value) if isinstance(value, list) else value)
+            source += f" --{name.replace('_', '-')}{argument}"
     source += "" if options.split == "train" else f" --split {options.split}"
     total = sum(row["dur"] for row in pretrainer.history_)
     losses = [f"|{row['epoch']}|{row['train_loss']:.4f}|{row['dur']:.0f}|" for row in pretrainer.history_]

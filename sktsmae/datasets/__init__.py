@@ -1,6 +1,6 @@
 """Data sets: recordings in the package, synthetic signals for pre-training, and signals in files of the user.
 
-These modules may import only NumPy, SciPy, scikit-learn, torch and, to read some file types, pandas.
+These modules may import `functional`, NumPy, SciPy, scikit-learn, torch and, to read some file types, pandas.
 """
 
 from ._files import read_signals

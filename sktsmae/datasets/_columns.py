@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
+from shlex import quote
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -54,6 +55,7 @@ class TableOptions(NamedTuple):
             The options as on the command line, such as ``--label``.
         """
         names = [name for name, value in self._asdict().items() if value != self._field_defaults[name]]
+        names = ["channels" if name == "columns" and self.long else name for name in names]
         return [f"--{name}" for name in names]
 
     @property
@@ -101,7 +103,8 @@ def select(path: Path, names: list[str], options: TableOptions, taken: Sequence[
 
 
 def _matches(path: Path, names: list[str], pattern: str, option: str) -> list[int]:
-    matches = [column for column, name in enumerate(names) if fnmatchcase(name, pattern)]
+    matches = [column for column, name in enumerate(names) if name == pattern]
+    matches = matches or [column for column, name in enumerate(names) if fnmatchcase(name, pattern)]
     if not matches:
         raise ValueError(f"{path}: {option} {pattern} matches no column; the columns are {_listed(names)}.")
     return matches
@@ -266,11 +269,12 @@ def refuse_long(path: Path, names: list[str], examined: list[list[Any]], options
         if options.label in names
         else next((column for column in text if column not in (by_id, by_time)), None)
     )
-    channels = [name for column, name in enumerate(names) if column not in (by_id, by_time, label)]
+    channels = [name for column, name in enumerate(names) if name and column not in (by_id, by_time, label)]
     parts = ["--long"]
-    parts += [f"--id {names[by_id]}"] if by_id is not None else []
-    parts += [f"--time {names[by_time]}"] if by_time is not None else []
-    parts += [f"--channels {','.join(channels)}"] + ([f"--label {names[label]}"] if label is not None else [])
+    parts += [f"--id {quote(names[by_id])}"] if by_id is not None else []
+    parts += [f"--time {quote(names[by_time])}"] if by_time is not None else []
+    parts += [f"--channels {quote(','.join(channels))}"]
+    parts += [f"--label {quote(names[label])}"] if label is not None else []
     raise ValueError(
         f"{path}: this seems to be a table with one row per time step; read it with {' '.join(parts)}. If each row is "
         "a signal, leave out other columns with --drop."
@@ -297,23 +301,28 @@ def parse_time(cell: Any, location: str) -> Any:
     ValueError
         If it is neither a number nor a date.
     """
+    text = str(cell).strip()
+    if text in MISSING_VALUES or text == "NaT":
+        raise ValueError(f"{location}: the time is missing; fill it, or remove the row.")
     if is_number(cell):
         return float(cell)
     try:
-        return np.datetime64(cell)
+        return np.datetime64(text.removesuffix("Z"))
     except ValueError as error:
         raise ValueError(
             f"{location}: {str(cell)[:30]!r} is not a number or a date; name another column with --time."
         ) from error
 
 
-def is_header(cells: list[Any], location: str) -> bool:
+def is_header(cells: list[Any], options: TableOptions, location: str) -> bool:
     """Return whether a first line contains column names.
 
     Parameters
     ----------
     cells : list
         Cells of the first line.
+    options : TableOptions
+        How the user wants to read the table; if a column is named, there must be column names.
     location : str
         File and line, for messages.
 
@@ -325,7 +334,7 @@ def is_header(cells: list[Any], location: str) -> bool:
     Raises
     ------
     ValueError
-        If the line contains both numbers and text.
+        If the line contains both numbers and text, or only numbers although a column is named.
 
     Warns
     -----
@@ -336,11 +345,17 @@ def is_header(cells: list[Any], location: str) -> bool:
     numbers = [value for value in values if is_number(value)]
     names = [value for value in values if value not in MISSING_VALUES and not is_number(value)]
     if any(numbers == [str(number) for number in range(start, start + len(numbers))] for start in (0, 1)):
-        if len(numbers) > 2 and not names:
+        if len(numbers) > 2 and not names and not options.names_columns:
             warnings.warn(
                 f"{location}: {values[0]}, {values[1]} ... are read as column names, not as a signal.", stacklevel=2
             )
-        return len(numbers) > 2 or bool(names)
+        return len(numbers) > 2 or bool(names) or options.names_columns
+    if options.names_columns:
+        if numbers and not names:
+            raise ValueError(
+                f"{location}: this line has only numbers, but columns are named; add a line with their names."
+            )
+        return True
     if numbers and names:
         raise ValueError(
             f"{location}: this line contains numbers and text, such as {names[0][:30]!r}. If it is a header, give "

@@ -39,6 +39,8 @@ class Signals(NamedTuple):
     def __str__(self) -> str:
         """Describe the signals in one line."""
         count, *channels, length = self.X.shape
+        if len(channels) == 2:
+            return f"{count} spectrograms of {channels[0]} views, {channels[1]} scales and {length} samples"
         parts = [f"{count} signal{'s' * (count > 1)}"]
         if channels:
             names = f" ({', '.join(self.channels)})" if 0 < len(self.channels) <= 12 else ""
@@ -47,8 +49,9 @@ class Signals(NamedTuple):
         if self.y is not None:
             classes, counts = np.unique(self.y.astype(str), return_counts=True)
             known, missing = counts[classes != ""], counts[classes == ""].sum()
-            per_class = f"{known.min()}" if known.min() == known.max() else f"{known.min()} to {known.max()}"
-            parts.append(f"{len(known)} classes ({per_class} each)")
+            if known.size:
+                per_class = f"{known.min()}" if known.min() == known.max() else f"{known.min()} to {known.max()}"
+                parts.append(f"{len(known)} classes ({per_class} each)")
             parts += [f"{missing} without a label"] if missing else []
         if self.sampling_rate is not None:
             parts.append(f"sampling rate {self.sampling_rate:g} Hz")
@@ -74,8 +77,9 @@ def read_signals(
     ----------
     path : str or Path
         A table (.csv, .tsv or .txt, also compressed with .gz, .xz or .zip; .parquet or .feather); arrays (.npy, which
-        is memory-mapped, .npz or .mat); a .ts file; or a folder with one recording per file (tables with one row per
-        time step, .wav or .npy files), or with one subfolder of recordings per class, whose name is the label.
+        is memory-mapped, .npz or .mat); a .ts file; a folder of .npy files with signals, which are resampled to one
+        length; a folder with one recording per file (tables with one row per time step, or .wav files); or a folder
+        with one subfolder of recordings (also .npy) per class, whose name is the label.
     label : str, default=None
         Name of the column with the labels of a table.
     drop : sequence of str, default=()
@@ -113,11 +117,15 @@ def read_signals(
     '2 signals, 2 channels (x, y), 2 samples, 2 classes (1 each)'
     """
     path = Path(path)
+    drop, columns = ([names] if isinstance(names, str) else list(names) for names in (drop, columns))
     options = TableOptions(label, tuple(drop), tuple(columns), long, id, time)
+    if split not in ("train", "test"):
+        raise ValueError(f"split={split!r}: choose 'train' or 'test'.")
     suffix = table_suffix(path)
     if not path.exists():
         raise ValueError(f"{path}: the file does not exist.")
-    is_table, is_folder = suffix in TABLES, path.is_dir()
+    is_binary = suffix in (".parquet", ".feather")
+    is_table, is_folder = suffix in TABLES and not (is_binary and path.suffix.lower() != suffix), path.is_dir()
     if options.given() and not (is_table or is_folder):
         raise ValueError(f"{path}: {' '.join(options.given())} is only for tables such as .csv files; remove it.")
     if (x_key or y_key) and suffix not in (".npz", ".mat"):

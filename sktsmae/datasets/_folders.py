@@ -50,7 +50,8 @@ def read_folder(path: Path, options: TableOptions) -> Folder:
         files with one recording (T,) or (M, T) each. Their names are the labels. Shorter recordings are padded with
         NaN.
     options : TableOptions
-        How to read recordings from tables, with one row per time step.
+        How to read recordings from tables, with one row per time step. If `label` names a column, its values are the
+        labels instead of the names of the folders.
 
     Returns
     -------
@@ -60,48 +61,60 @@ def read_folder(path: Path, options: TableOptions) -> Folder:
     Raises
     ------
     ValueError
-        If there are no such files, or if they differ in their channels or sampling rates.
+        If there are no such files, or if they differ in their types, channels or sampling rates.
     """
-    files = [file for file in sorted(path.iterdir()) if file.is_file() and table_suffix(file) in RECORDINGS]
-    arrays = [file for file in files if file.suffix.lower() == ".npy"]
-    if arrays:
-        return Folder(_read_arrays(arrays))
-    labelled = [(file, "") for file in files]
-    if not files:
-        subfolders = [folder for folder in sorted(path.iterdir()) if folder.is_dir()]
-        labelled = [
-            (file, folder.name)
-            for folder in subfolders
-            for file in sorted(folder.iterdir())
-            if table_suffix(file) in RECORDINGS
-        ]
-    if not labelled:
+    if options.id is not None:
+        raise ValueError(f"{path}: --id {options.id} is for a table of several recordings; remove it.")
+    files = _recordings(path)
+    subfolders = [folder for folder in sorted(path.iterdir()) if folder.is_dir() and _recordings(folder)]
+    if files and subfolders:
+        raise ValueError(
+            f"{path}: there are both files, such as {files[0].name}, and folders of recordings, such as "
+            f"{subfolders[0].name}; move one of them to another folder."
+        )
+    if not files and not subfolders:
         raise ValueError(
             f"{path}: the folder contains no .npy files and no recordings ({', '.join(RECORDINGS[1:])}); give another "
             "folder, a file, or a folder with one subfolder of recordings per class."
         )
+    labelled = [(file, "") for file in files]
+    labelled += [(file, folder.name) for folder in subfolders for file in _recordings(folder)]
+    suffixes = {table_suffix(file) for file, _ in labelled}
+    if len(suffixes) > 1:
+        raise ValueError(f"{path}: there are {' and '.join(sorted(suffixes))} files; give recordings of one type.")
+    if options.given() and not suffixes & set(TABLES):
+        raise ValueError(f"{path}: {' '.join(options.given())} is only for tables such as .csv files; remove it.")
+    if files and suffixes == {".npy"}:
+        return Folder(_read_arrays(files))
     recordings = [_read_recording(file, options) for file, _ in labelled]
     first = recordings[0]
-    for (file, _), (signal, channels, rate) in zip(labelled, recordings, strict=True):
-        if len(signal) != len(first[0]) or channels != first[1] or rate != first[2]:
+    for (file, _), recording in zip(labelled, recordings, strict=True):
+        if recording[0].shape[:1] != first[0].shape[:1] or recording[1:3] != first[1:3]:
             raise ValueError(
-                f"{file}: {_describe(signal, channels, rate)}, but {labelled[0][0].name} has {_describe(*first)}; give "
+                f"{file}: {_describe(*recording[:3])}, but {labelled[0][0].name} has {_describe(*first[:3])}; give "
                 "recordings of the same channels and sampling rate."
             )
-    X = pad_signals(path, [list(signal) for signal, _, _ in recordings])
-    y = None if files else np.array([label for _, label in labelled])
+    X = pad_signals(path, [list(signal) for signal, *_ in recordings])
+    labels = [folder for _, folder in labelled] if options.label is None else [label for *_, label in recordings]
+    y = np.array(labels) if subfolders or options.label is not None else None
     return Folder(X[:, 0] if X.shape[1] == 1 else X, y, first[1], first[2])
 
 
-def _read_recording(path: Path, options: TableOptions) -> tuple[np.ndarray, tuple[str, ...], int | None]:
-    """Return one recording (M, T), the names of its channels, and its sampling rate."""
+def _recordings(folder: Path) -> list[Path]:
+    """Return the files of a folder whose types can be recordings."""
+    return [file for file in sorted(folder.iterdir()) if file.is_file() and table_suffix(file) in RECORDINGS]
+
+
+def _read_recording(path: Path, options: TableOptions) -> tuple[np.ndarray, tuple[str, ...], int | None, str]:
+    """Return one recording (M, T), the names of its channels, its sampling rate, and its label."""
     if path.suffix.lower() == ".wav":
         signal, rate = read_wav(path)
-        return _require_recording(path, signal), (), rate
+        return _require_recording(path, signal), (), rate, ""
     if path.suffix.lower() == ".npy":
-        return _require_recording(path, np.atleast_2d(read_npy(path))), (), None
-    signal, channels = read_recording(path, options)
-    return _require_recording(path, signal), channels, None
+        return _require_recording(path, np.atleast_2d(read_npy(path))), (), None, ""
+    table = read_recording(path, options)
+    label = "" if table.y is None else str(table.y[0])
+    return _require_recording(path, table.X[0]), table.channels, None, label
 
 
 def _require_recording(path: Path, signal: np.ndarray) -> np.ndarray:

@@ -21,7 +21,7 @@ from ._columns import (
     require_width,
     select,
 )
-from ._text import open_table, pad_signals, parse_label, parse_numbers, table_suffix
+from ._text import MISSING_VALUES, open_table, pad_signals, parse_label, parse_numbers, table_suffix, with_point
 
 Row = tuple[int, list[Any]]  # the line number, and the cells: text, or numbers of a .parquet or .feather file
 # Number of rows by which the form of a table is recognised.
@@ -67,11 +67,11 @@ def read_table(path: Path, options: TableOptions) -> Table:
     ValueError
         If the file cannot be used. The message names the line or the column.
     """
-    with _open_rows(path) as rows:
-        return _read_long(path, rows, options) if options.long else _read_wide(path, rows, options)
+    with _open_rows(path) as (rows, decimal):
+        return (_read_long if options.long else _read_wide)(path, rows, decimal, options)
 
 
-def read_recording(path: Path, options: TableOptions) -> tuple[np.ndarray, tuple[str, ...]]:
+def read_recording(path: Path, options: TableOptions) -> Table:
     """Read one recording from a table with one row per time step.
 
     Parameters
@@ -79,23 +79,20 @@ def read_recording(path: Path, options: TableOptions) -> tuple[np.ndarray, tuple
     path : Path
         The table, as in `read_table`.
     options : TableOptions
-        How to read it; `id` and `label` have no effect.
+        How to read it.
 
     Returns
     -------
-    signal : ndarray of shape (M, T), float64
-        The channels.
-    channels : tuple of str
-        Their names.
+    Table
+        One signal (1, M, T), and its label if `label` names a column.
 
     Raises
     ------
     ValueError
         If the file cannot be used. The message names the line or the column.
     """
-    with _open_rows(path) as rows:
-        table = _read_long(path, rows, options._replace(id=None, label=None))
-    return table.X[0], table.channels
+    with _open_rows(path) as (rows, decimal):
+        return _read_long(path, rows, decimal, options)
 
 
 def read_label_column(path: Path, count: int) -> np.ndarray:
@@ -119,7 +116,7 @@ def read_label_column(path: Path, count: int) -> np.ndarray:
         If the number of columns or of lines is wrong.
     """
     labels = []
-    with open_table(path) as lines:
+    with open_table(path) as (lines, _):
         for number, cells in lines:
             if len(cells) > 1:
                 raise ValueError(
@@ -140,13 +137,13 @@ def read_label_column(path: Path, count: int) -> np.ndarray:
 
 
 @contextmanager
-def _open_rows(path: Path) -> Iterator[Iterator[Row]]:
-    """Yield an iterator of the rows of a table that are not empty, the first of which may contain column names."""
+def _open_rows(path: Path) -> Iterator[tuple[Iterator[Row], str]]:
+    """Yield the rows that are not empty, the first of which may contain column names, and the decimal mark."""
     if table_suffix(path) in (".parquet", ".feather"):
-        yield _frame_rows(path)
+        yield _frame_rows(path), "."
         return
-    with open_table(path) as lines:
-        yield ((number, cells) for number, cells in lines if cells)
+    with open_table(path) as (lines, decimal):
+        yield ((number, cells) for number, cells in lines if cells), decimal
 
 
 def _frame_rows(path: Path) -> Iterator[Row]:
@@ -167,12 +164,12 @@ def _frame_rows(path: Path) -> Iterator[Row]:
         yield number, list(row)
 
 
-def _read_wide(path: Path, rows: Iterator[Row], options: TableOptions) -> Table:
+def _read_wide(path: Path, rows: Iterator[Row], decimal: str, options: TableOptions) -> Table:
     for option, value in (("--id", options.id), ("--time", options.time)):
         if value is not None:
             raise ValueError(f"{path}: {option} {value} is for tables with one row per time step; add --long.")
     first_number, first = next(rows, (0, []))
-    has_header = options.names_columns or is_header(first, f"{path}, line {first_number}")
+    has_header = is_header([with_point(cell, decimal) for cell in first], options, f"{path}, line {first_number}")
     examined = list(islice(rows, _EXAMINED_ROWS))
     names = [str(name).strip() for name in first] if has_header else [str(n) for n in range(1, len(first) + 1)]
     signal_rows = chain(examined, rows) if has_header else chain([(first_number, first)], examined, rows)
@@ -191,30 +188,35 @@ def _read_wide(path: Path, rows: Iterator[Row], options: TableOptions) -> Table:
         require_width(cells, first, location)
         if label is not None:
             labels.append(parse_label(str(cells[label]), location))
-        signals.append(parse_numbers([cells[column] for column in used], used_names, location))
+        signals.append(parse_numbers([cells[column] for column in used], used_names, location, decimal))
     if not signals or not signals[0].size:
         raise ValueError(f"{path}: the file contains no signals; give one line of numbers per signal.")
     return Table(np.stack(signals), np.array(labels) if label is not None else None)
 
 
-def _read_long(path: Path, rows: Iterator[Row], options: TableOptions) -> Table:
+def _read_long(path: Path, rows: Iterator[Row], decimal: str, options: TableOptions) -> Table:
     first_number, first = next(rows, (0, []))
-    has_header = options.names_columns or is_header(first, f"{path}, line {first_number}")
+    has_header = is_header([with_point(cell, decimal) for cell in first], options, f"{path}, line {first_number}")
     names = [str(name).strip() for name in first] if has_header else [str(n) for n in range(1, len(first) + 1)]
     by_id = column_index(path, names, options.id, "--id")
     by_time = column_index(path, names, options.time, "--time")
     label = column_index(path, names, options.label, "--label")
     channels = select(path, names, options, taken=[by_id, by_time, label])
+    examined = list(islice(rows, _EXAMINED_ROWS))
+    index = index_column(path, names, channels, [cells for _, cells in examined]) if has_header else None
+    channels = [column for column in channels if column != index]
     channel_names = [names[column] for column in channels]
     values: dict[str, list[np.ndarray]] = {}
     times: dict[str, list[Any]] = {}
     labels: dict[str, str] = {}
-    for number, cells in rows if has_header else chain([(first_number, first)], rows):
+    for number, cells in chain([] if has_header else [(first_number, first)], examined, rows):
         location = f"{path}, line {number}"
         require_width(cells, first, location)
         key = "" if by_id is None else str(cells[by_id]).strip()
+        if by_id is not None and key in MISSING_VALUES:
+            raise ValueError(f"{location}: the cell of --id {options.id} is empty; fill it, or remove the row.")
         values.setdefault(key, []).append(
-            parse_numbers([cells[column] for column in channels], channel_names, location)
+            parse_numbers([cells[column] for column in channels], channel_names, location, decimal)
         )
         if by_time is not None:
             times.setdefault(key, []).append(parse_time(cells[by_time], location))

@@ -87,7 +87,7 @@ def _open_bytes(path: Path) -> Iterator[Any]:
 
 
 @contextmanager
-def open_table(path: Path) -> Iterator[Iterator[tuple[int, list[str]]]]:
+def open_table(path: Path) -> Iterator[tuple[Iterator[tuple[int, list[str]]], str]]:
     """Open a text file with cells that are separated by commas, semicolons or tabs.
 
     Parameters
@@ -97,8 +97,10 @@ def open_table(path: Path) -> Iterator[Iterator[tuple[int, list[str]]]]:
 
     Yields
     ------
-    iterator of (int, list of str)
-        Line numbers and cells of the lines that are not empty.
+    rows : iterator of (int, list of str)
+        Line numbers and cells of each line. An empty line has no cells.
+    decimal : str
+        The decimal mark: "," if cells are not separated by commas, because it then may be the comma, and "." otherwise.
 
     Raises
     ------
@@ -111,28 +113,39 @@ def open_table(path: Path) -> Iterator[Iterator[tuple[int, list[str]]]]:
         # The comma comes last, because it may be the decimal mark in a file with semicolons.
         delimiter = next((character for character in "\t;" if character in first), ",")
         reader = csv.reader(file, delimiter=delimiter, strict=True)
-        # In a file with another separator, the comma may be the decimal mark.
-        decimal = "," if delimiter != "," else ""
         try:
-            yield ((reader.line_num, [_decimal_point(cell, decimal) for cell in cells]) for cells in reader)
+            yield ((reader.line_num, cells) for cells in reader), "." if delimiter == "," else ","
         except csv.Error as error:
             raise ValueError(f"{path}, line {reader.line_num}: not valid in a .csv file ({error}).") from error
 
 
-def _decimal_point(cell: str, decimal: str) -> str:
-    """Replace a decimal comma by a point, if the cell then is a number."""
-    if decimal and decimal in cell and is_number(cell.replace(decimal, ".", 1)):
-        return cell.replace(decimal, ".", 1)
+def with_point(cell: Any, decimal: str) -> Any:
+    """Replace a decimal comma by a point, if the cell then is a number.
+
+    Parameters
+    ----------
+    cell : object
+        The cell.
+    decimal : str
+        The decimal mark of the table.
+
+    Returns
+    -------
+    object
+        The cell with a point, or the unchanged cell.
+    """
+    if decimal == "," and isinstance(cell, str) and "," in cell and is_number(cell.replace(",", ".", 1)):
+        return cell.replace(",", ".", 1)
     return cell
 
 
-def is_number(text: str) -> bool:
+def is_number(text: Any) -> bool:
     """Return whether a text is a number.
 
     Parameters
     ----------
-    text : str
-        The text.
+    text : object
+        The text, or a number.
 
     Returns
     -------
@@ -141,7 +154,7 @@ def is_number(text: str) -> bool:
     """
     try:
         float(text)
-    except ValueError:
+    except (TypeError, ValueError):
         return False
     return True
 
@@ -173,17 +186,19 @@ def parse_label(text: str, location: str) -> str:
     return text.strip()
 
 
-def parse_numbers(cells: list[str], names: list[str], location: str) -> np.ndarray:
+def parse_numbers(cells: Sequence[Any], names: Sequence[str], location: str, decimal: str = ".") -> np.ndarray:
     """Convert cells to numbers.
 
     Parameters
     ----------
-    cells : list of str
+    cells : sequence of (str or float)
         The cells.
-    names : list of str
+    names : sequence of str
         Names of the columns, for error messages; empty if there are none.
     location : str
         File and line, for error messages.
+    decimal : {".", ","}, default="."
+        The decimal mark; with "," a point is accepted, too.
 
     Returns
     -------
@@ -197,21 +212,22 @@ def parse_numbers(cells: list[str], names: list[str], location: str) -> np.ndarr
     """
     try:
         return np.array([float(cell) for cell in cells])
-    except ValueError:
+    except (TypeError, ValueError):
         pass
     values = np.full(len(cells), np.nan)
     for index, cell in enumerate(cells):
-        if cell.strip() in MISSING_VALUES:
+        if str(cell).strip() in MISSING_VALUES:
             continue
-        if not is_number(cell):
+        number = with_point(cell, decimal)
+        if not is_number(number):
             column = f"column {names[index][:30]!r}" if names else f"value {index + 1}"
             remedy = (
                 "name the column of labels with --label, and leave out other columns of text with --drop"
                 if names
                 else "give numbers"
             )
-            raise ValueError(f"{location}, {column}: {cell[:30]!r} is not a number; {remedy}.")
-        values[index] = float(cell)
+            raise ValueError(f"{location}, {column}: {str(cell)[:30]!r} is not a number; {remedy}.")
+        values[index] = float(number)
     return values
 
 

@@ -41,6 +41,8 @@ _SAVED_ATTRIBUTES: dict[str, Callable[[Any], Any]] = {
 }
 # Parameters that a file does not set, because they name files, devices or code of the computer that reads it.
 _NOT_SAVED = ("callbacks", "checkpoint_dir", "device")
+# Largest batch size of a file, which determines the memory that predictions take.
+_MAX_BATCH_SIZE = 4096
 # The values that a file can set of parameters that may also name another file.
 _KEYWORDS = {"init": ("auto", "shipped", "random"), "pretrainer": (None, "scratch")}
 
@@ -126,6 +128,8 @@ def _encode(value: Any) -> Any:
 def _is_saved(name: str, value: Any) -> bool:
     """Return whether a file contains a parameter."""
     if name in _NOT_SAVED or (name in _KEYWORDS and value not in _KEYWORDS[name]):
+        return False
+    if name == "batch_size" and isinstance(value, int) and value > _MAX_BATCH_SIZE:
         return False
     try:
         json.dumps(value)

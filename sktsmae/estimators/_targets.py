@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Number
 from typing import Any
 
 import numpy as np
@@ -77,9 +78,11 @@ def _read_labels(y: Any, mark: Any) -> tuple[np.ndarray, np.ndarray]:
             "unlabeled=float('nan') to use them unlabelled."
         )
     known = [value for value, is_known in zip(values, labelled, strict=True) if is_known]
-    # Objects of one type get the dtype of that type. Text stays an object, whatever its length.
-    same_type = len({type(value) for value in known}) == 1 and not isinstance(known[0], str)
-    labels = np.zeros(len(y), dtype=np.array(known).dtype if same_type else object)
+    # Objects of one type, and numbers, get the dtype of that type. Text stays an object, whatever its length.
+    types = {type(value) for value in known}
+    same_type = len(types) == 1 and not isinstance(known[0], str)
+    numbers = all(issubclass(kind, Number) and kind not in (bool, np.bool_) for kind in types)
+    labels = np.zeros(len(y), dtype=np.array(known).dtype if same_type or numbers else object)
     labels[labelled] = known
     return labels, labelled
 
@@ -96,6 +99,8 @@ def _to_array(y: Any, mark: Any) -> np.ndarray:
         array = np.empty(len(y), dtype=object)
         array[:] = y
         return array
+    if hasattr(y, "iloc") and getattr(y, "shape", ())[1:] == (1,):  # a DataFrame of one column
+        y = y.iloc[:, 0]
     if hasattr(getattr(y, "dtype", None), "na_value"):  # an extension type of pandas
         numpy_dtype = getattr(y.dtype, "numpy_dtype", object)
         y = y.to_numpy(dtype=object if y.isna().any() else numpy_dtype)

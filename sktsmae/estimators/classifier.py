@@ -332,8 +332,13 @@ class MAEClassifier(ClassifierMixin, MAESupervised):  # numpydoc ignore=PR02
         return likelihood_mixture_weights(of_true_class, weights, prior_weights)
 
     def _dump_targets(self) -> dict[str, Any]:
-        return {"classes": {"values": self.classes_.tolist(), "dtype": self.classes_.dtype.str}}
+        classes = self.classes_.astype(str) if self.classes_.dtype.kind == "M" else self.classes_  # dates
+        return {"classes": {"values": classes.tolist(), "dtype": self.classes_.dtype.str}}
 
     def _restore_targets(self, metadata: dict[str, Any]) -> None:
-        classes = metadata["classes"]
-        self.classes_ = np.array(classes["values"], dtype=classes["dtype"])
+        values, dtype = metadata["classes"]["values"], np.dtype(metadata["classes"]["dtype"])
+        if dtype.kind not in "biufUOM" or not all(isinstance(value, (bool, int, float, str)) for value in values):
+            raise ValueError(f"classes of type {dtype}")
+        # A file must not choose the memory that each predicted label takes.
+        longest = max(len(str(value)) for value in values)
+        self.classes_ = np.array(values, dtype=f"U{longest}" if dtype.itemsize > 4 * longest + 400 else dtype)

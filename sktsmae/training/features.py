@@ -28,6 +28,8 @@ class LinearFit(NamedTuple):
     ----------
     mean, scale : Tensor of shape (F,)
         Means and standard deviations by which its features are standardised.
+    limit : float
+        Largest absolute value of a standardised feature.
     weight : ndarray of shape (C, 2 * F)
         Coefficients of the standardised features and of half of their absolute values.
     bias : ndarray of shape (C,)
@@ -38,6 +40,7 @@ class LinearFit(NamedTuple):
 
     mean: Tensor
     scale: Tensor
+    limit: float
     weight: np.ndarray
     bias: np.ndarray
     loo: np.ndarray
@@ -163,7 +166,7 @@ class FeaturesInMemory(TrainingFeatures):
             bases = [kinds[name].basis for name in names]
             mean = torch.cat([basis.mean[part] for basis, part in zip(bases, columns, strict=True)])
             scale = torch.cat([basis.scale[part] for basis, part in zip(bases, columns, strict=True)])
-            yield LinearFit(mean, scale, weight.reshape(len(fit.bias), -1), fit.bias, fit.loo)
+            yield LinearFit(mean, scale, self.probe.limit, weight.reshape(len(fit.bias), -1), fit.bias, fit.loo)
             uses_of_kind -= Counter(names)
             uses_of_block -= Counter((name, channel) for name in names)
             for name in names:

@@ -14,8 +14,7 @@ CHUNK_VALUES = 2**22
 class Moments:
     """Weighted sums of features, targets and their products, in float64.
 
-    The sums of two sets of samples add up to the sums of both, so sets can be processed one after the other, or by
-    several processes.
+    Samples can be added one set after the other, so that only one set is in memory.
 
     Parameters
     ----------
@@ -73,15 +72,6 @@ class Moments:
             self.targets += root[part, 0] @ y
             self.gram = dsyrk(1.0, x.T, beta=1.0, c=self.gram, lower=True, overwrite_c=True)
             self.products += x.T @ y
-
-    def __iadd__(self, other: Moments) -> Moments:
-        """Add the sums of other samples."""
-        self.weight += other.weight
-        self.features += other.features
-        self.targets += other.targets
-        self.gram += other.gram
-        self.products += other.products
-        return self
 
     def centred(self) -> tuple[np.ndarray, np.ndarray]:
         """Return the sums of products of centred features and targets.

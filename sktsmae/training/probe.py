@@ -108,5 +108,6 @@ def _set_linear(linear: Any, fit: LinearFit, factor: float) -> None:
     with torch.no_grad():
         linear.basis.mean.copy_(fit.mean)
         linear.basis.scale.copy_(fit.scale)
+        linear.basis.limit.fill_(fit.limit)
         linear.linear.weight.copy_(torch.from_numpy(factor * fit.weight))
         linear.linear.bias.copy_(torch.from_numpy(factor * fit.bias))

@@ -176,16 +176,24 @@ def solve_ridge(
     mean, target_mean = moments.features / moments.weight, moments.targets / moments.weight
     projected = right.T @ products  # (F, C)
     inverses = 1 / (values + ALPHAS[:, None])  # (alphas, F)
-    loo = np.empty((len(ALPHAS), *targets.shape))
-    for part in chunks(len(features), len(mean)):
+
+    def loo_errors(part: slice, numbers: Sequence[int]) -> Iterator[np.ndarray]:
         x = (features[part] - mean) @ right
-        leverages = weights[part, None] * (x**2 @ inverses.T + 1 / moments.weight)  # (b, alphas)
-        for number, inverse in enumerate(inverses):
-            residual = targets[part] - target_mean - x @ (inverse[:, None] * projected)
-            loo[number, part] = targets[part] - residual / (1 - leverages[:, number]).clip(1e-10)[:, None]
-    best = np.argmin([((judged * weights) @ (targets - predicted) ** 2).sum() for predicted in loo])
+        leverages = weights[part, None] * (x**2 @ inverses[numbers].T + 1 / moments.weight)  # (b, alphas)
+        for number, leverage in zip(numbers, leverages.T, strict=True):
+            residual = targets[part] - target_mean - x @ (inverses[number][:, None] * projected)
+            yield residual / (1 - leverage).clip(1e-10)[:, None]
+
+    total = np.zeros(len(ALPHAS))
+    for part in chunks(len(features), len(mean)):
+        errors = loo_errors(part, range(len(ALPHAS)))
+        total += [((judged * weights)[part] @ error**2).sum() for error in errors]
+    best = int(total.argmin())
+    loo = np.empty(targets.shape)
+    for part in chunks(len(features), len(mean)):
+        loo[part] = targets[part] - next(loo_errors(part, [best]))
     coefficients = (right @ (inverses[best][:, None] * projected)).T
-    return coefficients, target_mean - coefficients @ mean, loo[best]
+    return coefficients, target_mean - coefficients @ mean, loo
 
 
 def _fit_samples(

@@ -24,6 +24,8 @@ from .subset import choose_samples
 WIDTH = 4096
 # Number of samples from which the means and standard deviations of features are computed.
 _BASIS_SAMPLES = 1000
+# Largest absolute value of a standardised feature. An extreme sample that is not among those could dominate the sums.
+_LIMIT = 10.0
 # Number of samples with leave-one-out predictions, from which penalties and weights are learned.
 _LOO_SAMPLES = 5000
 # Number of samples whose features are in memory at the same time (about 200 MB for all kinds).
@@ -166,6 +168,7 @@ class StreamedFeatures(TrainingFeatures):
     ) -> None:
         self.probe, self.rows = probe, choose_samples(strata, _LOO_SAMPLES, seed)
         self._X, self._samples, self._device, self._advance = X, samples, device, advance
+        self._limit = min(probe.limit, _LIMIT)
         basis_rows = spread_rows(len(samples), _BASIS_SAMPLES)
         self.kinds: dict[str, StreamedKind] = {}
         for number, name in enumerate(probe.used_kinds):
@@ -173,7 +176,7 @@ class StreamedFeatures(TrainingFeatures):
             size = kind.batch_size(batch_size, X.shape[-1])
             fit_thresholds(kind, X, size, device)
             raw = torch.from_numpy(map_batches(kind, X, size, device, samples[basis_rows]))
-            basis = PiecewiseLinearBasis(kind.out_features, probe.limit)
+            basis = PiecewiseLinearBasis(kind.out_features, self._limit)
             basis.fit(raw, torch.from_numpy(weights[basis_rows]))
             sketch = CountSketch(2 * kind.out_features, WIDTH, number) if 2 * kind.out_features > WIDTH else None
             parts = [kind, basis] if sketch is None else [kind, basis, sketch]
@@ -207,6 +210,7 @@ class StreamedFeatures(TrainingFeatures):
             yield LinearFit(
                 torch.cat([basis.mean for basis in bases]),
                 torch.cat([basis.scale for basis in bases]),
+                self._limit,
                 design.expand(coefficients, self.kinds),
                 bias,
                 loo,

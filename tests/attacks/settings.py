@@ -28,7 +28,7 @@ from sktsmae import MAEClassifier, MAEPretrainer, MAERegressor
 
 PATH = "/tmp/of-a-stranger"
 NUMBERS = [0, -1, 0.5, 1e300, 2_000_000, 2**31, 10**30]
-VALUES = [*NUMBERS, True, None, "x", PATH, [], [1, 2, 3], [10**9], [2_000_000, 60], {}, {"items": 3}]
+VALUES = [*NUMBERS, True, None, "x", "<U200000000", PATH, [], [1, 2, 3], [10**9], [2_000_000, 60], {}, {"items": 3}]
 # Parameters that a file of an earlier version, or of an attacker, may contain.
 EXTRA = ("callbacks", "checkpoint_dir", "device", "init", "pretrainer", "no_such_parameter")
 X = np.random.default_rng(0).normal(size=(8, 60))

@@ -372,6 +372,26 @@ def mixed_folder(folder):
     return folder
 
 
+def stray_table(folder):
+    """Write a table beside a folder of recordings."""
+    (folder / "people.csv").write_text("who,age\nAnn,7\n")
+    mixed_folder(folder)
+    return folder
+
+
+def two_types(folder):
+    """Write a table and an array."""
+    (folder / "a.csv").write_text("x,y\n1,2\n3,4\n")
+    np.save(folder / "b.npy", np.eye(3))
+    return folder
+
+
+def arrays(folder):
+    """Write an array."""
+    np.save(folder / "a.npy", np.eye(3))
+    return folder
+
+
 def sounds(folder):
     """Write two sounds with different sampling rates."""
     for name, rate in (("a.wav", 50), ("b.wav", 100)):
@@ -410,6 +430,20 @@ INVALID_TABLES = {
     "key for a table": (text_file("1,2\n", "a.csv"), {"x_key": "X"}, "--x-key and --y-key are only for .npz and .mat"),
     "--long for an array": (npy_file(np.eye(3)), {"long": True}, "--long is only for tables"),
     "folder of different channels": (mixed_folder, {}, "b.csv: 2 channels (x, z), but a.csv has 2 channels (x, y)"),
+    "time is empty": (long_table("1,,1,2,Ann"), LONG, "line 2: the time is missing"),
+    "id is empty": (long_table(",0,1,2,Ann"), LONG, "line 2: the cell of --id rec is empty"),
+    "named column without a header": (text_file("1,2,4\n2,3,5\n", "a.csv"), {"label": "1"}, "has only numbers"),
+    "compressed .parquet": (binary_file(b"PAR1", "a.parquet.gz"), {}, "the file type is unknown"),
+    "unknown split": (text_file("1,2\n", "a.csv"), {"split": "tset"}, "split='tset'"),
+    "id of a folder": (mixed_folder, {"id": "x"}, "--id x is for a table of several recordings"),
+    "label of a folder is missing": (mixed_folder, {"label": "w"}, "--label w matches 0 columns"),
+    "folder with a stray table": (
+        stray_table,
+        {},
+        "both files, such as people.csv, and folders of recordings",
+    ),
+    "folder of two types": (two_types, {}, "there are .csv and .npy files"),
+    "folder of arrays, option of a table": (arrays, {"drop": ["x"]}, "--drop is only for tables"),
     "folder of different sampling rates": (
         sounds,
         {},
@@ -425,7 +459,7 @@ def test_invalid_tables_and_folders_raise_with_a_message_of_one_line(write, sett
         read_signals(write(tmp_path), **settings)
     assert match in str(raised.value)
     assert "\n" not in str(raised.value)
-    assert str(tmp_path) in str(raised.value)
+    assert str(tmp_path) in str(raised.value) or "split" in settings
 
 
 @pytest.mark.parametrize("suffix", [".gz", ".xz", ".zip"])
@@ -459,3 +493,44 @@ def test_sounds_are_read_as_numbers_between_minus_one_and_one(width, tmp_path):
     np.testing.assert_array_equal(signals.X, samples.T[None])
     assert signals.sampling_rate == 50
     assert str(signals) == "1 signal, 2 channels, 2 samples, sampling rate 50 Hz"
+
+
+def test_row_numbers_of_a_long_table_are_not_a_channel(tmp_path):
+    path = text_file(",rec,t,x\n0,1,0,5\n1,1,1,6\n2,2,0,7\n3,2,1,8\n", "a.csv")(tmp_path)
+    signals = read_signals(path, long=True, id="rec", time="t")
+    assert signals.channels == ("x",)
+    assert signals.X.tolist() == [[[5, 6]], [[7, 8]]]
+
+
+def test_missing_values_and_dates_of_a_parquet_file_are_read(tmp_path):
+    pd.DataFrame({"a": [1.0, NAN], "b": [2.0, 3.0], "y": ["u", None]}).to_parquet(tmp_path / "a.parquet")
+    signals = read_signals(tmp_path / "a.parquet", label="y")
+    np.testing.assert_array_equal(signals.X, [[1, 2], [NAN, 3]])
+    assert signals.y.tolist() == ["u", ""]
+    times = pd.to_datetime(["2026-01-02", "2026-01-01"])
+    pd.DataFrame({"rec": [1, 1], "t": times, "x": [6.0, 5.0]}).to_parquet(tmp_path / "b.parquet")
+    assert read_signals(tmp_path / "b.parquet", long=True, id="rec", time="t").X.tolist() == [[[5, 6]]]
+
+
+def test_labels_of_recordings_can_be_in_their_tables(tmp_path):
+    for name, label in (("a.csv", "run"), ("b.csv", "walk")):
+        (tmp_path / name).write_text(f"x,y,what\n1,2,{label}\n3,4,{label}\n")
+    signals = read_signals(tmp_path, label="what")
+    assert signals.y.tolist() == ["run", "walk"]
+    assert signals.channels == ("x", "y")
+
+
+def test_decimal_commas_are_read_in_samples_but_not_in_labels(tmp_path):
+    signals = read_signals(text_file("y;a;b\n1,5;2,5;3\n2,5;4;5,5\n", "a.csv")(tmp_path), label="y")
+    assert signals.X.tolist() == [[2.5, 3], [4, 5.5]]
+    assert signals.y.tolist() == ["1,5", "2,5"]
+
+
+def test_column_with_brackets_is_selected_by_its_name(tmp_path):
+    path = text_file("rec,ax [g],b\n1,2,3\n", "a.csv")(tmp_path)
+    assert read_signals(path, columns="ax [g]").X.tolist() == [[2]]
+
+
+def test_unlabelled_table_is_described(tmp_path):
+    signals = read_signals(text_file("a,y\n1,\n2,\n", "a.csv")(tmp_path), label="y")
+    assert str(signals) == "2 signals, 1 samples, 2 without a label"

@@ -355,6 +355,7 @@ PANDAS_LABELS = {
     "strings": (pd.array(["a", "bc"], "string"), np.object_),
     "booleans as objects": (np.array([False, True], object), np.bool_),
     "integers as objects": (np.array([3, 7], object), np.int64),
+    "integers of two types as objects": (np.array([3, np.int8(7)], object), np.int64),
 }
 
 
@@ -364,6 +365,20 @@ def test_labels_come_back_as_they_went_in(new_classifier, X, labels, dtype):
     classifier = new_classifier(max_epochs=1).fit(X, y)
     assert classifier.classes_.tolist() == list(labels)
     assert classifier.predict(X).dtype == classifier.classes_.dtype == dtype
+
+
+def test_one_column_of_nullable_integers_gives_integers(new_classifier, X):
+    y = pd.DataFrame({"y": pd.array([3, 7], "Int16").take(np.arange(41) % 2)})
+    assert new_classifier(max_epochs=1).fit(X, y).classes_.dtype == np.int16
+
+
+def test_classifier_of_dates_can_be_saved(new_classifier, X, tmp_path):
+    y = np.array(["2026-01-01", "2026-01-02"], "datetime64[D]")[np.arange(41) % 2]
+    classifier = new_classifier(max_epochs=1).fit(X, y)
+    classifier.save(tmp_path / "a.safetensors")
+    loaded = MAEClassifier.load(tmp_path / "a.safetensors")
+    assert_array_equal(loaded.classes_, classifier.classes_)
+    assert loaded.classes_.dtype == classifier.classes_.dtype
 
 
 MISSING_LABELS = {

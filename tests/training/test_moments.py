@@ -29,14 +29,13 @@ def test_moments_are_sums_of_products(samples, chunk_values, monkeypatch):
     assert_allclose(products, (features - mean).T * weights @ (targets - target_mean), atol=1e-9)
 
 
-def test_moments_of_two_sets_add_up(samples):
-    together, first, second = (Moments(7, 2) for _ in range(3))
+def test_sets_of_samples_can_be_added_one_after_the_other(samples):
+    together, separately = Moments(7, 2), Moments(7, 2)
     together.add(*samples)
-    first.add(*(values[:20] for values in samples))
-    second.add(*(values[20:] for values in samples))
-    first += second
+    separately.add(*(values[:20] for values in samples))
+    separately.add(*(values[20:] for values in samples))
     for name, value in vars(together).items():
-        assert_allclose(getattr(first, name), value, rtol=1e-12)
+        assert_allclose(getattr(separately, name), value, rtol=1e-12)
 
 
 def test_moments_and_a_subset_give_the_ridge_regression_of_all_samples(samples):

@@ -11,6 +11,7 @@ from sklearn.linear_model import Ridge
 from sktsmae.models import CompetingKernels, LinearProbe, SummaryStatistics, WaveletStatistics
 from sktsmae.training import ridge, streamed_features
 from sktsmae.training.features import fits_in_memory
+from sktsmae.training.probe import fit_regressor_probe
 from sktsmae.training.ridge import ALPHAS
 from sktsmae.training.streamed_features import StreamedFeatures
 
@@ -85,3 +86,22 @@ def test_features_of_many_samples_or_many_channels_are_not_kept_in_memory():
     assert not fits_in_memory(one_channel, 4001)
     assert fits_in_memory(many_channels, 1000)
     assert not fits_in_memory(many_channels, 2000)
+
+
+def test_an_extreme_sample_changes_the_models_only_a_little(probe, samples):
+    X, targets, weights = samples
+    _, fits = fit_streamed(copy.deepcopy(probe), samples)
+    extreme = X.copy()
+    extreme[41] *= 1e6
+    _, changed = fit_streamed(probe, (extreme, targets, weights))
+    others = np.arange(len(X)) != 41
+    for fit, other in zip(fits, changed, strict=True):
+        error, error_changed = (np.abs(model.loo - targets)[others].mean() for model in (fit, other))
+        assert error_changed < 2 * error
+
+
+def test_standardised_features_are_limited_in_the_fitted_probe(probe, samples):
+    X, targets, weights = samples
+    streamed = StreamedFeatures(probe, X, np.arange(len(X)), weights, *ARGUMENTS, np.zeros(len(X), int), seed=0)
+    fit_regressor_probe(probe, streamed, targets[:, 0], weights)
+    assert {float(linear.basis.limit) for linear in probe.linear} == {10.0}
