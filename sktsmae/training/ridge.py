@@ -175,25 +175,18 @@ def solve_ridge(
     values = values.clip(0)
     mean, target_mean = moments.features / moments.weight, moments.targets / moments.weight
     projected = right.T @ products  # (F, C)
+    rotated = (features - mean) @ right  # (n, F)
     inverses = 1 / (values + ALPHAS[:, None])  # (alphas, F)
-
-    def loo_errors(part: slice, numbers: Sequence[int]) -> Iterator[np.ndarray]:
-        x = (features[part] - mean) @ right
-        leverages = weights[part, None] * (x**2 @ inverses[numbers].T + 1 / moments.weight)  # (b, alphas)
-        for number, leverage in zip(numbers, leverages.T, strict=True):
-            residual = targets[part] - target_mean - x @ (inverses[number][:, None] * projected)
-            yield residual / (1 - leverage).clip(1e-10)[:, None]
-
-    total = np.zeros(len(ALPHAS))
-    for part in chunks(len(features), len(mean)):
-        errors = loo_errors(part, range(len(ALPHAS)))
-        total += [((judged * weights)[part] @ error**2).sum() for error in errors]
-    best = int(total.argmin())
-    loo = np.empty(targets.shape)
-    for part in chunks(len(features), len(mean)):
-        loo[part] = targets[part] - next(loo_errors(part, [best]))
-    coefficients = (right @ (inverses[best][:, None] * projected)).T
-    return coefficients, target_mean - coefficients @ mean, loo
+    leverages = weights[:, None] * (rotated**2 @ inverses.T + 1 / moments.weight)  # (n, alphas)
+    best_error = np.inf
+    for inverse, leverage in zip(inverses, leverages.T, strict=True):
+        residual = targets - target_mean - rotated @ (inverse[:, None] * projected)
+        loo_residual = residual / (1 - leverage).clip(1e-10)[:, None]
+        error = ((judged * weights) @ loo_residual**2).sum()
+        if error < best_error:
+            best_error, best_inverse, best_residual = error, inverse, loo_residual
+    coefficients = (right @ (best_inverse[:, None] * projected)).T
+    return coefficients, target_mean - coefficients @ mean, targets - best_residual
 
 
 def _fit_samples(
