@@ -235,7 +235,7 @@ def test_image_output_has_no_column_names(X):
         transformer.set_output(transform="pandas")
     with pytest.raises(AttributeError, match="get_feature_names_out") as caught:
         transformer.get_feature_names_out()
-    assert "choose output='flat' or output='statistics'" in str(caught.value.__cause__)
+    assert "choose output='flat' or 'statistics'" in str(caught.value.__cause__)
 
 
 @pytest.mark.parametrize("output", ["statistics", "flat"])
