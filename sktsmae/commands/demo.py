@@ -184,7 +184,7 @@ def save_figures(folder: Path, data: Data, fitted: dict[str, MAEClassifier]) -> 
 
     default = fitted[DEFAULT]
     displays = {
-        "views.png": ScalogramDisplay.from_estimator(CWTTransformer().fit(data.X), data.X[0]),
+        "views.png": ScalogramDisplay.from_estimator(CWTTransformer(boundary="reflect").fit(data.X), data.X[0]),
         "reconstruction.png": ReconstructionDisplay.from_estimator(MAEPretrainer.from_pretrained(), data.X_test[0]),
         "ensemble.png": EnsembleDisplay.from_estimator(default),
         "confusion_matrix.png": ConfusionMatrixDisplay.from_estimator(default, data.X_test, data.y_test),
