@@ -23,7 +23,7 @@ DEFAULT = "MAEClassifier() with default parameters"
 WITH_NETWORK = "the same, and a network with a fine-tuned head"
 BASELINE = "logistic regression on simple features"
 CHANNELS = 3  # the acceleration on three axes; the rotation rates would double the time
-EPOCHS = 10  # of fine-tuning; more do not raise the accuracy on training persons that are held out
+EPOCHS = 10  # of fine-tuning
 
 
 class Data(NamedTuple):
