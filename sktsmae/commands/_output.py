@@ -6,24 +6,28 @@ import os
 from pathlib import Path
 
 
-def check_output(path: Path, suffixes: tuple[str, ...] = (), *, inputs: tuple[Path | None, ...] = ()) -> None:
+def check_output(
+    path: Path, suffixes: tuple[str, ...] = (), *, inputs: tuple[Path | None, ...] = (), option: str = "--output"
+) -> None:
     """Check that an output file can be written.
 
     Parameters
     ----------
     path : Path
-        Value of ``--output``.
+        Value of the option.
     suffixes : tuple of str, default=()
         Allowed file extensions, in lower case; an empty tuple allows all.
     inputs : tuple of Path or None, default=()
         Files that the command reads, or None for an option that is not given. The output must be a different file.
+    option : str, default="--output"
+        Name of the option, for error messages.
 
     Raises
     ------
     ValueError
         If the file cannot be written, has an extension that is not allowed, or is one of the inputs.
     """
-    option = f"--output {path}"
+    option = f"{option} {path}"
     if suffixes and path.suffix.lower() not in suffixes:
         raise ValueError(f"{option}: the file name must end in {' or '.join(suffixes)}.")
     if not path.parent.is_dir():

@@ -97,9 +97,8 @@ def run(options: argparse.Namespace) -> None:
         options.output, (".safetensors",), inputs=(options.signals, options.labels, options.test, options.pretrainer)
     )
     if options.report is not None:
-        check_output(
-            options.report, (".html",), inputs=(options.signals, options.labels, options.test, options.pretrainer)
-        )
+        inputs = (options.signals, options.labels, options.test, options.pretrainer, options.output)
+        check_output(options.report, (".html",), inputs=inputs, option="--report")
     resolve_device(options.device)
     if options.epochs is not None and options.finetune == "none":
         raise argparse.ArgumentTypeError(f"--epochs {options.epochs} needs --finetune full, head, lora or N (a number)")

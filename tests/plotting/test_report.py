@@ -97,3 +97,4 @@ def test_fit_command_writes_a_report_about_leave_one_out_predictions(X, y, tmp_p
     accuracy = texts[texts.index("accuracy") + 1]
     assert float(accuracy) < 1  # predictions of the training signals themselves would be correct
     assert main([*arguments, str(tmp_path / "report.txt")]) == 1
+    assert "--report" in capsys.readouterr().err
