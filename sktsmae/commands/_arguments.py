@@ -12,8 +12,10 @@ SIGNALS_HELP = (
     "y_test; a .ts file, the format of the UCR and UEA time series archives; a folder of .npy files with signals; or a "
     "folder with one recording per file (tables with one time step per row, .wav), or one such folder per class"
 )
-# Names of the arguments that say how to read a file, except ``--split``.
-READING_OPTIONS = ("label", "drop", "columns", "long", "id", "time", "channels", "x_key", "y_key")
+# Names of the arguments that say how to read tables, and which arrays of an archive to read.
+TABLE_OPTIONS = ("label", "drop", "columns", "long", "id", "time", "channels")
+ARCHIVE_OPTIONS = ("x_key", "y_key")
+READING_OPTIONS = (*TABLE_OPTIONS, *ARCHIVE_OPTIONS)
 
 
 def add_signal_arguments(parser: argparse.ArgumentParser, *, split: str) -> None:
@@ -46,7 +48,7 @@ def add_reading_arguments(parser: argparse.ArgumentParser, *, split: str) -> Non
         help="name of the column with the labels of a table; the other columns contain the samples of the signals",
     )
     parser.add_argument(
-        "--drop", metavar="NAMES", type=_names, default=[], help="columns to leave out: names or patterns such as 'x_*'"
+        "--drop", metavar="NAMES", type=_names, help="columns to leave out: names or patterns such as 'x_*'"
     )
     parser.add_argument("--columns", metavar="NAMES", type=_names, help="columns of samples, such as 't*'")
     parser.add_argument("--long", action="store_true", help="the table has one row per time step")

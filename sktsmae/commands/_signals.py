@@ -36,15 +36,15 @@ def read_and_describe(path: Path, options: argparse.Namespace, split: str) -> Si
         If the file cannot be used.
     """
     columns = options.channels if options.channels is not None else options.columns or []
-    if (options.channels is None) == options.long and columns:
+    if (options.channels is None) == bool(options.long) and columns:
         wrong, right = ("--columns", "--channels") if options.long else ("--channels", "--columns")
         raise ValueError(f"{path}: {wrong} is not for this form of table; use {right}.")
     signals = read_signals(
         path,
         label=options.label,
-        drop=options.drop,
+        drop=options.drop or [],
         columns=columns,
-        long=options.long,
+        long=bool(options.long),
         id=options.id,
         time=options.time,
         x_key=options.x_key,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import time
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from sklearn.frozen import FrozenEstimator
@@ -15,7 +14,7 @@ from ..estimators import MAEClassifier, MAEPretrainer
 from ..plotting import report
 from ..signals.device import resolve_device
 from ._accuracy import describe_accuracy
-from ._arguments import add_device_argument, add_signal_arguments, positive_int
+from ._arguments import ARCHIVE_OPTIONS, TABLE_OPTIONS, add_device_argument, add_signal_arguments, positive_int
 from ._errors import prefix_errors
 from ._output import check_output
 from ._signals import is_table, read_and_describe
@@ -127,14 +126,16 @@ def run(options: argparse.Namespace) -> None:
         f"{len(classifier.classes_)} classes",
         flush=True,
     )
+    probabilities = classifier.loo_proba_
     if test is not None:
         X, y = test
         with prefix_errors(options.test):
-            predicted = classifier.predict(X)
+            probabilities = classifier.predict_proba(X)
+        predicted = classifier.classes_[probabilities.argmax(1)]
         print(f"{options.test}: {describe_accuracy(predicted, y, classifier.classes_)}")
     if options.report is not None:
         with prefix_errors(options.test or options.signals):
-            report(classifier, X, y, options.report, probabilities=classifier.loo_proba_ if test is None else None)
+            report(classifier, X, y, options.report, probabilities=probabilities)
         print(f"{options.report}: report")
 
 
@@ -197,7 +198,7 @@ def read_test(options: argparse.Namespace) -> tuple[np.ndarray, np.ndarray] | No
         return None
     of_training = is_table(options.signals) and not is_table(options.test) and not options.test.is_dir()
     of_test = _options_for(options, options.test, of_training)
-    for name in ("x_key", "y_key"):
+    for name in ARCHIVE_OPTIONS:
         key = getattr(of_test, name)
         if key is not None:
             setattr(of_test, name, key.replace("_train", "_test"))
@@ -214,10 +215,9 @@ def read_test(options: argparse.Namespace) -> tuple[np.ndarray, np.ndarray] | No
 
 def _options_for(options: argparse.Namespace, path: Path, of_other: bool) -> argparse.Namespace:
     """Return the arguments without those that are about another file: about tables if `of_other`, or about arrays."""
-    none: dict[str, Any] = dict.fromkeys(("label", "columns", "id", "time", "channels")) | {"drop": [], "long": False}
-    is_archive = path.suffix.lower() in (".npz", ".mat")
-    keys = {} if is_archive or options.test is None else {"x_key": None, "y_key": None}
-    return argparse.Namespace(**{**vars(options), **(none if of_other else {}), **keys})
+    no_archive = options.test is not None and path.suffix.lower() not in (".npz", ".mat")
+    removed = (*(TABLE_OPTIONS if of_other else ()), *(ARCHIVE_OPTIONS if no_archive else ()))
+    return argparse.Namespace(**{**vars(options), **dict.fromkeys(removed)})
 
 
 def _parse_finetune(text: str) -> str | int:

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
+from ._text import one_line
+
 # The largest compression ratio of Deflate, the method of NumPy. A higher ratio means a damaged or malicious archive.
 MAX_COMPRESSION_RATIO = 1032
 # Keys of signals and labels in .npz and .mat files, in the order in which they are looked for.
@@ -45,7 +47,7 @@ def read_npy(path: Path) -> np.ndarray:
     except OSError:
         raise
     except Exception as error:  # a damaged file can raise any type of error
-        raise ValueError(f"{path}: not an array of numbers written by numpy.save ({_one_line(error)}).") from error
+        raise ValueError(f"{path}: not an array of numbers written by numpy.save ({one_line(error)}).") from error
 
 
 def read_npz(
@@ -83,7 +85,7 @@ def read_npz(
     except OSError:
         raise
     except Exception as error:  # a damaged file can raise any type of error
-        raise ValueError(f"{path}: not an archive of signals written by numpy.savez ({_one_line(error)}).") from error
+        raise ValueError(f"{path}: not an archive of signals written by numpy.savez ({one_line(error)}).") from error
 
 
 def read_mat(
@@ -123,7 +125,7 @@ def read_mat(
     except NotImplementedError as error:
         raise ValueError(f"{path}: a .mat file of version 7.3; save it in MATLAB with save(..., '-v7').") from error
     except Exception as error:  # a damaged file can raise any type of error
-        raise ValueError(f"{path}: not a .mat file with signals ({_one_line(error)}).") from error
+        raise ValueError(f"{path}: not a .mat file with signals ({one_line(error)}).") from error
     if labels_name is None:
         return arrays[signals_name], None
     labels = arrays[labels_name].ravel()
@@ -161,7 +163,7 @@ def read_wav(path: Path) -> tuple[np.ndarray, int]:
     except OSError:
         raise
     except Exception as error:  # a damaged file can raise any type of error
-        raise ValueError(f"{path}: not a .wav file of uncompressed samples ({_one_line(error)}).") from error
+        raise ValueError(f"{path}: not a .wav file of uncompressed samples ({one_line(error)}).") from error
     values = np.frombuffer(content[: len(content) // (channels * width) * channels * width], np.uint8)
     values = values.reshape(-1, channels, width)
     if width == 1:  # samples of one byte have no sign
@@ -233,7 +235,3 @@ def _read_member(archive: zipfile.ZipFile, name: str) -> np.ndarray:
             raise ValueError(f"{name} does not have the size that is given in its header")
     with archive.open(info) as file:
         return np.lib.format.read_array(file, allow_pickle=False)
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join((str(error) or type(error).__name__).split())[:300]

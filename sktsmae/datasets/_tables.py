@@ -21,7 +21,16 @@ from ._columns import (
     require_width,
     select,
 )
-from ._text import MISSING_VALUES, open_table, pad_signals, parse_label, parse_numbers, table_suffix, with_point
+from ._text import (
+    MISSING_VALUES,
+    one_line,
+    open_table,
+    pad_signals,
+    parse_label,
+    parse_numbers,
+    table_suffix,
+    with_point,
+)
 
 Row = tuple[int, list[Any]]  # the line number, and the cells: text, or numbers of a .parquet or .feather file
 # Number of rows by which the form of a table is recognised.
@@ -156,30 +165,41 @@ def _frame_rows(path: Path) -> Iterator[Row]:
     except OSError:
         raise
     except Exception as error:  # a damaged file can raise any type of error
-        message = " ".join(str(error).split())[:300]
-        raise ValueError(f"{path}: not a readable {path.suffix[1:]} file ({message}).") from error
+        raise ValueError(f"{path}: not a readable {path.suffix[1:]} file ({one_line(error)}).") from error
     yield 1, [str(name) for name in frame.columns]
     objects = frame.astype(object).where(frame.notna(), "")
     for number, row in enumerate(objects.itertuples(index=False), 2):
         yield number, list(row)
 
 
+def _read_start(
+    path: Path, rows: Iterator[Row], decimal: str, options: TableOptions
+) -> tuple[list[str], bool, list[Any], list[list[Any]], Iterator[Row]]:
+    """Examine the start of a table.
+
+    Return the names of the columns, whether they are in the first row, the first row, the cells of the rows after it,
+    and an iterator of all rows except that of the names.
+    """
+    number, first = next(rows, (0, []))
+    has_header = is_header([with_point(cell, decimal) for cell in first], options, f"{path}, line {number}")
+    names = [str(name).strip() for name in first] if has_header else [str(n) for n in range(1, len(first) + 1)]
+    examined = list(islice(rows, _EXAMINED_ROWS))
+    others = chain([] if has_header else [(number, first)], examined, rows)
+    return names, has_header, first, [cells for _, cells in examined], others
+
+
 def _read_wide(path: Path, rows: Iterator[Row], decimal: str, options: TableOptions) -> Table:
     for option, value in (("--id", options.id), ("--time", options.time)):
         if value is not None:
             raise ValueError(f"{path}: {option} {value} is for tables with one row per time step; add --long.")
-    first_number, first = next(rows, (0, []))
-    has_header = is_header([with_point(cell, decimal) for cell in first], options, f"{path}, line {first_number}")
-    examined = list(islice(rows, _EXAMINED_ROWS))
-    names = [str(name).strip() for name in first] if has_header else [str(n) for n in range(1, len(first) + 1)]
-    signal_rows = chain(examined, rows) if has_header else chain([(first_number, first)], examined, rows)
+    names, has_header, first, examined, signal_rows = _read_start(path, rows, decimal, options)
     label = column_index(path, names, options.label, "--label")
-    if label is None and not has_header and is_ucr(path, [first, *(cells for _, cells in examined)]):
+    if label is None and not has_header and is_ucr(path, [first, *examined]):
         label = 0
     used = select(path, names, options, taken=[label])
     if has_header and not (options.drop or options.columns):
-        refuse_long(path, names, [cells for _, cells in examined], options)
-    index = index_column(path, names, used, [cells for _, cells in examined]) if has_header else None
+        refuse_long(path, names, examined, options)
+    index = index_column(path, names, used, examined) if has_header else None
     used = [column for column in used if column != index]
     used_names = [names[column] for column in used]
     signals, labels = [], []
@@ -195,21 +215,18 @@ def _read_wide(path: Path, rows: Iterator[Row], decimal: str, options: TableOpti
 
 
 def _read_long(path: Path, rows: Iterator[Row], decimal: str, options: TableOptions) -> Table:
-    first_number, first = next(rows, (0, []))
-    has_header = is_header([with_point(cell, decimal) for cell in first], options, f"{path}, line {first_number}")
-    names = [str(name).strip() for name in first] if has_header else [str(n) for n in range(1, len(first) + 1)]
+    names, has_header, first, examined, time_steps = _read_start(path, rows, decimal, options)
     by_id = column_index(path, names, options.id, "--id")
     by_time = column_index(path, names, options.time, "--time")
     label = column_index(path, names, options.label, "--label")
     channels = select(path, names, options, taken=[by_id, by_time, label])
-    examined = list(islice(rows, _EXAMINED_ROWS))
-    index = index_column(path, names, channels, [cells for _, cells in examined]) if has_header else None
+    index = index_column(path, names, channels, examined) if has_header else None
     channels = [column for column in channels if column != index]
     channel_names = [names[column] for column in channels]
     values: dict[str, list[np.ndarray]] = {}
     times: dict[str, list[Any]] = {}
     labels: dict[str, str] = {}
-    for number, cells in chain([] if has_header else [(first_number, first)], examined, rows):
+    for number, cells in time_steps:
         location = f"{path}, line {number}"
         require_width(cells, first, location)
         key = "" if by_id is None else str(cells[by_id]).strip()

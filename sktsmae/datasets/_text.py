@@ -42,6 +42,22 @@ def table_suffix(path: Path) -> str:
     return Path(path.stem).suffix.lower() or suffix if suffix in COMPRESSED else suffix
 
 
+def one_line(error: Exception) -> str:
+    """Return the message of an error in one line.
+
+    Parameters
+    ----------
+    error : Exception
+        The error of a library.
+
+    Returns
+    -------
+    str
+        At most 300 characters; the name of the class if there is no message.
+    """
+    return " ".join((str(error) or type(error).__name__).split())[:300]
+
+
 @contextmanager
 def open_text(path: Path) -> Iterator[TextIO]:
     """Open a text file in UTF-8, which may be compressed.

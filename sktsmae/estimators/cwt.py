@@ -19,11 +19,11 @@ from ..functional.wavelets import BOUNDARIES
 from ..models import FEATURES, FeatureContext, Features, Scalogram, WaveletStatistics
 from ..models.auto import auto_scales
 from ..models.scalogram import WAVELETS
-from ..signals.batches import sample_batches
 from ..signals.device import resolve_device
 from ..signals.map_batches import map_batches
 from ..signals.validation import check_signals
 from ..training.constraints import DEVICE, MORLET_W0, POSITIVE_INT, SAMPLING_RATE, SCALES
+from ..training.features import fit_thresholds
 from ._base import SignalEstimatorMixin
 from ._rollback import rollback_on_error
 from ._unused import warn_unused
@@ -301,10 +301,7 @@ class CWTTransformer(SignalEstimatorMixin, BaseEstimator):  # numpydoc ignore=PR
             sampling_rate=self.sampling_rate,
         )
         features = FEATURES[self.output].from_context(context).to(device)
-        if features.max_fit_signals:
-            batch_size = features.batch_size(self.batch_size, self.n_timepoints_)
-            with torch.inference_mode():
-                features.fit(*sample_batches(X, features.max_fit_signals, batch_size, device))
+        fit_thresholds(features, X, features.batch_size(self.batch_size, self.n_timepoints_), device)
         return features
 
     def _scale_names(self) -> list[str] | None:
