@@ -75,10 +75,10 @@ class TF_MAE_Classifier(SignalClassifier):  # noqa: N801 - the name in the refer
         dropout: float = 0.1,
         **settings: Any,
     ) -> None:
+        MAESettings(**settings)  # raises an error for unknown names and invalid values
         state: dict[str, Tensor] = {}
         if pretrained_path is not None:
             state, settings = _read_encoder(pretrained_path, settings)
-        MAESettings(**settings)  # raises an error for unknown names
         signal_encoder = SignalEncoder.from_settings(**EncoderSettings.among(settings).to_dict())
         if pretrained_path is not None:
             signal_encoder.load_encoder(state, pretrained_path)
@@ -95,14 +95,15 @@ class TF_MAE_Classifier(SignalClassifier):  # noqa: N801 - the name in the refer
 
 
 def _read_encoder(path: str | os.PathLike[str], settings: dict[str, Any]) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Return the weights and settings in a checkpoint of an autoencoder. The given settings have precedence."""
+    """Return the weights in a checkpoint of an autoencoder, and the settings of its encoder.
+
+    The given settings have precedence. Settings of the decoder in the file are not used.
+    """
     if not is_safetensors(path):
         state, implied_settings = read_reference(path)
         return state, {**settings, **implied_settings}
     state, metadata = read_safetensors(path, kind="mae")
     stored = metadata["settings"]
-    if unknown := set(settings) - {field.name for field in fields(MAESettings)}:
-        raise TypeError(f"TF_MAE_Classifier() got an unexpected keyword argument {min(unknown)!r}")
     encoder_names = {field.name for field in fields(EncoderSettings)} - {"signal_len"}
     differing = [
         f"{name}={value!r} (in the file {stored.get(name)!r})"
@@ -114,8 +115,8 @@ def _read_encoder(path: str | os.PathLike[str], settings: dict[str, Any]) -> tup
             f"{path}: the file has an encoder of another architecture. These settings differ: {', '.join(differing)}; "
             "omit them, or give another file."
         )
-    settings = {**stored, **settings}
-    encoder_settings = {name: settings[name] for name in {*encoder_names, "signal_len"} if name in settings}
+    all_settings = {**stored, **settings}
+    encoder_settings = {name: all_settings[name] for name in {*encoder_names, "signal_len"} if name in all_settings}
     without_memory = plan(partial(SignalEncoder.from_settings, **encoder_settings), encoder_settings, state, path)
     # The encoder may have more weights than the file, because the position embedding is resampled to `signal_len`. An
     # encoder of over 100 times as many weights is refused, so that a damaged file cannot exhaust the memory.
@@ -126,4 +127,4 @@ def _read_encoder(path: str | os.PathLike[str], settings: dict[str, Any]) -> tup
             f"{path}: the file contains {num_stored} weights, but its settings describe an encoder of {num_needed} "
             "weights; the file is damaged, or signal_len is too large."
         )
-    return state, settings
+    return state, encoder_settings

@@ -229,6 +229,12 @@ def test_decoder_settings_and_signal_length_may_differ_from_the_checkpoint(tmp_p
     assert classifier(torch.randn(2, 90)).shape == (2, 3)
 
 
+def test_classifier_ignores_damaged_decoder_settings_of_a_file(tmp_path, small, model):
+    path = tmp_path / "mae.safetensors"
+    write_safetensors(path, model.state_dict(), {"kind": "mae", "settings": {**small, "time_loss_weight": None}})
+    assert TF_MAE_Classifier(path, num_classes=3)(torch.randn(2, small["signal_len"])).shape == (2, 3)
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
