@@ -1,83 +1,144 @@
-"""Benchmark of own pre-training: does it improve on the encoder of the package?
+"""Benchmark of own pre-training and fine-tuning: do they improve on the encoder of the package, and on the default?
 
-Run ``python tests/benchmarks/learning.py DATA [SET ...] [--signals N]``. DATA is a folder with a file ``SET.npz`` per
-data set as for ``accuracy.py``; the set "SPARwatch" is that of the package. Only training splits are used: N signals
-are unlabelled and train an encoder, 600 others test it. Ten signals per class, drawn five times, train a ridge
-classifier on the frozen embedding. The script prints a Markdown table; the last results are in ``learning.md``.
+Run ``python tests/benchmarks/learning.py DATA {frozen,classifiers} [SET ...] [--signals N]``. DATA is a folder with a
+file ``SET.npz`` per data set as for ``accuracy.py``; the set "SPARwatch" is that of the package. Only training splits
+are used: N signals train an encoder, up to 600 others test it. Some of the N signals, drawn several times, have labels:
+
+- "frozen": ten per class. They train a ridge classifier on the frozen embedding.
+- "classifiers": 50 per class, and at least 300 in all. They train `MAEClassifier`, which uses the other signals too.
+
+The script prints a Markdown table; the last results are in ``learning.md``.
 """
 
 from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from accuracy import load
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import RidgeClassifierCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
-from sktsmae import MAEPretrainer
+from sktsmae import MAEClassifier, MAEPretrainer
 from sktsmae.datasets import load_sparwatch
 
 SETS = ["FordB", "ElectricDevices", "Crop", "SPARwatch"]
-LABELS, DRAWS, TEST_SIGNALS = 10, 5, 600
+TEST_SIGNALS = 600
 # Parameters of the pretrainer. The shipped encoder without training also learns its thresholds from the signals.
-VARIANTS: dict[str, dict[str, Any]] = {
+PRETRAINERS: dict[str, dict[str, Any]] = {
     "shipped encoder": {"init": "shipped", "max_epochs": 0},
     "untrained encoder": {"init": "random", "max_epochs": 0},
     "continued": {"init": "shipped"},
     "continued, latent targets": {"init": "shipped", "pretext_task": "latent"},
 }
+# Parameters of the classifier, and whether its encoder is trained on the data set first.
+CLASSIFIERS: dict[str, tuple[dict[str, Any], bool]] = {
+    "default": ({}, False),
+    "own pre-training": ({}, True),
+    "fine-tuned": ({"finetune": "full", "max_epochs": 8}, False),
+    "both": ({"finetune": "full", "max_epochs": 8}, True),
+}
 
 
-def split(folder: Path, name: str, n_signals: int) -> tuple[np.ndarray, ...]:
-    """Return signals for training, their labels, signals for testing and their labels."""
+class Split(NamedTuple):
+    """Signals for training and testing, and their labels."""
+
+    X: np.ndarray
+    y: np.ndarray
+    X_test: np.ndarray
+    y_test: np.ndarray
+
+    def draws(self, count: int, per_class: int) -> Iterator[np.ndarray]:
+        """Yield indices of training signals: `per_class` of each class, drawn `count` times."""
+        for seed in range(count):
+            rng = np.random.default_rng(seed)
+            of_classes = [rng.permutation(np.flatnonzero(self.y == label)) for label in np.unique(self.y)]
+            yield np.concatenate([rows[:per_class] for rows in of_classes])
+
+
+def split(folder: Path, name: str, n_signals: int) -> Split:
+    """Return a random split of the training signals of a data set."""
     if name == "SPARwatch":
         bunch = load_sparwatch()
         X, y = bunch.data[:, :3], bunch.target
     else:
         X, y, _, _ = load(folder, name)
+    y = np.unique(y, return_inverse=True)[1]
     order = np.random.default_rng(0).permutation(len(y))
     n_signals = min(n_signals, len(y) - TEST_SIGNALS // 2)
     train, test = order[:n_signals], order[n_signals : n_signals + TEST_SIGNALS]
-    return X[train], y[train], X[test], y[test]
+    return Split(X[train], y[train], X[test], y[test])
 
 
-def accuracy(pretrainer: MAEPretrainer, X: np.ndarray, y: np.ndarray, X_test: np.ndarray, y_test: np.ndarray) -> float:
-    """Return the mean accuracy of ridge classifiers on the embedding."""
-    embedded, embedded_test = pretrainer.transform(X), pretrainer.transform(X_test)
+def frozen(data: Split) -> dict[str, tuple[list[float], float]]:
+    """Return accuracies of ridge classifiers on frozen embeddings, and the time of training the encoder."""
+    results = {}
     scale = FunctionTransformer(lambda features: features / np.sqrt(features.shape[1]))
-    scores = []
-    for seed in range(DRAWS):
-        rng = np.random.default_rng(seed)
-        chosen = np.concatenate([rng.permutation(np.flatnonzero(y == label))[:LABELS] for label in np.unique(y)])
-        classifier = make_pipeline(StandardScaler(), scale, RidgeClassifierCV(np.logspace(-4, 2, 13)))
-        scores.append(classifier.fit(embedded[chosen], y[chosen]).score(embedded_test, y_test))
-    return float(np.mean(scores))
+    for name, params in PRETRAINERS.items():
+        start = time.perf_counter()
+        pretrainer = MAEPretrainer(**params, random_state=0, device="cpu").fit(data.X)
+        seconds = time.perf_counter() - start
+        embedded, embedded_test = pretrainer.transform(data.X), pretrainer.transform(data.X_test)
+        scores = []
+        for rows in data.draws(5, 10):
+            classifier = make_pipeline(StandardScaler(), scale, RidgeClassifierCV(np.logspace(-4, 2, 13)))
+            scores.append(classifier.fit(embedded[rows], data.y[rows]).score(embedded_test, data.y_test))
+        results[name] = scores, seconds
+    return results
+
+
+def classifiers(data: Split) -> dict[str, tuple[list[float], float]]:
+    """Return accuracies of classifiers, and the mean time of a fit, with that of training the encoder."""
+    start = time.perf_counter()
+    own = FrozenEstimator(MAEPretrainer(random_state=0, device="cpu").fit(data.X))
+    pretraining = time.perf_counter() - start
+    results = {}
+    for name, (params, pretrains) in CLASSIFIERS.items():
+        start, scores = time.perf_counter(), []
+        for rows in data.draws(3, max(50, 300 // len(np.unique(data.y)))):
+            y = np.full_like(data.y, -1)
+            y[rows] = data.y[rows]
+            pretrainer = own if pretrains else None
+            classifier = MAEClassifier(**params, pretrainer=pretrainer, unlabeled=-1, random_state=0, device="cpu")
+            scores.append(classifier.fit(data.X, y).score(data.X_test, data.y_test))
+        seconds = (time.perf_counter() - start) / len(scores)
+        results[name] = scores, seconds + pretrains * pretraining
+    return results
+
+
+PARTS: dict[str, Callable[[Split], dict[str, tuple[list[float], float]]]] = {
+    "frozen": frozen,
+    "classifiers": classifiers,
+}
 
 
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", metavar="DATA", type=Path, help="folder with the data sets, as for accuracy.py")
+    parser.add_argument("part", choices=PARTS, help="what to train")
     parser.add_argument("sets", nargs="*", metavar="SET", help=f"names of data sets (default: {' '.join(SETS)})")
     parser.add_argument("--signals", type=int, default=3000, help="number of unlabelled signals (default: 3000)")
     options = parser.parse_args()
-    titles = [f"{name}|seconds" for name in VARIANTS]
-    print("|".join(["", "data set", "signals", *titles, ""]))
-    print("|".join(["", "---", "---:", *["---:|---:"] * len(VARIANTS), ""]), flush=True)
+    names = {"frozen": PRETRAINERS, "classifiers": CLASSIFIERS}[options.part]
+    print("|".join(["", "data set", "signals", *(f"{name}|seconds" for name in names), ""]))
+    print("|".join(["", "---", "---:", *["---:|---:"] * len(names), ""]), flush=True)
     for name in options.sets or SETS:
-        X, y, X_test, y_test = split(options.data, name, options.signals)
-        cells = [name, str(len(X))]
-        for params in VARIANTS.values():
-            start = time.perf_counter()
-            pretrainer = MAEPretrainer(**params, random_state=0, device="cpu").fit(X)
-            seconds = time.perf_counter() - start
-            cells += [f"{accuracy(pretrainer, X, y, X_test, y_test):.3f}", f"{seconds:.0f}"]
-        print("|".join(["", *cells, ""]), flush=True)
+        data = split(options.data, name, options.signals)
+        results = PARTS[options.part](data).values()
+        first = next(iter(results))[0]
+        cells = []
+        for scores, seconds in results:
+            difference = np.subtract(scores, first)
+            error = difference.std(ddof=1) / np.sqrt(len(scores))
+            cells += [f"{np.mean(scores):.3f} ({100 * difference.mean():+.1f} ± {100 * error:.1f})", f"{seconds:.0f}"]
+        print("|".join(["", name, str(len(data.X)), *cells, ""]), flush=True)
 
 
 if __name__ == "__main__":
