@@ -6,6 +6,7 @@ import copy
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any, ClassVar, Self
@@ -26,24 +27,26 @@ from ..models.probe import ModelInput, applicable_features, build_features, mode
 from ..models.restore import restore
 from ..models.to_jsonable import to_jsonable
 from ..signals.batches import sample_batches
+from ..signals.dask_signals import local_copy
 from ..signals.device import resolve_device
 from ..signals.map_batches import map_batches
 from ..signals.validation import check_signals
 from ..training.constraints import FRACTION, NON_NEGATIVE_INT, POSITIVE_FRACTION, POSITIVE_INT, SAMPLING_RATE
-from ..training.features import FeaturesInMemory, TrainingFeatures, fits_in_memory
+from ..training.features import FeaturesInMemory, TrainingFeatures, are_streamed, fits_in_memory
 from ..training.freezing import freeze_below
 from ..training.history import history_rows
 from ..training.holdout import hold_out
+from ..training.labelled_samples import LabelledSamples
 from ..training.loop import train
 from ..training.net import Net
 from ..training.parameters import TrainingParameters
 from ..training.progress_bar import progress_bar
-from ..training.sample_weights import mean_weight_of_classes
+from ..training.sample_weights import mean_one, mean_weight_of_classes
 from ..training.seeds import draw_seed, seeded
 from ..training.streamed_features import StreamedFeatures
 from ._base import SignalEstimatorMixin
+from ._blockwise import blockwise
 from ._docs import inherit_parameter_docs
-from ._labelled import LabelledSamples
 from ._persistence import damaged_metadata, dump_estimator, params_of, restore_fitted
 from ._pretrained import Pretrainer, fit_pretrainer
 from ._rollback import rollback_on_error
@@ -216,6 +219,7 @@ class MAESupervised(  # numpydoc ignore=PR02
             )
         return super().set_params(**params)
 
+    @blockwise
     def transform(self, X: Any) -> np.ndarray:
         """Embed signals by the fine-tuned encoder, or by the frozen encoder if no network was fine-tuned.
 
@@ -228,6 +232,7 @@ class MAESupervised(  # numpydoc ignore=PR02
         -------
         ndarray of shape (n, M * D), float32
             The concatenated embeddings of the channels. D depends on `pooling` and `readout_layers` of the pretrainer.
+            The result is a lazy Dask array if X is a Dask array.
         """
         X, device = self._ready(X)
         embedding = self.ensemble_.embedding.to(device)
@@ -282,11 +287,24 @@ class MAESupervised(  # numpydoc ignore=PR02
             if not 0 <= network_weight <= 1:
                 raise ValueError(f"network_weight={network_weight}")
             layer_counts = {"num_res_blocks": head["num_res_blocks"]} if head and head["head"] == "mlp" else {}
-        estimator.ensemble_ = restore(
+        estimator._ensemble = restore(
             lambda: estimator._build_ensemble(inputs), {**estimator._settings, **layer_counts}, state, path
         )
         estimator.ensemble_.network_weight = network_weight
         return estimator
+
+    @property
+    def ensemble_(self) -> Ensemble:
+        """The probe and the fine-tuned network, whose outputs are averaged.
+
+        Returns
+        -------
+        Ensemble
+            The ensemble.
+        """
+        check_is_fitted(self)
+        assert self._ensemble is not None
+        return self._ensemble
 
     @property
     def ensemble_weights_(self) -> dict[str, float]:
@@ -352,37 +370,36 @@ class MAESupervised(  # numpydoc ignore=PR02
         return self.ensemble_.network
 
     def __sklearn_is_fitted__(self) -> bool:
-        return "ensemble_" in vars(self)
+        return "_ensemble" in vars(self)
 
     @property
     def _n_features_out(self) -> int:
         return self.ensemble_.embedding.out_features
 
     def _networks(self) -> list[nn.Module]:
-        return [self.ensemble_] if "ensemble_" in vars(self) else []
+        ensemble = vars(self).get("_ensemble")
+        return [] if ensemble is None else [ensemble]
 
     def _fit(self, X: Any, y: Any, sample_weight: Any) -> Self:
         """Pre-train if `pretrainer` is unfitted, fine-tune the network, and fit the probe."""
         self._validate_params()
         self._check_configuration()
-        with rollback_on_error(self):
+        with rollback_on_error(self), ExitStack() as stack:
             device = resolve_device(self.device)
             X = check_signals(self, X, reset=True, min_samples=2)
             samples = self._encode_targets(X, y, sample_weight)
+            if self.finetune != "none" or not are_streamed(len(samples.rows)):  # X is read several times
+                X = stack.enter_context(local_copy(X))
+            samples = samples._replace(X=X, weights=mean_one(samples.weights).astype(np.float32))
             warn_unused(self, self._unused_parameters(is_spectrogram=X.ndim == 4))
             seed = draw_seed(self.random_state)
             self.pretrainer_ = fit_pretrainer(self, self.pretrainer, X, seed)
-            embedding = self.pretrainer_._embedding(self.pretrainer_.model_)  # raises if thresholds are missing
-            self._readout = {"pooling": embedding.pooling, "layers": to_jsonable(embedding.layers)}
-            self._head: dict[str, Any] | None = None
-            self.history_: list[dict[str, float]] = []
-            self.__dict__.pop("net_", None)  # from an earlier fit
             with seeded(seed, device):
-                signal_encoder, self._settings = self.pretrainer_._signal_encoder_for(X)
+                signal_encoder = self._start(X)
                 network, unseen = self._fine_tune(signal_encoder, samples, seed, device)
                 probe, loo = self._fit_features_and_probe(signal_encoder, samples, seed, device)
                 self._keep_loo(samples, loo)
-                self.ensemble_: Ensemble = self._ensemble(signal_encoder, probe, network).eval()
+                self._ensemble: Ensemble | None = self._join(signal_encoder, probe, network)
                 if network is not None and probe is not None:
                     self.ensemble_.network_weight = self._network_weight(network, unseen, loo, samples, device)
                 self._fit_thresholds(X, device)
@@ -390,6 +407,17 @@ class MAESupervised(  # numpydoc ignore=PR02
         if network is not None:
             self.net_.raise_if_diverged()
         return self
+
+    def _start(self, X: np.ndarray) -> SignalEncoder:
+        """Return the frozen encoder of the pretrainer, and remove the results of an earlier fit."""
+        embedding = self.pretrainer_._embedding(self.pretrainer_.model_)  # raises if thresholds are missing
+        self._readout = {"pooling": embedding.pooling, "layers": to_jsonable(embedding.layers)}
+        self._head: dict[str, Any] | None = None
+        self.history_: list[dict[str, float]] = []
+        for name in ("net_", "_accumulated"):
+            self.__dict__.pop(name, None)
+        signal_encoder, self._settings = self.pretrainer_._signal_encoder_for(X)
+        return signal_encoder
 
     def _check_configuration(self) -> None:
         """Raise if parameters contradict each other."""
@@ -498,17 +526,13 @@ class MAESupervised(  # numpydoc ignore=PR02
         loo = np.full((len(samples.rows), self._num_outputs), np.nan)
         if not self.probe:
             return None, loo
-        kinds = applicable_features(spectrograms=samples.X.ndim == 4)
-        built = self._build_features(signal_encoder, kinds, self.pretrainer_.thresholds_)
+        built, used = self._frozen_features(signal_encoder, spectrograms=samples.X.ndim == 4)
         weighted = np.flatnonzero(samples.weights > 0)
         rows, targets, weights = samples.rows[weighted], samples.targets[weighted], samples.weights[weighted]
         classes = self._classes_of(targets)
         strata = np.zeros(len(targets), dtype=int) if classes is None else classes
         balanced = weights / mean_weight_of_classes(weights, strata, strata.max() + 1)[strata]
         channels = signal_encoder.num_channels(self.input_shape_)
-        used = dict(built)
-        if self.pretrainer is None and samples.X.ndim < 4 and channels > MAX_ENCODER_CHANNELS:
-            del used["embedding"]
         in_memory = fits_in_memory(used.values(), len(rows))
         inputs = model_inputs(used, channels if in_memory else 1)
         probe = self._probe_class(built, self._num_outputs, inputs).to(device)
@@ -517,12 +541,23 @@ class MAESupervised(  # numpydoc ignore=PR02
             arguments = probe, samples.X, rows, balanced, self.batch_size, device, bar.update
             features = FeaturesInMemory(*arguments) if in_memory else StreamedFeatures(*arguments, strata, seed)
             loo[weighted[features.rows]] = self._fit_probe(probe, features, targets, weights)
-            for name in set(probe.features).difference(probe.used_kinds, ["embedding"]):  # `transform` needs it
-                del probe.features[name]
+            remove_unused_features(probe)
             mixture = probe.weight_of_models()
             largest = sorted(mixture, key=lambda name: -mixture[name])[:4]  # more do not fit into a line
             bar.set_postfix({name: f"{mixture[name]:.2f}" for name in largest})
         return probe, loo
+
+    def _frozen_features(
+        self, signal_encoder: SignalEncoder, spectrograms: bool
+    ) -> tuple[dict[str, Features], dict[str, Features]]:
+        """Return all kinds of features, and those of them that linear models use."""
+        kinds = applicable_features(spectrograms=spectrograms)
+        built = self._build_features(signal_encoder, kinds, self.pretrainer_.thresholds_)
+        used = dict(built)
+        channels = signal_encoder.num_channels(self.input_shape_)
+        if self.pretrainer is None and not spectrograms and channels > MAX_ENCODER_CHANNELS:
+            del used["embedding"]
+        return built, used
 
     def _fit_thresholds(self, X: np.ndarray, device: torch.device) -> None:
         """Learn thresholds for the tokens of the fine-tuned encoder, which differ from the pretrainer's tokens."""
@@ -543,13 +578,13 @@ class MAESupervised(  # numpydoc ignore=PR02
             features = self._build_features(frozen, {**used, "embedding": None})  # `transform` needs the embedding
             probe = self._probe_class(features, self._num_outputs, inputs)
         network = None if self._head is None else SignalClassifier(tuned, self._build_head(tuned))
-        return self._ensemble(frozen, probe, network)
+        return self._join(frozen, probe, network)
 
-    def _ensemble(
+    def _join(
         self, signal_encoder: SignalEncoder, probe: LinearProbe | None, network: SignalClassifier | None
     ) -> Ensemble:
         channels = signal_encoder.num_channels(self.input_shape_)
-        return Ensemble(probe, network, self._output, **self._readout, n_channels=channels)
+        return Ensemble(probe, network, self._output, **self._readout, n_channels=channels).eval()
 
     def _build_features(
         self, signal_encoder: SignalEncoder, names: Iterable[str], thresholds: Tensor | None = None
@@ -587,6 +622,18 @@ class MAESupervised(  # numpydoc ignore=PR02
         """Apply a function to batches of X, with the batch size of the ensemble."""
         X, device = self._ready(X)
         return map_batches(function, X, self.ensemble_.batch_size(self.batch_size, X.shape[-1]), device)
+
+
+def remove_unused_features(probe: LinearProbe) -> None:
+    """Remove the kinds of features that no model of a probe uses.
+
+    Parameters
+    ----------
+    probe : LinearProbe
+        The probe, changed in place.
+    """
+    for name in set(probe.features).difference(probe.used_kinds, ["embedding"]):  # `transform` needs the embedding
+        del probe.features[name]
 
 
 def _require_blocks(finetune: str | int, depth: int) -> None:

@@ -12,7 +12,7 @@ import torch
 from sklearn.base import ClassifierMixin
 from sklearn.utils import compute_sample_weight
 from sklearn.utils._param_validation import StrOptions
-from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.multiclass import _check_partial_fit_first_call, check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
@@ -21,17 +21,19 @@ from ..models.onnx import CentredInput, write_onnx
 from ..training.constraints import FRACTION
 from ..training.criteria import WeightedCrossEntropy
 from ..training.features import TrainingFeatures
+from ..training.labelled_samples import LabelledSamples
 from ..training.mixture import likelihood_mixture_weights
-from ..training.probe import fit_classifier_probe
+from ..training.probe import fit_classifier_probe, one_against_rest
+from ._blockwise import blockwise
 from ._docs import inherit_parameter_docs
-from ._labelled import LabelledSamples
-from ._supervised import MAESupervised
+from ._incremental import IncrementalSupervised
+from ._rollback import rollback_on_error
 from ._targets import labelled_rows
 
 
 @inherit_parameter_docs
 @dataclass(kw_only=True, eq=False, repr=False)
-class MAEClassifier(ClassifierMixin, MAESupervised):  # numpydoc ignore=PR02
+class MAEClassifier(ClassifierMixin, IncrementalSupervised):  # numpydoc ignore=PR02
     """Classify signals by linear models on frozen features, by a fine-tuned network, or by both.
 
     The default fine-tunes nothing: it fits linear classifiers on several kinds of frozen features, one of which is the
@@ -55,7 +57,7 @@ class MAEClassifier(ClassifierMixin, MAESupervised):  # numpydoc ignore=PR02
         Weight of each linear classifier and of the fine-tuned network in the ensemble.
     loo_proba_ : ndarray of shape (n, C), float32
         Leave-one-out probabilities of the linear classifiers for the rows of X in `fit`; NaN for rows without a label
-        or weight, and with more than 4,000 samples for all but 5,000. A loaded estimator does not have it.
+        or weight, and with more than 4,000 samples for all but 5,000. It does not exist after `partial_fit` and `load`.
     probe_ : LinearProbeClassifier
         The linear classifiers. The attribute does not exist with ``probe=False``.
     model_ : SignalClassifier
@@ -103,7 +105,7 @@ class MAEClassifier(ClassifierMixin, MAESupervised):  # numpydoc ignore=PR02
     class_weight: Any = None
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        **MAESupervised._parameter_constraints,
+        **IncrementalSupervised._parameter_constraints,
         "label_smoothing": [FRACTION],
         "class_weight": [dict, StrOptions({"balanced"}), None],
     }
@@ -120,7 +122,9 @@ class MAEClassifier(ClassifierMixin, MAESupervised):  # numpydoc ignore=PR02
             Signals of one channel or of M channels, or spectrograms from `CWTTransformer`. NaN inside a signal is
             interpolated; leading and trailing NaN is padding and is ignored. X may also be a list of signals of
             different lengths: shorter ones are padded to the longest, which sets the scales. After `fit`, longer
-            signals in a list are resampled to that length, with a warning.
+            signals in a list are resampled to that length, with a warning. If X is a Dask array of more than 4,000
+            labelled signals and no network is fine-tuned, its blocks are processed where they are; other Dask arrays
+            are copied to a temporary file.
         y : array-like of shape (n,)
             Labels of any type; `unlabeled` marks rows without a label.
         sample_weight : array-like of shape (n,), default=None
@@ -146,6 +150,57 @@ class MAEClassifier(ClassifierMixin, MAESupervised):  # numpydoc ignore=PR02
         """
         return self._fit(X, y, sample_weight)
 
+    def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> MAEClassifier:
+        """Learn from another batch of signals, without access to the earlier ones.
+
+        The linear models are those of all batches until now, up to the following: features are projected to 2,048
+        columns, thresholds and the standardisation of features are learned from the first batch, which should therefore
+        be a random sample of at least some hundred signals, and channels have no models of their own. The models are
+        fitted when they are first used. The sums over all batches take about 600 MB of memory, also in a pickle.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, T), (n, M, T) or (n, M * V, S, T)
+            Signals, or spectrograms from `CWTTransformer`. All batches need the same shape of a signal or spectrogram.
+        y : array-like of shape (n,)
+            Labels; `unlabeled` marks rows without a label.
+        classes : array-like of shape (C,), default=None
+            All labels that occur in any batch. Required in the first call.
+        sample_weight : array-like of shape (n,), default=None
+            Sample weights.
+
+        Returns
+        -------
+        MAEClassifier
+            The estimator itself.
+
+        Raises
+        ------
+        ValueError
+            If a parameter, X, y or `classes` is invalid, or if the estimator was fitted by `fit` or loaded. The message
+            names it, and the estimator is unchanged.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sktsmae import MAEClassifier
+        >>> from sktsmae.datasets import load_sparwatch
+        >>> X, y = load_sparwatch(return_X_y=True)
+        >>> classifier = MAEClassifier(random_state=0)
+        >>> for rows in np.array_split(np.random.default_rng(0).permutation(len(y)), 4):
+        ...     classifier = classifier.partial_fit(X[rows, 0, :60], y[rows], classes=np.unique(y))
+        """
+        if self.class_weight is not None:
+            raise ValueError(
+                f"class_weight={self.class_weight!r}: partial_fit does not know how frequent classes are; give "
+                "sample_weight instead."
+            )
+        with rollback_on_error(self):
+            self._require_incremental()
+            _check_partial_fit_first_call(self, classes)
+            return self._partial_fit(X, y, sample_weight)
+
+    @blockwise
     def predict_proba(self, X: Any) -> np.ndarray:
         """Estimate the probability of each class.
 
@@ -157,11 +212,12 @@ class MAEClassifier(ClassifierMixin, MAESupervised):  # numpydoc ignore=PR02
         Returns
         -------
         ndarray of shape (n, C), float32
-            Probabilities, in the order of `classes_`.
+            Probabilities, in the order of `classes_`. A lazy Dask array if X is a Dask array.
         """
         check_is_fitted(self)
         return self._map(self.ensemble_, X)
 
+    @blockwise
     def predict(self, X: Any) -> np.ndarray:
         """Predict the class.
 
@@ -173,7 +229,7 @@ class MAEClassifier(ClassifierMixin, MAESupervised):  # numpydoc ignore=PR02
         Returns
         -------
         ndarray of shape (n,), dtype of `classes_`
-            The most probable labels.
+            The most probable labels. A lazy Dask array if X is a Dask array.
         """
         codes = self.predict_proba(X).argmax(1)
         return self.classes_[codes]
@@ -307,7 +363,20 @@ class MAEClassifier(ClassifierMixin, MAESupervised):  # numpydoc ignore=PR02
                 f"class_weight={self.class_weight!r}: give finite weights that are not negative and not all zero."
             )
         weights = weights * class_weights
-        return LabelledSamples(X, rows, codes, (weights / weights.mean()).astype(np.float32))
+        return LabelledSamples(X, rows, codes, weights)
+
+    def _encode_batch(self, X: np.ndarray, y: Any, sample_weight: Any, first: bool) -> LabelledSamples:
+        rows, labels, weights = labelled_rows(X, y, sample_weight, self.unlabeled, type(self).__name__)
+        codes = np.searchsorted(self.classes_, labels).clip(max=len(self.classes_) - 1)
+        if (unknown := self.classes_[codes] != labels).any():
+            raise ValueError(
+                f"y contains the label {labels[unknown][0]!r}, which is not one of the classes of the first call of "
+                f"partial_fit, {self.classes_.tolist()}."
+            )
+        return LabelledSamples(X, rows, codes, weights)
+
+    def _ridge_targets(self, targets: np.ndarray) -> np.ndarray:
+        return one_against_rest(targets, len(self.classes_))
 
     def _classes_of(self, targets: np.ndarray) -> np.ndarray:
         return targets

@@ -25,6 +25,7 @@ from ..signals.validation import check_signals
 from ..training.constraints import DEVICE, MORLET_W0, POSITIVE_INT, SAMPLING_RATE, SCALES
 from ..training.features import fit_thresholds
 from ._base import SignalEstimatorMixin
+from ._blockwise import blockwise
 from ._rollback import rollback_on_error
 from ._unused import warn_unused
 
@@ -204,6 +205,7 @@ class CWTTransformer(SignalEstimatorMixin, BaseEstimator):  # numpydoc ignore=PR
                 self.thresholds_ = thresholds.reshape(self.n_channels_, -1, thresholds.shape[-1])
         return self
 
+    @blockwise
     def transform(self, X: Any) -> np.ndarray:
         """Transform signals.
 
@@ -216,6 +218,7 @@ class CWTTransformer(SignalEstimatorMixin, BaseEstimator):  # numpydoc ignore=PR
         -------
         ndarray of shape (n, M * V, S, T), (n, M * V * S * T) or (n, F), float32
             Images, flattened images, or features, depending on `output`; F = M * (1 + V * S + K) * 12 for statistics.
+            The result is a lazy Dask array if X is a Dask array.
         """
         check_is_fitted(self)
         self._validate_params()

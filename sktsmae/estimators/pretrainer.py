@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import os
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, fields
 from functools import partial
 from importlib.resources import as_file, files
@@ -34,6 +35,7 @@ from ..models.settings import EncoderSettings
 from ..models.signal_encoder import copy_for_length
 from ..models.spectrograms import check_spectrogram, require_views
 from ..signals.batches import load_batch, sample_batches
+from ..signals.dask_signals import local_copy
 from ..signals.dataset import SignalDataset
 from ..signals.device import resolve_device
 from ..signals.launch import join_world, launched_world
@@ -60,6 +62,7 @@ from ..training.parameters import TrainingParameters
 from ..training.pretext_net import PretextNet
 from ..training.seeds import draw_seed, seeded
 from ._base import SignalEstimatorMixin
+from ._blockwise import blockwise
 from ._docs import inherit_parameter_docs
 from ._persistence import damaged_metadata, dump_estimator, params_of, restore_fitted
 from ._rollback import rollback_on_error
@@ -326,12 +329,14 @@ class MAEPretrainer(  # numpydoc ignore=PR02
         reads and writes checkpoints, and all ranks end with the same weights. X must be the same in all processes. If X
         is memory-mapped, each rank reads only its shard and a few hundred signals, from which offsets and thresholds
         are learned.
+
+        A Dask array is copied to a temporary file, block by block, because training reads signals in random order.
         """
         self._validate_params()
-        with rollback_on_error(self):
+        with rollback_on_error(self), ExitStack() as stack:
             device = resolve_device(self.device)
             world = join_world(device)
-            X = check_signals(self, X, reset=True, min_samples=2, world=world)
+            X = stack.enter_context(local_copy(check_signals(self, X, reset=True, min_samples=2, world=world)))
             source = self._source(X)
             warn_unused(self, self._unused_parameters(source, is_spectrogram=X.ndim == 4))
             self.seed_ = world.broadcast_from_rank0(lambda: draw_seed(self.random_state))
@@ -404,7 +409,7 @@ class MAEPretrainer(  # numpydoc ignore=PR02
         >>> pretrainer.n_iter_
         3
         """
-        with rollback_on_error(self):
+        with rollback_on_error(self), ExitStack() as stack:
             self._validate_params()
             if launched_world().size > 1:
                 raise ValueError(
@@ -412,7 +417,7 @@ class MAEPretrainer(  # numpydoc ignore=PR02
                 )
             device = resolve_device(self.device)
             fitted: PretextTask | None = self.__dict__.get("model_")
-            X = check_signals(self, X, reset=fitted is None)
+            X = stack.enter_context(local_copy(check_signals(self, X, reset=fitted is None)))
             if fitted is None:
                 self.seed_, self.history_, self._optimizer_state = draw_seed(self.random_state), [], None
             earlier = self.history_
@@ -431,6 +436,7 @@ class MAEPretrainer(  # numpydoc ignore=PR02
             self.n_iter_ = len(self.history_)
         return self
 
+    @blockwise
     def transform(self, X: Any) -> np.ndarray:
         """Embed signals.
 
@@ -443,6 +449,7 @@ class MAEPretrainer(  # numpydoc ignore=PR02
         -------
         ndarray of shape (n, M * D), float32
             The concatenated embeddings of the channels. D depends on `pooling` and `readout_layers`.
+            The result is a lazy Dask array if X is a Dask array.
         """
         X, device = self._ready(X)
         embedding = self._embedding(self.model_).to(device)
@@ -517,10 +524,11 @@ class MAEPretrainer(  # numpydoc ignore=PR02
             The score; higher is better.
         """
         X, device = self._ready(X)
-        with seeded(self.seed_, device):
+        with local_copy(X) as X, seeded(self.seed_, device):
             losses = map_batches(self.model_.signal_losses, X, self.batch_size, device, draws=True)
         return -float(losses.mean(dtype=np.float64))
 
+    @blockwise
     def score_samples(self, X: Any, n_draws: int = 8) -> np.ndarray:
         """Return the negative loss of each signal as an anomaly score; as in scikit-learn, low scores mean anomalies.
 
@@ -535,7 +543,7 @@ class MAEPretrainer(  # numpydoc ignore=PR02
         Returns
         -------
         ndarray of shape (n,), float32
-            The scores.
+            The scores. A lazy Dask array if X is a Dask array.
 
         Raises
         ------

@@ -14,17 +14,18 @@ from torch import nn
 from ..models import LinearProbe
 from ..training.criteria import WeightedSquaredError
 from ..training.features import TrainingFeatures
+from ..training.labelled_samples import LabelledSamples
 from ..training.mixture import squared_error_mixture_weights
 from ..training.probe import fit_regressor_probe
+from ._blockwise import blockwise
 from ._docs import inherit_parameter_docs
-from ._labelled import LabelledSamples
-from ._supervised import MAESupervised
+from ._incremental import IncrementalSupervised
 from ._targets import labelled_rows
 
 
 @inherit_parameter_docs
 @dataclass(kw_only=True, eq=False, repr=False)
-class MAERegressor(RegressorMixin, MAESupervised):  # numpydoc ignore=PR02
+class MAERegressor(RegressorMixin, IncrementalSupervised):  # numpydoc ignore=PR02
     """Predict a number from a signal by linear models on frozen features, by a fine-tuned network, or by both.
 
     The default fine-tunes nothing: it fits ridge regressions on several kinds of frozen features, one of which is the
@@ -98,7 +99,9 @@ class MAERegressor(RegressorMixin, MAESupervised):  # numpydoc ignore=PR02
             Signals of one channel or of M channels, or spectrograms from `CWTTransformer`. NaN inside a signal is
             interpolated; leading and trailing NaN is padding and is ignored. X may also be a list of signals of
             different lengths: shorter ones are padded to the longest, which sets the scales. After `fit`, longer
-            signals in a list are resampled to that length, with a warning.
+            signals in a list are resampled to that length, with a warning. If X is a Dask array of more than 4,000
+            labelled signals and no network is fine-tuned, its blocks are processed where they are; other Dask arrays
+            are copied to a temporary file.
         y : array-like of shape (n,)
             Target values; `unlabeled` marks rows without a target.
         sample_weight : array-like of shape (n,), default=None
@@ -124,6 +127,39 @@ class MAERegressor(RegressorMixin, MAESupervised):  # numpydoc ignore=PR02
         """
         return self._fit(X, y, sample_weight)
 
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> MAERegressor:
+        """Learn from another batch of signals, without access to the earlier ones.
+
+        The linear models are those of all batches until now, up to the following: features are projected to 2,048
+        columns, thresholds and the standardisation of features and targets are learned from the first batch, which
+        should therefore be a random sample of at least some hundred signals, and channels have no models of their own.
+        The models are fitted when they are first used. The sums over all batches take about 600 MB of memory, also in a
+        pickle.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, T), (n, M, T) or (n, M * V, S, T)
+            Signals, or spectrograms from `CWTTransformer`. All batches need the same shape of a signal or spectrogram.
+        y : array-like of shape (n,)
+            Target values; `unlabeled` marks rows without a target.
+        sample_weight : array-like of shape (n,), default=None
+            Sample weights.
+
+        Returns
+        -------
+        MAERegressor
+            The estimator itself.
+
+        Raises
+        ------
+        ValueError
+            If a parameter, X or y is invalid, or if the estimator was fitted by `fit` or loaded. The message names it,
+            and the estimator is unchanged.
+        """
+        self._require_incremental()
+        return self._partial_fit(X, y, sample_weight)
+
+    @blockwise
     def predict(self, X: Any) -> np.ndarray:
         """Predict the target.
 
@@ -135,7 +171,7 @@ class MAERegressor(RegressorMixin, MAESupervised):  # numpydoc ignore=PR02
         Returns
         -------
         ndarray of shape (n,), float64
-            The predictions.
+            The predictions. A lazy Dask array if X is a Dask array.
         """
         check_is_fitted(self)
         standardized = self._map(self.ensemble_, X)[:, 0]
@@ -146,14 +182,7 @@ class MAERegressor(RegressorMixin, MAESupervised):  # numpydoc ignore=PR02
         return nn.Identity()
 
     def _encode_targets(self, X: np.ndarray, y: Any, sample_weight: Any) -> LabelledSamples:
-        rows, values, weights = labelled_rows(X, y, sample_weight, self.unlabeled, type(self).__name__)
-        try:
-            values = values.astype(np.float64)
-        except (TypeError, ValueError) as error:
-            raise ValueError(
-                f"y contains values that are not numbers ({error}); give numbers, or use MAEClassifier."
-            ) from error
-        assert_all_finite(values, input_name="y")
+        rows, values, weights = self._read_targets(X, y, sample_weight)
         if len(values) < 2:
             raise ValueError(
                 f"only one row of y has both a target (unlabeled={self.unlabeled!r}) and a positive sample_weight; "
@@ -167,9 +196,31 @@ class MAERegressor(RegressorMixin, MAESupervised):  # numpydoc ignore=PR02
             self.target_scale_ = deviation or 1.0
         if not np.isfinite([self.target_mean_, self.target_scale_]).all():
             raise ValueError(f"y contains values as large as {np.abs(values).max():g}, so its mean overflows; scale y.")
-        standardized = (values - self.target_mean_) / self.target_scale_
-        weights = (weights / weights.mean()).astype(np.float32)
-        return LabelledSamples(X, rows, standardized.astype(np.float32), weights)
+        return LabelledSamples(X, rows, self._standardize(values), weights)
+
+    def _encode_batch(self, X: np.ndarray, y: Any, sample_weight: Any, first: bool) -> LabelledSamples:
+        if first:
+            return self._encode_targets(X, y, sample_weight)
+        rows, values, weights = self._read_targets(X, y, sample_weight)
+        return LabelledSamples(X, rows, self._standardize(values), weights)
+
+    def _ridge_targets(self, targets: np.ndarray) -> np.ndarray:
+        return targets[:, None]
+
+    def _read_targets(self, X: np.ndarray, y: Any, sample_weight: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return the rows that have a target, their targets (m,), float64, and their weights."""
+        rows, values, weights = labelled_rows(X, y, sample_weight, self.unlabeled, type(self).__name__)
+        try:
+            values = values.astype(np.float64)
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"y contains values that are not numbers ({error}); give numbers, or use MAEClassifier."
+            ) from error
+        assert_all_finite(values, input_name="y")
+        return rows, values, weights
+
+    def _standardize(self, values: np.ndarray) -> np.ndarray:
+        return ((values - self.target_mean_) / self.target_scale_).astype(np.float32)
 
     def _classes_of(self, targets: np.ndarray) -> None:
         return None

@@ -10,6 +10,7 @@ import torch
 from torch.utils.data import Dataset
 
 from .centring import CentredSignals
+from .dask_signals import DaskSignals, is_dask_array
 from .ragged import RAGGED, stack_signals
 from .sources import StoredSignals
 from .to_numpy import to_numpy
@@ -31,7 +32,7 @@ def as_array(X: Any, length: int = 0) -> Any:
     Returns
     -------
     object
-        The given array, DataFrame or sparse matrix; `StoredSignals`; or a new array padded with NaN.
+        The given array, DataFrame or sparse matrix; `StoredSignals` or `DaskSignals`; or a new array padded with NaN.
 
     Raises
     ------
@@ -46,6 +47,8 @@ def as_array(X: Any, length: int = 0) -> Any:
         return X.X
     if isinstance(X, StoredSignals):
         return X
+    if is_dask_array(X):
+        return DaskSignals(X)
     if isinstance(X, Dataset) or (hasattr(X, "chunks") and hasattr(X, "shape") and X.shape):
         return StoredSignals(X)
     if isinstance(X, np.ma.MaskedArray):

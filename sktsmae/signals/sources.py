@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from .ragged import RAGGED
 from .to_numpy import to_numpy
 
 
@@ -17,13 +20,13 @@ class StoredSignals:
     Parameters
     ----------
     source : object
-        A memory-mapped array; a chunked array of zarr, h5py or dask; or a torch `Dataset` whose items are signals, or
+        A memory-mapped array; a chunked array of zarr or h5py; or a torch `Dataset` whose items are signals, or
         tuples whose first element is a signal.
 
     Raises
     ------
     ValueError
-        If a data set has no length or is empty.
+        If a data set has no length, is empty, or has signals of unequal shapes.
     """
 
     def __init__(self, source: Any) -> None:
@@ -48,11 +51,28 @@ class StoredSignals:
         X = self._read(np.arange(len(self))[index] if isinstance(index, slice) else index)
         return X[:, 0] if self._one_channel else X
 
+    def for_each_part(self, function: Callable[[np.ndarray, int], None], rows: range) -> None:
+        """Call a function with one part of the signals after the other, each of about two million values.
+
+        Parameters
+        ----------
+        function : callable
+            Called with signals and the index of the first of them.
+        rows : range
+            The signals to read.
+        """
+        step = max(1, 2**21 // max(1, math.prod(self.shape[1:])))
+        for start in rows[::step]:
+            function(self[start : min(start + step, rows.stop)], start)
+
     def _read(self, rows: np.ndarray) -> np.ndarray:
         source = self._source
         if isinstance(source, Dataset):
             fetch = getattr(source, "__getitems__", lambda indices: [source[index] for index in indices])
             items = (item[0] if isinstance(item, tuple) else item for item in fetch(rows.tolist()))
-            return np.stack([to_numpy(item) if isinstance(item, Tensor) else np.asarray(item) for item in items])
+            arrays = [to_numpy(item) if isinstance(item, Tensor) else np.asarray(item) for item in items]
+            if len({array.shape for array in arrays}) > 1:
+                raise ValueError(RAGGED)
+            return np.stack(arrays)
         rows, inverse = np.unique(rows, return_inverse=True)  # h5py accepts only increasing indices
         return np.asarray(source.oindex[rows] if hasattr(source, "oindex") else source[rows])[inverse]

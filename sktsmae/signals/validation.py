@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 import warnings
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -137,24 +137,22 @@ def _check_shape(estimator: BaseEstimator, X: Any, reset: bool, any_length: bool
 
 
 def _check_stored(X: StoredSignals, name: str, min_samples: int, world: World) -> None:
-    """Validate the shard of stored signals of this process, in parts of about two million values."""
+    """Validate the shard of stored signals of this process, part by part."""
     if len(X) < min_samples:
         raise ValueError(
             f"Found array with {len(X)} sample(s) (shape={X.shape}) while a minimum of {min_samples} is required by "
             f"{name}."
         )
-    shard = world.shard(len(X))
-    step = max(1, 2**21 // max(1, math.prod(X.shape[1:])))
-    for start in shard[::step]:
-        try:
-            part = X[start : min(start + step, shard.stop)]
-        except ValueError as error:  # items that cannot be stacked
-            raise ValueError(RAGGED) from error
-        if part.shape[1:] != X.shape[1:]:
-            raise ValueError(RAGGED)
-        _check_values(part, start)
-        if part.dtype.kind == "f" and np.isinf(part).any():
-            raise ValueError(f"Input X contains infinity, at or after sample {start}; remove samples with infinity.")
+    X.for_each_part(partial(_check_part, X.shape[1:]), world.shard(len(X)))
+
+
+def _check_part(shape: tuple[int, ...], part: np.ndarray, start: int) -> None:
+    """Validate some of the stored signals, the first of which has the index `start`."""
+    if part.shape[1:] != shape:
+        raise ValueError(RAGGED)
+    _check_values(part, start)
+    if part.dtype.kind == "f" and np.isinf(part).any():
+        raise ValueError(f"Input X contains infinity, at or after sample {start}; remove samples with infinity.")
 
 
 def _check_values(X: np.ndarray, start: int = 0) -> None:

@@ -198,6 +198,22 @@ class FeaturesInMemory(TrainingFeatures):
         return KindFeatures(basis(raw).numpy(), basis)
 
 
+def are_streamed(n_samples: int) -> bool:
+    """Return whether there are so many training samples that each of them is read only once.
+
+    Parameters
+    ----------
+    n_samples : int
+        Number of training samples.
+
+    Returns
+    -------
+    bool
+        True if there are more than 4,000 samples.
+    """
+    return n_samples > _MAX_SAMPLES
+
+
 def fits_in_memory(kinds: Iterable[Features], n_samples: int) -> bool:
     """Return whether `FeaturesInMemory` can be used.
 
@@ -213,7 +229,7 @@ def fits_in_memory(kinds: Iterable[Features], n_samples: int) -> bool:
     bool
         True if there are at most 4,000 samples, and at most 4 * 10**8 values of each kind.
     """
-    return n_samples <= _MAX_SAMPLES and 2 * n_samples * max(kind.out_features for kind in kinds) <= _MAX_VALUES
+    return not are_streamed(n_samples) and 2 * n_samples * max(kind.out_features for kind in kinds) <= _MAX_VALUES
 
 
 def fit_thresholds(kind: Features, X: np.ndarray, batch_size: int, device: torch.device) -> None:

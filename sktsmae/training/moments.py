@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Self
 
 import numpy as np
 from scipy.linalg.blas import dsyrk
@@ -72,6 +73,27 @@ class Moments:
             self.targets += root[part, 0] @ y
             self.gram = dsyrk(1.0, x.T, beta=1.0, c=self.gram, lower=True, overwrite_c=True)
             self.products += x.T @ y
+
+    @classmethod
+    def total(cls, parts: Sequence[Self]) -> Self:
+        """Return the sums over several sets of samples.
+
+        Parameters
+        ----------
+        parts : sequence of Moments
+            The sums over each set, which are not changed.
+
+        Returns
+        -------
+        Moments
+            The total.
+        """
+        total = cls(*parts[0].products.shape)
+        for part in parts:
+            total.weight += part.weight
+            for name in ("features", "targets", "gram", "products"):
+                np.add(getattr(total, name), getattr(part, name), out=getattr(total, name))
+        return total
 
     def centred(self) -> tuple[np.ndarray, np.ndarray]:
         """Return the sums of products of centred features and targets.

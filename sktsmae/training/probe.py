@@ -46,7 +46,7 @@ def fit_classifier_probe(
     class_weights = mean_weight_of_classes(weights, codes, num_classes)
     probe.class_offset.copy_(torch.from_numpy(np.log(class_weights)))
     weights = weights / class_weights[codes]
-    targets = np.where(codes[:, None] == np.arange(num_classes), np.float32(1), np.float32(-1))  # one against the rest
+    targets = one_against_rest(codes, num_classes)
     # The only sample of a class cannot be predicted from the others.
     judged = (np.bincount(codes, minlength=num_classes)[codes] > 1)[features.rows]
     codes_judged, weights_judged = codes[features.rows][judged], weights[features.rows][judged]
@@ -63,6 +63,24 @@ def fit_classifier_probe(
     probe.inverse_temperature.fill_(inverse_temperature)
     predicted: np.ndarray = softmax(inverse_temperature * mixture + np.log(class_weights), axis=1)
     return predicted
+
+
+def one_against_rest(codes: np.ndarray, num_classes: int) -> np.ndarray:
+    """Return the targets of the ridge regression of each class against all others.
+
+    Parameters
+    ----------
+    codes : ndarray of int of shape (n,)
+        Class indices.
+    num_classes : int
+        Number of classes C.
+
+    Returns
+    -------
+    ndarray of shape (n, C), float32
+        1 for the class of a sample, and -1 for the others.
+    """
+    return np.where(codes[:, None] == np.arange(num_classes), np.float32(1), np.float32(-1))
 
 
 def fit_regressor_probe(

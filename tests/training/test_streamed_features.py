@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose
 from sklearn.linear_model import Ridge
 
 from sktsmae.models import CompetingKernels, LinearProbe, SummaryStatistics, WaveletStatistics
-from sktsmae.training import ridge, streamed_features
+from sktsmae.training import feature_sums, ridge, streamed_features
 from sktsmae.training.features import fits_in_memory
 from sktsmae.training.probe import fit_regressor_probe
 from sktsmae.training.ridge import ALPHAS
@@ -48,8 +48,8 @@ def fit_streamed(probe, samples):
 def test_models_are_ridge_regressions_of_scikit_learn_on_the_whole_matrix(probe, samples):
     X, targets, weights = samples
     streamed, fits = fit_streamed(probe, samples)
-    values = {name: kind.transform(torch.from_numpy(X)).numpy() for name, kind in streamed.kinds.items()}
-    for design, fit in zip(streamed.designs, fits, strict=True):
+    values = {name: kind.transform(torch.from_numpy(X)).numpy() for name, kind in streamed.matrices.kinds.items()}
+    for design, fit in zip(streamed.matrices.designs, fits, strict=True):
         whole = design.matrix(values).astype(np.float64)
         kinds = [probe.features[name](torch.from_numpy(X)) for name in design.names]
         standardized = ((torch.cat(kinds, dim=1) - fit.mean) / fit.scale).double().numpy()
@@ -63,7 +63,7 @@ def test_models_are_ridge_regressions_of_scikit_learn_on_the_whole_matrix(probe,
 
 def test_models_do_not_depend_on_the_size_of_the_chunks(probe, samples, monkeypatch):
     expected = fit_streamed(copy.deepcopy(probe), samples)[1]
-    monkeypatch.setattr(streamed_features, "_CHUNK_SAMPLES", 10)
+    monkeypatch.setattr(feature_sums, "_CHUNK_SAMPLES", 10)
     for fit, whole in zip(fit_streamed(probe, samples)[1], expected, strict=True):
         assert_allclose(fit.weight, whole.weight, atol=1e-6 * np.abs(whole.weight).max())
         assert_allclose(fit.loo, whole.loo, rtol=1e-5)
@@ -72,7 +72,7 @@ def test_models_do_not_depend_on_the_size_of_the_chunks(probe, samples, monkeypa
 def test_all_samples_are_used_but_leave_one_out_predictions_are_those_of_a_subset(probe, samples, monkeypatch):
     monkeypatch.setattr(ridge, "ALPHAS", np.array([10.0]))  # the subset could choose another penalty
     everything, expected = fit_streamed(copy.deepcopy(probe), samples)
-    monkeypatch.setattr(streamed_features, "_LOO_SAMPLES", 60)
+    monkeypatch.setattr(streamed_features, "LOO_SAMPLES", 60)
     streamed, fits = fit_streamed(probe, samples)
     assert len(streamed.rows) == 60 < len(everything.rows) == len(samples[0])
     for fit, whole in zip(fits, expected, strict=True):

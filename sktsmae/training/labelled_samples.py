@@ -22,7 +22,7 @@ class LabelledSamples(NamedTuple):
     targets : ndarray of shape (m,)
         Their targets: class indices, or standardised numbers.
     weights : ndarray of shape (m,), float32
-        Their weights, with a mean of 1.
+        Their weights, which are positive.
     """
 
     X: np.ndarray
