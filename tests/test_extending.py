@@ -41,7 +41,7 @@ class Quantiles(Features):
         self.largest = torch.stack([batch.reshape(len(batch), self.n_channels, -1).amax((0, 2)) for batch in batches])
         self.largest = self.largest.amax(0)
 
-    def forward(self, x):
+    def compute(self, x):
         channels = x.reshape(len(x), self.n_channels, -1) / self.largest[:, None]
         return channels.quantile(torch.linspace(0, 1, 5, device=x.device), dim=-1).permute(1, 2, 0).flatten(1)
 

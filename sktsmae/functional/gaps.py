@@ -14,14 +14,14 @@ def fill_gaps(x: Tensor) -> Tensor:
     Parameters
     ----------
     x : Tensor of shape (B, T) or (B, M, T)
-        Signals; NaN marks a missing value. Each channel of each sample must have at least
-        one value that is not NaN.
+        Signals; NaN marks a missing value. Each sample must have at least one value that is not NaN.
 
     Returns
     -------
     Tensor of the shape of `x`
         The signals without gaps. If one channel of a sample starts later or ends earlier than the others, it is
-        extended by its first or last value. Leading and trailing padding, which is missing in all channels, stays NaN.
+        extended by its first or last value. Leading and trailing padding, which is missing in all channels, stays NaN,
+        and so does a channel without values.
 
     Examples
     --------
@@ -42,10 +42,60 @@ def fill_gaps(x: Tensor) -> Tensor:
     before, after = torch.where(before < 0, after, before), torch.where(after > last, before, after)
     values = x.nan_to_num()
     fraction = (time - before) / (after - before).clamp(min=1)
+    before, after = before.clamp(0, last), after.clamp(0, last)  # those of a channel without values are outside
     filled = torch.lerp(values.gather(-1, before), values.gather(-1, after), fraction.clamp(0, 1).to(x.dtype))
-    start, stop = unpadded_extent(x)
-    inside = (time >= start[:, None]) & (time < stop[:, None])  # (B, T)
-    return torch.where(inside if x.ndim == 2 else inside[:, None], filled, torch.nan)
+    inside = _inside(x)
+    return torch.where(known.any(-1, keepdim=True) & (inside if x.ndim == 2 else inside[:, None]), filled, torch.nan)
+
+
+def missing_channels(x: Tensor) -> Tensor | None:
+    """Find channels without values, such as those of a broken sensor.
+
+    Parameters
+    ----------
+    x : Tensor of shape (B, T), (B, M, T) or (B, M * V, S, T)
+        Signals, or spectrograms, which have no missing values.
+
+    Returns
+    -------
+    Tensor of shape (B, M), bool, or None
+        True where a channel of a signal has no value; None if every channel has values, and in an ONNX graph.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sktsmae.functional.gaps import missing_channels
+    >>> missing_channels(torch.tensor([[[1.0, 2.0], [float("nan"), float("nan")]]])).tolist()
+    [[False, True]]
+    """
+    if x.ndim != 3 or torch.onnx.is_in_onnx_export() or not bool(x[..., 0].isnan().any()):
+        return None
+    missing = x.isnan().all(-1)
+    return missing if bool(missing.any()) else None
+
+
+def zero_missing_channels(x: Tensor) -> Tensor:
+    """Replace the values of channels without values by zeros, except for the padding of the signals.
+
+    Parameters
+    ----------
+    x : Tensor of shape (B, T), (B, M, T) or (B, M * V, S, T)
+        Signals or spectrograms.
+
+    Returns
+    -------
+    Tensor of the shape of `x`
+        Signals or spectrograms in which every channel has values.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sktsmae.functional.gaps import zero_missing_channels
+    >>> zero_missing_channels(torch.tensor([[[1.0, 2.0], [float("nan"), float("nan")]]])).tolist()
+    [[[1.0, 2.0], [0.0, 0.0]]]
+    """
+    missing = missing_channels(x)
+    return x if missing is None else torch.where(missing[..., None] & _inside(x)[:, None], 0, x)
 
 
 def map_unpadded(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
@@ -103,3 +153,10 @@ def unpadded_extent(x: Tensor) -> tuple[Tensor, Tensor]:
     known = ~x.isnan()
     known = known if x.ndim == 2 else known.any(1)  # (B, T)
     return known.int().argmax(-1), known.shape[-1] - known.flip(-1).int().argmax(-1)
+
+
+def _inside(x: Tensor) -> Tensor:
+    """Return True for the time steps of signals (B, T) or (B, M, T) that are not padding, as a tensor (B, T)."""
+    time = torch.arange(x.shape[-1], device=x.device)
+    start, stop = unpadded_extent(x)
+    return (time >= start[:, None]) & (time < stop[:, None])

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, NamedTuple
 import torch
 from torch import Tensor
 
+from ..functional.gaps import missing_channels
 from ..functional.losses import masked_patch_loss, waveform_loss
 from ..functional.masking import mixed_noise, num_kept, random_masking
 from ..functional.patches import patch_validity, take_tokens
@@ -183,7 +184,7 @@ class CWT_MAE_RoPE(PretextTask):  # noqa: N801 - the name in the reference imple
         Returns
         -------
         Tensor of shape (B,), float32
-            ``loss_spec + time_loss_weight * loss_time``, averaged over the channels of each signal.
+            ``loss_spec + time_loss_weight * loss_time``, averaged over those channels of each signal that have values.
         """
         drawn = drawn or {}
         _, losses, _ = self._reconstruct_signals(x, drawn.get("noise"), drawn.get("columns"))
@@ -311,8 +312,11 @@ class CWT_MAE_RoPE(PretextTask):  # noqa: N801 - the name in the reference imple
             drawn = self.draw(axes.numel(), imgs.device)
             noise, columns = drawn["noise"], drawn.get("columns")
         out = self.reconstruct(imgs, noise.flatten(0, -2), columns)
-        losses = self.channel_losses(out, x).unflatten(0, (len(x), -1)).mean(1)  # (B,)
-        return out, losses, axes
+        losses = self.channel_losses(out, x).unflatten(0, (len(x), -1))  # (B, M)
+        missing = missing_channels(x)
+        if missing is not None:
+            losses = torch.where(missing, 0, losses) / (~missing).float().mean(1, keepdim=True)
+        return out, losses.mean(1), axes
 
     def _noise(self, count: int, device: torch.device | None) -> Tensor:
         """Draw the noise (B, N) that determines which patches stay visible."""

@@ -16,7 +16,8 @@ _COLUMNS = 1024
 class PiecewiseLinearBasis(nn.Module):
     """Standardised features, and half of their absolute values.
 
-    A linear combination of both is the sum of a piecewise linear function of each feature, with a knot at its mean.
+    A linear combination of both is the sum of a piecewise linear function of each feature, with a knot at its mean. A
+    missing feature (NaN) contributes nothing, as if it were equal to its mean.
 
     Parameters
     ----------
@@ -52,7 +53,7 @@ class PiecewiseLinearBasis(nn.Module):
         Parameters
         ----------
         x : Tensor of shape (n, F)
-            Features of n samples.
+            Features of n samples; NaN if missing.
         weights : Tensor of shape (n,)
             Sample weights. If all are 0, they are ignored.
         """
@@ -60,9 +61,7 @@ class PiecewiseLinearBasis(nn.Module):
         weights = weights / weights.sum()
         means, scales = [], []
         for columns in x.split(_COLUMNS, dim=1):
-            exact = columns.double()
-            mean = weights @ exact
-            scale = (weights @ (exact - mean) ** 2).sqrt()
+            mean, scale = _moments(columns.double(), weights)
             means.append(mean)
             scales.append(torch.where(scale < 1e-6 * mean.abs() + 1e-30, 1.0, scale))  # constant except for rounding
         self.mean, self.scale = torch.cat(means).float(), torch.cat(scales).float()
@@ -81,7 +80,21 @@ class PiecewiseLinearBasis(nn.Module):
             All standardised features, then half of all absolute values.
         """
         standardised = ((x - self.mean) / self.scale).clamp(-self.limit, self.limit)
+        if not torch.onnx.is_in_onnx_export():
+            standardised = torch.where(standardised.isnan(), 0, standardised)
         return torch.cat((standardised, _ABSOLUTE * standardised.abs()), dim=1)
+
+
+def _moments(x: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+    """Return means and standard deviations of features (n, F), ignoring NaN, for weights (n,) that sum to 1."""
+    known = ~x.isnan()
+    if bool(known.all()):
+        mean = weights @ x
+        return mean, (weights @ (x - mean) ** 2).sqrt()
+    fractions = weights[:, None] * known
+    fractions = fractions / fractions.sum(0).clamp(min=1e-300)
+    mean = (fractions * x.nan_to_num()).sum(0)
+    return mean, (fractions * (x - mean).nan_to_num() ** 2).sum(0).sqrt()
 
 
 class PiecewiseLinear(nn.Module):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..functional.gaps import unpadded_extent
+from ..functional.gaps import missing_channels, unpadded_extent
 from ..functional.patches import unpatchify
 from .signal_classifier import SignalClassifier
 
@@ -32,8 +32,8 @@ def relevance_map(model: SignalClassifier, x: Tensor, classes: Tensor) -> Tensor
     Tensor of shape (B, M, S, T), float32
         Relevance of each point of the image of each channel. It is not negative and sums to 1 per signal. All points
         of a patch have the same relevance. If the scalogram resamples signals, each time step of `x` has the relevance
-        of the nearest time step of the image, and padding has relevance 0. If no patch has a positive relevance, as in
-        a constant signal, the map is uniform.
+        of the nearest time step of the image. Padding and channels without values have relevance 0. If no patch has a
+        positive relevance, as in a constant signal, the map is uniform.
 
     Notes
     -----
@@ -64,8 +64,10 @@ def relevance_map(model: SignalClassifier, x: Tensor, classes: Tensor) -> Tensor
         # the weights may be frozen.
         patches = patches.clone().requires_grad_()
         embedded, *_, last = encoder.through_blocks(patches)  # (B * M, 1 + N, D)
-        tokens = encoder.norm(last)[:, 1:].unflatten(0, (len(x), -1)).flatten(1, 2)  # (B, M * N, D)
-        logits = model.head(tokens)
+        tokens = encoder.norm(last)[:, 1:].unflatten(0, (len(x), -1))  # (B, M, N, D)
+        if (missing := missing_channels(x)) is not None:
+            tokens = tokens.masked_fill(missing.clone()[..., None, None], torch.nan)
+        logits = model.head(tokens.flatten(1, 2))
         # Softmax is invariant to a constant that is added to all logits, so the mean is subtracted.
         margin = logits.gather(1, classes.clone()[:, None])[:, 0] - logits.mean(1)
         (gradient,) = torch.autograd.grad(margin.sum(), embedded)

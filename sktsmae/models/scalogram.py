@@ -8,7 +8,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from ..functional.gaps import map_unpadded
+from ..functional.gaps import map_unpadded, zero_missing_channels
 from ..functional.morlet import morlet_magnitude
 from ..functional.resampling import resample
 from ..functional.scales import scale_grid
@@ -140,10 +140,13 @@ class Scalogram(nn.Module):
         Returns
         -------
         Tensor of shape (B, T'), (B, M, T') or (B, M * V, S, T)
-            The signals. T' is `resample_to`, or T if `resample_to` is None. Padding is removed before resampling.
+            The signals. T' is `resample_to`, or T if `resample_to` is None. Padding is removed before resampling, and
+            channels without values are set to 0.
         """
         length = self.resample_to or x.shape[-1]
-        return x if x.ndim == 4 else map_unpadded(lambda unpadded: resample(unpadded, length), x)
+        if x.ndim == 4:
+            return x
+        return map_unpadded(lambda unpadded: resample(unpadded, length), zero_missing_channels(x))
 
     def transform(self, x: Tensor) -> Tensor:
         """Transform signals without standardising the images.

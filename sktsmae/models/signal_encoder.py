@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
+from ..functional.gaps import missing_channels
 from .encoder import Encoder
 from .positions import resample_pos_embed
 from .restore import load_matching
@@ -146,12 +148,13 @@ class SignalEncoder(nn.Module):
         Returns
         -------
         Tensor of shape (B, M, 1 + N, D)
-            The class token and the patch tokens of each channel.
+            The class token and the patch tokens of each channel; NaN for a channel without values.
         """
         tokens = self.encoder(self.patches(x))  # (B * M, 1 + N, D)
         # len(x) instead of x.shape[0] would make B a constant in ONNX.
         channels: Tensor = tokens.unflatten(0, (x.shape[0], -1))  # (B, M, 1 + N, D)
-        return channels
+        missing = missing_channels(x)
+        return channels if missing is None else channels.masked_fill(missing[..., None, None], torch.nan)
 
     def layer_tokens(self, x: Tensor, layers: Collection[int] | None) -> list[Tensor]:
         """Return the tokens of the given layers.

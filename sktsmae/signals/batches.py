@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..functional.gaps import fill_gaps
+from ..functional.gaps import fill_gaps, missing_channels, zero_missing_channels
 from .spread_rows import spread_rows
 
 
@@ -27,8 +27,8 @@ def load_batch(X: np.ndarray, index: Any) -> Tensor:
     Returns
     -------
     Tensor of shape (b, ...), float32
-        A copy of the samples on the CPU. Gaps (NaN between numbers) are interpolated. Leading and trailing NaN is not
-        changed.
+        A copy of the samples on the CPU. Gaps (NaN between numbers) are interpolated. Leading and trailing NaN, and a
+        channel without values, are not changed.
     """
     batch = torch.from_numpy(np.array(X[index], dtype=np.float32, order="C"))
     return batch if batch.ndim == 4 else fill_gaps(batch)  # four axes: a spectrogram, which has no NaN
@@ -37,7 +37,9 @@ def load_batch(X: np.ndarray, index: Any) -> Tensor:
 def sample_batches(
     X: np.ndarray, max_samples: int, batch_size: int, device: torch.device
 ) -> tuple[Iterator[Tensor], int]:
-    """Read an evenly spaced subset of the samples in batches.
+    """Read an evenly spaced subset of the samples in batches, to learn from them.
+
+    Of each batch, samples that lack a channel are left out. If all of them do, the missing channels are zero.
 
     Parameters
     ----------
@@ -55,8 +57,17 @@ def sample_batches(
     batches : iterator of Tensor of shape (b, ...)
         The batches, which are read during the iteration.
     count : int
-        Total number of samples in the batches.
+        Number of samples that were chosen.
     """
     rows = spread_rows(len(X), max_samples)
     batches = np.array_split(rows, math.ceil(len(rows) / batch_size))
-    return (load_batch(X, index).to(device) for index in batches), len(rows)
+    return (_complete(load_batch(X, index)).to(device) for index in batches), len(rows)
+
+
+def _complete(batch: Tensor) -> Tensor:
+    """Return the samples in which every channel has values or, if there are none, the samples with zeros."""
+    missing = missing_channels(batch)
+    if missing is None:
+        return batch
+    complete = ~missing.any(1)
+    return batch[complete] if bool(complete.any()) else zero_missing_channels(batch)

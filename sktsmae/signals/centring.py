@@ -50,15 +50,20 @@ def channel_means(signals: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     signals : ndarray of shape (b, ..., T), float64
-        Signals with NaN for missing values. Each channel has at least one value.
+        Signals with NaN for missing values.
 
     Returns
     -------
     ndarray of shape (b, ...)
-        The means.
+        The means; NaN for channels without values.
     """
     means: np.ndarray = signals.mean(-1)
-    return np.nanmean(signals, -1) if np.isnan(means).any() else means
+    if not np.isnan(means).any():
+        return means
+    known = ~np.isnan(signals)
+    with np.errstate(invalid="ignore"):
+        averages: np.ndarray = np.where(known, signals, 0).sum(-1) / known.sum(-1)
+    return averages
 
 
 def centre(estimator: BaseEstimator, X: np.ndarray, reset: bool) -> Any:
@@ -99,14 +104,14 @@ def _large_means(X: np.ndarray) -> np.ndarray:
     # A subset limits the time and the memory: at most 256 signals and, if possible, 32 MiB of float64.
     count = max(1, min(256, 2**22 // math.prod(X.shape[1:])))
     signals = np.asarray(X[spread_rows(len(X), count)], dtype=np.float64)
-    stds = np.nanstd(signals, -1) if np.isnan(signals).any() else signals.std(-1)  # (n,) or (n, M)
-    # Constant signals are ignored. The offset of a channel with only constant signals is 0.
-    std = np.array([np.median(row[row > 0]) if row.any() else np.inf for row in np.atleast_2d(stds.T)])
-    std = std.reshape(X.shape[1:-1])
     means = channel_means(signals)
-    mean = np.median(means, axis=0)
+    stds = np.sqrt(channel_means((signals - means[..., None]) ** 2))  # (n,) or (n, M)
+    # Constant signals are ignored. The offset of a channel with only constant signals, or without values, is 0.
+    std = np.array([np.median(row[row > 0]) if (row > 0).any() else np.inf for row in np.atleast_2d(stds.T)])
+    std = std.reshape(X.shape[1:-1])
+    mean = _median(means)
     offset = np.where(np.abs(mean) > MAX_MEAN_TO_STD * std, mean, 0.0)
-    if (np.median(np.abs(means - offset), axis=0) > MAX_MEAN_TO_STD * std).any():
+    if (_median(np.abs(means - offset)) > MAX_MEAN_TO_STD * std).any():
         warnings.warn(
             f"the means of the signals in X differ by more than {MAX_MEAN_TO_STD} standard deviations, so that float32 "
             "loses most digits of the signals. Subtract the mean of each signal.",
@@ -114,3 +119,10 @@ def _large_means(X: np.ndarray) -> np.ndarray:
             stacklevel=5,
         )
     return offset
+
+
+def _median(values: np.ndarray) -> np.ndarray:
+    """Return the medians of values (n, ...) over n, ignoring NaN; 0 if all are NaN."""
+    columns = values.reshape(len(values), -1).T
+    medians = [np.median(known) if (known := column[~np.isnan(column)]).size else 0.0 for column in columns]
+    return np.array(medians).reshape(values.shape[1:])

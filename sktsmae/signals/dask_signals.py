@@ -84,7 +84,7 @@ class DaskSignals(StoredSignals):
             if size:
                 yield slice(stop - size, stop), block
 
-    def for_each_part(self, function: Callable[[np.ndarray, int], None], rows: range) -> None:
+    def for_each_part(self, function: Callable[[np.ndarray, int], Any], rows: range) -> list[Any]:
         """Call a function with each block, on the machine that has it.
 
         Parameters
@@ -93,10 +93,15 @@ class DaskSignals(StoredSignals):
             Called with signals and the index of the first of them.
         rows : range
             Ignored: all signals are used.
+
+        Returns
+        -------
+        list
+            The results of the function.
         """
         import dask
 
-        dask.compute(*(dask.delayed(function)(block, part.start) for part, block in self.blocks()))
+        return list(dask.compute(*(dask.delayed(function)(block, part.start) for part, block in self.blocks())))
 
 
 def blocks_of(X: Any) -> list[tuple[slice, Any]] | None:

@@ -51,7 +51,7 @@ class StoredSignals:
         X = self._read(np.arange(len(self))[index] if isinstance(index, slice) else index)
         return X[:, 0] if self._one_channel else X
 
-    def for_each_part(self, function: Callable[[np.ndarray, int], None], rows: range) -> None:
+    def for_each_part(self, function: Callable[[np.ndarray, int], Any], rows: range) -> list[Any]:
         """Call a function with one part of the signals after the other, each of about two million values.
 
         Parameters
@@ -60,10 +60,14 @@ class StoredSignals:
             Called with signals and the index of the first of them.
         rows : range
             The signals to read.
+
+        Returns
+        -------
+        list
+            The results of the function.
         """
         step = max(1, 2**21 // max(1, math.prod(self.shape[1:])))
-        for start in rows[::step]:
-            function(self[start : min(start + step, rows.stop)], start)
+        return [function(self[start : min(start + step, rows.stop)], start) for start in rows[::step]]
 
     def _read(self, rows: np.ndarray) -> np.ndarray:
         source = self._source

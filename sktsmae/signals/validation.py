@@ -54,10 +54,15 @@ def check_signals(
         Stored signals are returned as `StoredSignals`. Signals are returned as `CentredSignals` if their mean is over
         1,000 times their standard deviation, or if the results of the estimator do not depend on the mean.
 
+    Warns
+    -----
+    UserWarning
+        If signals lack a channel, or if X may have its axes in another order.
+
     Raises
     ------
     ValueError, TypeError
-        If X does not have one of these shapes, contains infinity, text or a channel without numbers, or if its samples
+        If X does not have one of these shapes, contains infinity, text or a sample without numbers, or if its samples
         differ in shape from those in `fit`.
     """
     # An estimator with `signal_len` resamples signals, so it accepts any length after `fit`.
@@ -76,10 +81,17 @@ def check_signals(
     if any_length and X.ndim == 4:
         raise ValueError(f"X has shape {X.shape}, which is a spectrogram, but {name} resamples signals; give signals.")
     if isinstance(X, StoredSignals):
-        _check_stored(X, name, min_samples, world)
+        incomplete = _check_stored(X, name, min_samples, world)
         checked: Any = X
     else:
-        checked = _check_in_memory(estimator, X, reset, min_samples, any_length)
+        checked, incomplete = _check_in_memory(estimator, X, reset, min_samples, any_length)
+    if incomplete:
+        warnings.warn(
+            f"{incomplete} of {len(X)} signals in X lack a channel, all of whose values are NaN; these channels are "
+            "ignored.",
+            UserWarning,
+            stacklevel=3,
+        )
     _check_shape(estimator, checked, reset, any_length)
     if checked.ndim < 4:
         return centre(estimator, checked, reset)
@@ -88,8 +100,10 @@ def check_signals(
     return checked
 
 
-def _check_in_memory(estimator: BaseEstimator, X: Any, reset: bool, min_samples: int, any_length: bool) -> np.ndarray:
-    """Validate an array in memory by the rules of scikit-learn and of this package."""
+def _check_in_memory(
+    estimator: BaseEstimator, X: Any, reset: bool, min_samples: int, any_length: bool
+) -> tuple[np.ndarray, int]:
+    """Validate an array in memory; return it as an array, and the number of signals that lack a channel."""
     if X.ndim == 2 and not any_length:
         if not reset and len(getattr(estimator, "input_shape_", (0,))) > 1:
             raise ValueError(_shape_message(type(estimator).__name__, estimator.input_shape_, X.shape[1:]))
@@ -111,9 +125,8 @@ def _check_in_memory(estimator: BaseEstimator, X: Any, reset: bool, min_samples:
             estimator=estimator,
             input_name="X",
         )
-    if 0 not in checked.shape[1:]:  # `_check_shape` refuses an empty axis
-        _check_values(checked)
-    return checked
+    # `_check_shape` refuses an empty axis.
+    return checked, 0 if 0 in checked.shape[1:] else _check_values(checked)
 
 
 def _check_shape(estimator: BaseEstimator, X: Any, reset: bool, any_length: bool) -> None:
@@ -136,44 +149,49 @@ def _check_shape(estimator: BaseEstimator, X: Any, reset: bool, any_length: bool
         raise ValueError(_shape_message(type(estimator).__name__, estimator.input_shape_, X.shape[1:]))
 
 
-def _check_stored(X: StoredSignals, name: str, min_samples: int, world: World) -> None:
-    """Validate the shard of stored signals of this process, part by part."""
+def _check_stored(X: StoredSignals, name: str, min_samples: int, world: World) -> int:
+    """Validate the shard of stored signals of this process; return the number of signals that lack a channel."""
     if len(X) < min_samples:
         raise ValueError(
             f"Found array with {len(X)} sample(s) (shape={X.shape}) while a minimum of {min_samples} is required by "
             f"{name}."
         )
-    X.for_each_part(partial(_check_part, X.shape[1:]), world.shard(len(X)))
+    return sum(X.for_each_part(partial(_check_part, X.shape[1:]), world.shard(len(X))))
 
 
-def _check_part(shape: tuple[int, ...], part: np.ndarray, start: int) -> None:
-    """Validate some of the stored signals, the first of which has the index `start`."""
+def _check_part(shape: tuple[int, ...], part: np.ndarray, start: int) -> int:
+    """Validate some of the stored signals, the first of which has the index `start`; return as `_check_values`."""
     if part.shape[1:] != shape:
         raise ValueError(RAGGED)
-    _check_values(part, start)
+    incomplete = _check_values(part, start)
     if part.dtype.kind == "f" and np.isinf(part).any():
         raise ValueError(f"Input X contains infinity, at or after sample {start}; remove samples with infinity.")
+    return incomplete
 
 
-def _check_values(X: np.ndarray, start: int = 0) -> None:
-    """Raise if values are not numeric or too large for float32, or if a channel contains only NaN."""
+def _check_values(X: np.ndarray, start: int = 0) -> int:
+    """Raise if values are not numbers, or too large for float32; return the number of signals that lack a channel."""
     if X.dtype.kind not in "biuf":
         raise ValueError(f"X has dtype {X.dtype}; give numbers.")
     if X.dtype.kind != "f" or not X.size:
-        return
+        return 0
+    incomplete = 0
     highest, lowest = float(X.max()), float(X.min())
     if np.isnan(highest):
         if X.ndim == 4:
             raise ValueError("X is a spectrogram and contains NaN; fill the gaps before the wavelet transform.")
-        empty = np.isnan(X).all(-1).reshape(len(X), -1).any(1)  # samples with a channel without numbers
+        missing = np.isnan(X).all(-1).reshape(len(X), -1)  # channels without values
+        empty = missing.all(1)
         if empty.any():
             raise ValueError(
-                f"X contains only NaN in sample {start + int(empty.argmax())}, or in one of its channels; remove the "
-                "samples without values. (Only gaps between known values are interpolated.)"
+                f"X contains only NaN in sample {start + int(empty.argmax())}; remove the samples without values. "
+                "(Only gaps between known values are interpolated.)"
             )
+        incomplete = int(missing.any(1).sum())
         highest, lowest = float(np.nanmax(X)), float(np.nanmin(X))
     if LARGEST < max(highest, -lowest) < np.inf:
         raise ValueError(f"X contains values beyond {LARGEST:g}, too large for float32; scale the signals down.")
+    return incomplete
 
 
 def _shape_message(name: str, fitted: tuple[int, ...], given: tuple[int, ...]) -> str:

@@ -57,7 +57,7 @@ class Cached(Features):
         """Return no names."""
         return []
 
-    def forward(self, x: Tensor) -> Tensor:
+    def compute(self, x: Tensor) -> Tensor:
         """Return the columns."""
         return x[:, self.columns]
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from sktsmae.functional.gaps import fill_gaps, map_unpadded
+from sktsmae.functional.gaps import fill_gaps, map_unpadded, missing_channels, zero_missing_channels
 
 NAN = float("nan")
 INTERPOLATED = {
@@ -36,6 +36,16 @@ def test_interpolation_agrees_with_numpy():
 def test_a_shorter_channel_is_extended_by_its_first_and_last_values():
     x = torch.tensor([[[NAN, 1, 2, NAN, NAN], [5, NAN, 5, 6, NAN]]])
     assert_close(fill_gaps(x), torch.tensor([[[1, 1, 2, 2, NAN], [5, 5, 5, 6, NAN]]]), equal_nan=True)
+
+
+def test_a_channel_without_values_stays_missing():
+    x = torch.tensor([[[NAN, 1, NAN, 3, NAN], [NAN] * 5], [[1.0, 2, 3, 4, 5], [5, NAN, NAN, NAN, NAN]]])
+    filled = fill_gaps(x)
+    expected = torch.tensor([[[NAN, 1, 2, 3, NAN], [NAN] * 5], [[1.0, 2, 3, 4, 5], [5.0] * 5]])
+    assert_close(filled, expected, equal_nan=True)
+    assert missing_channels(filled).tolist() == [[False, True], [False, False]]
+    assert_close(zero_missing_channels(filled)[0, 1], torch.tensor([NAN, 0, 0, 0, NAN]), equal_nan=True)
+    assert missing_channels(filled[1:]) is None
 
 
 @pytest.mark.parametrize("shape", [(6, 20), (6, 2, 20)])

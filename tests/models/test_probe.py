@@ -26,7 +26,7 @@ class Columns(Features):
     def feature_names(self, scale_names=None):
         return [f"x{column}" for column in range(self.start, self.stop)]
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def compute(self, x: torch.Tensor) -> torch.Tensor:
         return x[:, self.start : self.stop]
 
 

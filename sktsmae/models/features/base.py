@@ -7,8 +7,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+import torch
 from torch import Tensor, nn
 
+from ...functional.gaps import missing_channels, zero_missing_channels
 from ...functional.wavelets import DIFF_ORDERS
 from ..signal_encoder import SignalEncoder
 
@@ -110,7 +112,7 @@ class Features(nn.Module, ABC):
         Returns
         -------
         int
-            Length of the vectors that `forward` returns.
+            Length of the vectors that `compute` returns.
         """
 
     @abstractmethod
@@ -125,8 +127,45 @@ class Features(nn.Module, ABC):
         Returns
         -------
         list of str
-            One name per feature, in the order of `forward`.
+            One name per feature, in the order of `compute`.
         """
+
+    @abstractmethod
+    def compute(self, x: Tensor) -> Tensor:
+        """Compute the features of signals in which every channel has values.
+
+        Parameters
+        ----------
+        x : Tensor of shape (B, T) or (B, M, T)
+            Signals. Leading and trailing NaN is padding.
+
+        Returns
+        -------
+        Tensor of shape (B, F), float32
+            The features.
+        """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Compute the features of signals.
+
+        Parameters
+        ----------
+        x : Tensor of shape (B, T) or (B, M, T)
+            Signals. Leading and trailing NaN is padding, and a channel may have no values.
+
+        Returns
+        -------
+        Tensor of shape (B, F), float32
+            The features; NaN for features of a channel without values. Features that several channels have in common
+            are computed as if its values were 0.
+        """
+        features = self.compute(zero_missing_channels(x))
+        missing = missing_channels(x)
+        if missing is not None and self.columns_of_channel(0) != slice(None):
+            for channel, without_values in enumerate(missing.T):
+                columns = self.columns_of_channel(channel)
+                features[:, columns] = features[:, columns].masked_fill(without_values[:, None], torch.nan)
+        return features
 
     def columns_of_channel(self, channel: int) -> slice:
         """Return the columns of the features of one channel.

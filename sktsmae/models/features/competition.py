@@ -140,7 +140,7 @@ class CompetingKernels(Features):
         scale = total / count.clamp(min=1)
         self.scale = torch.where(scale > 0, scale, 1.0)[:, None]
 
-    def forward(self, x: Tensor) -> Tensor:
+    def compute(self, x: Tensor) -> Tensor:
         """Compute the features of signals.
 
         Parameters

@@ -140,6 +140,22 @@ class EncoderEmbedding(Features):
         """
         return self.n_channels * self.channel_features
 
+    def columns_of_channel(self, channel: int) -> slice:
+        """Return the columns of the features of one channel.
+
+        Parameters
+        ----------
+        channel : int
+            Number of the channel.
+
+        Returns
+        -------
+        slice
+            The columns.
+        """
+        count = self.out_features // self.n_channels
+        return slice(channel * count, (channel + 1) * count)
+
     def feature_names(self, scale_names: Sequence[str] | None = None) -> list[str]:
         """Return the names of the features of a signal.
 
@@ -175,7 +191,7 @@ class EncoderEmbedding(Features):
         """
         return max(1, most // self.n_channels)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def compute(self, x: Tensor) -> Tensor:
         """Embed signals.
 
         Parameters

@@ -94,6 +94,22 @@ class Spectrum(Features):
         frequencies = sum(window // 2 for window in self.windows)
         return self.n_channels * (frequencies + self.num_lags + len(self.bands))
 
+    def columns_of_channel(self, channel: int) -> slice:
+        """Return the columns of the features of one channel.
+
+        Parameters
+        ----------
+        channel : int
+            Number of the channel.
+
+        Returns
+        -------
+        slice
+            The columns.
+        """
+        count = self.out_features // self.n_channels
+        return slice(channel * count, (channel + 1) * count)
+
     def feature_names(self, scale_names: Sequence[str] | None = None) -> list[str]:
         """Return the names of the features of a signal.
 
@@ -119,7 +135,7 @@ class Spectrum(Features):
         kinds += [f"log_power_{name}" for name in self.bands]
         return [f"ch{channel}_{kind}" for channel in range(self.n_channels) for kind in kinds]
 
-    def forward(self, x: Tensor) -> Tensor:
+    def compute(self, x: Tensor) -> Tensor:
         """Compute the features of signals.
 
         Parameters
@@ -132,9 +148,9 @@ class Spectrum(Features):
         Tensor of shape (B, F), float32
             All features of the first channel, then those of the second channel, and so on.
         """
-        return map_unpadded(self._compute, x)
+        return map_unpadded(self._of_unpadded, x)
 
-    def _compute(self, x: Tensor) -> Tensor:
+    def _of_unpadded(self, x: Tensor) -> Tensor:
         """Compute the features of signals without padding."""
         x = standardize(unit_amplitude(with_channels(x)), -1)  # (B, M, T)
         powers = [welch(x, window) for window in self.windows]

@@ -223,7 +223,7 @@ class WaveletStatistics(Features):
         times = (places * series.shape[-1]).long()
         return series.gather(3, times[:, None, None].expand(-1, *series.shape[1:3], -1))
 
-    def forward(self, x: Tensor) -> Tensor:
+    def compute(self, x: Tensor) -> Tensor:
         """Compute the statistics of signals.
 
         Parameters

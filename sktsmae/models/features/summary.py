@@ -97,7 +97,7 @@ class SummaryStatistics(Features):
         kinds = ["mean", "mean_absolute_deviation", "min", "max", *quarters]
         return [f"ch{channel}_{kind}" for kind in kinds for channel in range(self.n_channels)]
 
-    def forward(self, x: Tensor) -> Tensor:
+    def compute(self, x: Tensor) -> Tensor:
         """Compute the summary statistics of signals.
 
         Parameters

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from .base import split_missing
+
 
 class MultichannelHead(nn.Module):
     """Head for several channels, which multiplies the tokens of each channel by a learned matrix of that channel.
@@ -49,6 +51,8 @@ class MultichannelHead(nn.Module):
         Tensor of shape (B, C)
             Logits of the classes, or predicted numbers.
         """
+        tokens, missing = split_missing(tokens)
         channels = tokens.unflatten(1, (len(self.weight), -1))  # (B, M, N, D)
-        logits: Tensor = self.head((channels @ self.weight).flatten(1, 2))
+        tokens = (channels @ self.weight).flatten(1, 2)
+        logits: Tensor = self.head(tokens if missing is None else tokens.masked_fill(missing[..., None], torch.nan))
         return logits

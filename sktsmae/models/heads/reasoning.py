@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from ...layers.mlp import MLP
 from ..require_positive import require_positive
-from .base import Head
+from .base import Head, split_missing
 
 
 class LatentReasoningHead(Head):
@@ -89,16 +89,17 @@ class LatentReasoningHead(Head):
         Parameters
         ----------
         tokens : Tensor of shape (B, N, D)
-            Patch tokens of all channels.
+            Patch tokens of all channels; NaN for channels without values.
 
         Returns
         -------
         Tensor of shape (B, C)
             Logits of the classes, or predicted numbers.
         """
+        tokens, missing = split_missing(tokens)
         # len(tokens) instead of tokens.shape[0] would make B a constant in ONNX.
         latents = self.reasoning_tokens.expand(tokens.shape[0], -1, -1)  # (B, reasoning tokens, D)
-        latents = self.norm1(latents + self.cross_attn(latents, tokens, tokens, need_weights=False)[0])
+        latents = self.norm1(latents + self.cross_attn(latents, tokens, tokens, missing, need_weights=False)[0])
         latents = self.norm2(latents + self.self_attn(latents, latents, latents, need_weights=False)[0])
         latents = self.norm3(latents + self.dropout(self.mlp(latents)))
         logits: Tensor = self.classifier(latents.mean(1))

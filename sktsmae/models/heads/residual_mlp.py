@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from torch import Tensor, nn
 
 from ..require_positive import require_positive
-from .base import Head
+from .base import Head, split_missing
 
 
 class ResidualBlock(nn.Module):
@@ -113,13 +113,17 @@ class ResidualMLPHead(Head):
         Parameters
         ----------
         tokens : Tensor of shape (B, N, D)
-            Patch tokens of all channels.
+            Patch tokens of all channels; NaN for channels without values.
 
         Returns
         -------
         Tensor of shape (B, C)
             Logits of the classes, or predicted numbers.
         """
-        x = self.dropout(self.act(self.proj(self.norm_in(tokens.mean(1)))))
+        tokens, missing = split_missing(tokens)
+        mean = tokens.mean(1)
+        if missing is not None:
+            mean = mean / (~missing).float().mean(1, keepdim=True)
+        x = self.dropout(self.act(self.proj(self.norm_in(mean))))
         logits: Tensor = self.classifier(self.norm(self.blocks(x)))
         return logits
