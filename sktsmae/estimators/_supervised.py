@@ -376,7 +376,8 @@ class MAESupervised(  # numpydoc ignore=PR02
             self._readout = {"pooling": embedding.pooling, "layers": to_jsonable(embedding.layers)}
             self._head: dict[str, Any] | None = None
             self.history_: list[dict[str, float]] = []
-            self.__dict__.pop("net_", None)  # from an earlier fit
+            for name in ("net_", "reading_rules_"):  # from an earlier fit
+                self.__dict__.pop(name, None)
             with seeded(seed, device):
                 signal_encoder, self._settings = self.pretrainer_._signal_encoder_for(X)
                 network, unseen = self._fine_tune(signal_encoder, samples, seed, device)
