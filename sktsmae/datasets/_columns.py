@@ -229,13 +229,14 @@ def refuse_long(path: Path, names: list[str], examined: list[list[Any]], options
         by_id = None  # each row has another value
     if by_time is None and by_id is None:
         return
-    text = [column for column in range(len(names)) if not is_number(str(examined[0][column]))]
+    cells = [str(cell) for cell in examined[0]]
+    text = [column for column, cell in enumerate(cells) if not is_number(cell) and cell not in MISSING_VALUES]
     label = (
         names.index(options.label)
         if options.label in names
         else next((column for column in text if column not in (by_id, by_time)), None)
     )
-    channels = [name for column, name in enumerate(names) if name and column not in (by_id, by_time, label)]
+    channels = [name for column, name in enumerate(names) if name and column not in (by_id, by_time, label, *text)]
     arguments: dict[str, Any] = {"long": True}
     arguments |= {"id": names[by_id]} if by_id is not None else {}
     arguments |= {"time": names[by_time]} if by_time is not None else {}

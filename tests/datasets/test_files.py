@@ -409,6 +409,11 @@ INVALID_TABLES = {
         {"label": "who"},
         "read it with long=True, time='t', columns=['rec', 'x', 'y'], label='who'",
     ),
+    "long table with text and a missing value": (
+        text_file("t,x,y,who,note\n" + "0,,1,Ann,none\n1,2,3,Ann,none\n2,2,3,Bob,none\n3,4,5,Bob,none\n", "a.csv"),
+        {"label": "who"},
+        "read it with long=True, time='t', columns=['x', 'y'], label='who'. If",
+    ),
     "id of a long table is missing": (long_table(*ROWS), {**LONG, "id": "walk"}, "id='walk' matches 0 columns"),
     "time of a long table is missing": (long_table(*ROWS), {**LONG, "time": "s"}, "time='s' matches 0 columns"),
     "time is text": (long_table("1,noon,1,2,Ann"), LONG, "line 2: 'noon' is not a number or a date"),
