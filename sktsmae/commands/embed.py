@@ -18,7 +18,7 @@ from ._arguments import add_device_argument, add_signal_arguments
 from ._chunks import map_chunks
 from ._errors import prefix_errors
 from ._output import check_output
-from ._signals import read_and_describe
+from ._signals import read_and_describe, reading_rules
 
 EXAMPLE = "embed signals.npy --output embeddings.npy"
 
@@ -64,7 +64,7 @@ def run(options: argparse.Namespace) -> None:
     check_output(options.output, (".npy", ".csv"), inputs=(options.signals, options.model))
     resolve_device(options.device)
     model = load_encoder(options.model).set_params(device=options.device)
-    X = read_and_describe(options.signals, options, options.split).X
+    X = read_and_describe(options.signals, options, options.split, reading_rules(model)).X
     write = write_csv if options.output.suffix.lower() == ".csv" else write_npy
     with prefix_errors(options.signals), atomic_write(options.output) as path:
         shape = write(path, len(X), map_chunks(model.transform, X, "embed"))

@@ -10,6 +10,7 @@ import numpy as np
 from sklearn.frozen import FrozenEstimator
 
 from ..datasets._files import read_labels
+from ..datasets._options import ReadingRules
 from ..estimators import MAEClassifier, MAEPretrainer
 from ..plotting import report
 from ..signals.device import resolve_device
@@ -102,8 +103,8 @@ def run(options: argparse.Namespace) -> None:
     if options.epochs is not None and options.finetune == "none":
         raise argparse.ArgumentTypeError(f"--epochs {options.epochs} needs --finetune full, head, lora or N (a number)")
     pretrainer = options.pretrainer and FrozenEstimator(MAEPretrainer.load(options.pretrainer))
-    X, y = read_labelled(options)
-    test = read_test(options)
+    X, y, rules = read_labelled(options)
+    test = read_test(options, rules)
     num_missing = int((y == "").sum()) if y.dtype.kind == "U" else 0  # empty cells in a column of labels
     classifier = MAEClassifier(
         pretrainer=pretrainer,
@@ -118,6 +119,7 @@ def run(options: argparse.Namespace) -> None:
     start = time.perf_counter()
     with prefix_errors(options.signals):
         classifier.fit(X, y)
+    classifier.reading_rules_ = rules._asdict()
     seconds = time.perf_counter() - start
     classifier.set_params(device="auto", verbose=0).save(options.output)  # the file may be loaded on another machine
     unlabelled = f" ({num_missing} without a label)" if num_missing else ""
@@ -139,7 +141,7 @@ def run(options: argparse.Namespace) -> None:
         print(f"{options.report}: report")
 
 
-def read_labelled(options: argparse.Namespace) -> tuple[np.ndarray, np.ndarray]:
+def read_labelled(options: argparse.Namespace) -> tuple[np.ndarray, np.ndarray, ReadingRules]:
     """Read the training signals and their labels, from one file or from two files.
 
     Parameters
@@ -153,6 +155,8 @@ def read_labelled(options: argparse.Namespace) -> tuple[np.ndarray, np.ndarray]:
         The signals.
     y : ndarray of shape (n,)
         The labels.
+    rules : ReadingRules
+        How the signals were read.
 
     Raises
     ------
@@ -162,27 +166,30 @@ def read_labelled(options: argparse.Namespace) -> tuple[np.ndarray, np.ndarray]:
     # If only the test file is a table, the options of tables are about the test file.
     test_is_table = options.test is not None and is_table(options.test)
     of_test = test_is_table and not is_table(options.signals) and not options.signals.is_dir()
-    X, y, *_ = read_and_describe(options.signals, _options_for(options, options.signals, of_test), options.split)
+    signals = read_and_describe(options.signals, _options_for(options, options.signals, of_test), options.split)
+    y = signals.y
     if options.labels is not None:
         if y is not None:
             raise ValueError(
                 f"--labels {options.labels}: {options.signals} also has labels; remove --labels, or give signals "
                 "without labels."
             )
-        y = read_labels(options.labels, len(X))
+        y = read_labels(options.labels, len(signals.X))
     if y is None:
         remedy = "name the column of labels with --label" if is_table(options.signals) else "give --labels FILE"
         raise ValueError(f"{options.signals}: the file contains no labels; {remedy}.")
-    return X, y
+    return signals.X, y, signals.rules
 
 
-def read_test(options: argparse.Namespace) -> tuple[np.ndarray, np.ndarray] | None:
+def read_test(options: argparse.Namespace, rules: ReadingRules) -> tuple[np.ndarray, np.ndarray] | None:
     """Read the test signals and their labels.
 
     Parameters
     ----------
     options : Namespace
         The parsed arguments.
+    rules : ReadingRules
+        How the training signals were read.
 
     Returns
     -------
@@ -207,7 +214,9 @@ def read_test(options: argparse.Namespace) -> tuple[np.ndarray, np.ndarray] | No
                     f"{options.test}: {key} would be read for training and for testing; name the arrays ..._train and "
                     "..._test."
                 )
-    X, y, *_ = read_and_describe(options.test, of_test, "test")
+    if rules.columns:  # the names that the arguments selected, in place of patterns
+        of_test.columns = of_test.channels = of_test.drop = None
+    X, y, *_ = read_and_describe(options.test, of_test, "test", rules)
     if y is None:
         raise ValueError(f"{options.test}: the file contains no labels to compare with; give labelled test signals.")
     return X, y

@@ -19,7 +19,7 @@ from ._arguments import add_device_argument, add_signal_arguments
 from ._chunks import map_chunks
 from ._errors import prefix_errors
 from ._output import check_output
-from ._signals import read_and_describe
+from ._signals import read_and_describe, reading_rules
 
 EXAMPLE = "predict classifier.safetensors signals.npy --output predictions.csv"
 
@@ -33,7 +33,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         The parser of the command.
     """
     parser.add_argument(
-        "model", type=Path, help="file with a classifier, written by the command fit or by MAEClassifier.save"
+        "model",
+        type=Path,
+        help="file with a classifier, written by the command fit or by MAEClassifier.save; signals are read as those "
+        "of the command fit, and columns are found by their names, unless other options are given",
     )
     add_signal_arguments(parser, split="test")
     parser.add_argument("--output", type=Path, help=".csv file to write (default: print to standard output)")
@@ -57,7 +60,7 @@ def run(options: argparse.Namespace) -> None:
         check_output(options.output, (".csv",), inputs=(options.signals, options.model))
     resolve_device(options.device)
     classifier = MAEClassifier.load(options.model).set_params(device=options.device)
-    signals = read_and_describe(options.signals, options, options.split)
+    signals = read_and_describe(options.signals, options, options.split, reading_rules(classifier))
     if options.output is None:
         predicted = write_predictions(sys.stdout, classifier, signals, options.signals)
         sys.stdout.flush()

@@ -203,12 +203,12 @@ def choose_keys(
     """
     names = list(names)
     found = ", ".join(names[:8] + ["..."] * (len(names) > 8)) or "no arrays"
-    for option, key in (("--x-key", x_key), ("--y-key", y_key)):
+    for option, key in (("x_key", x_key), ("y_key", y_key)):
         if key is not None and key not in names:
-            raise ValueError(f"{option} {key} is not an array of the file, which contains {found}")
+            raise ValueError(f"{option}={key!r} is not an array of the file, which contains {found}")
     signals = [key for usual in SIGNAL_KEYS for key in (usual, f"{usual}_{split}") if key in names]
     if x_key is None and not signals and len(names) != 1:
-        raise ValueError(f"contains {found}; name the array of signals with --x-key and that of labels with --y-key")
+        raise ValueError(f"contains {found}; name the array of signals with x_key= and that of labels with y_key=")
     x_key = x_key or (signals[0] if signals else names[0])
     part = f"_{split}" if x_key.endswith(f"_{split}") else ""
     labels = [f"{usual}{part}" for usual in LABEL_KEYS if f"{usual}{part}" in names and f"{usual}{part}" != x_key]

@@ -6,11 +6,11 @@ import warnings
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
-from shlex import quote
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
+from ._options import TableOptions
 from ._text import MISSING_VALUES, is_number, table_suffix
 
 # Names of columns by which a table with one row per time step is recognised.
@@ -18,56 +18,6 @@ _TIME_NAMES = {"time", "t", "timestamp", "datetime", "date", "sample", "step", "
 _ID_NAMES = {"id", "recording", "record", "signal", "series", "session", "trial", "segment", "window", "subject"}
 _ID_NAMES |= {"case", "file", "filename"} | {f"{name}_id" for name in _ID_NAMES}
 _MAX_LONG_COLUMNS = 16
-
-
-class TableOptions(NamedTuple):
-    """How to read a table. Each of the names may be a pattern such as ``x_*``.
-
-    Attributes
-    ----------
-    label : str or None
-        Name of the column of labels.
-    drop : sequence of str
-        Names of columns to leave out.
-    columns : sequence of str
-        Names of the columns of samples (wide) or channels (long); empty for all other columns.
-    long : bool
-        Whether there is one row per time step.
-    id : str or None
-        In a long table, name of the column that tells the recordings apart.
-    time : str or None
-        In a long table, name of the column by which the rows of each recording are sorted.
-    """
-
-    label: str | None = None
-    drop: Sequence[str] = ()
-    columns: Sequence[str] = ()
-    long: bool = False
-    id: str | None = None
-    time: str | None = None
-
-    def given(self) -> list[str]:
-        """Return the options that differ from their defaults.
-
-        Returns
-        -------
-        list of str
-            The options as on the command line, such as ``--label``.
-        """
-        names = [name for name, value in self._asdict().items() if value != self._field_defaults[name]]
-        names = ["channels" if name == "columns" and self.long else name for name in names]
-        return [f"--{name}" for name in names]
-
-    @property
-    def names_columns(self) -> bool:
-        """Whether a column is named, so that the first line of a file contains column names.
-
-        Returns
-        -------
-        bool
-            True if it does.
-        """
-        return bool(self.label or self.drop or self.columns or self.id or self.time)
 
 
 def select(path: Path, names: list[str], options: TableOptions, taken: Sequence[int | None]) -> list[int]:
@@ -94,11 +44,13 @@ def select(path: Path, names: list[str], options: TableOptions, taken: Sequence[
     ValueError
         If a given name or pattern matches no column.
     """
-    left_out = {column for pattern in options.drop for column in _matches(path, names, pattern, "--drop")}
+    left_out = {column for pattern in options.drop for column in _matches(path, names, pattern, "drop")}
     if not options.columns:
         return [column for column in range(len(names)) if column not in left_out and column not in taken]
-    option = "--channels" if options.long else "--columns"
-    chosen = [column for pattern in options.columns for column in _matches(path, names, pattern, option)]
+    if "columns" in options.inherited:
+        chosen = _indices(path, names, options.columns)
+    else:
+        chosen = [column for pattern in options.columns for column in _matches(path, names, pattern, "columns")]
     return [column for column in dict.fromkeys(chosen) if column not in left_out and column not in taken]
 
 
@@ -106,8 +58,22 @@ def _matches(path: Path, names: list[str], pattern: str, option: str) -> list[in
     matches = [column for column, name in enumerate(names) if name == pattern]
     matches = matches or [column for column, name in enumerate(names) if fnmatchcase(name, pattern)]
     if not matches:
-        raise ValueError(f"{path}: {option} {pattern} matches no column; the columns are {_listed(names)}.")
+        raise ValueError(f"{path}: {option}={pattern!r} matches no column; the columns are {_listed(names)}.")
     return matches
+
+
+def _indices(path: Path, names: list[str], known: Sequence[str]) -> list[int]:
+    """Return the columns of earlier signals, which may be thousands, in their order."""
+    columns: dict[str, list[int]] = {}
+    for column, name in enumerate(names):
+        columns.setdefault(name, []).append(column)
+    for name in known:
+        if name not in columns:
+            raise ValueError(
+                f"{path}: the column {name!r} of the training signals is missing; the columns are {_listed(names)}; "
+                "add it, or name other columns with columns=."
+            )
+    return [column for name in known for column in columns[name]]
 
 
 def column_index(path: Path, names: list[str], name: str | None, option: str) -> int | None:
@@ -122,7 +88,7 @@ def column_index(path: Path, names: list[str], name: str | None, option: str) ->
     name : str or None
         The name.
     option : str
-        The option with which it was given, for error messages.
+        The argument with which it was given, for error messages.
 
     Returns
     -------
@@ -139,7 +105,7 @@ def column_index(path: Path, names: list[str], name: str | None, option: str) ->
     matches = [column for column, other in enumerate(names) if other == name]
     if len(matches) != 1:
         raise ValueError(
-            f"{path}: {option} {name} matches {len(matches)} columns, but must match exactly one; the columns are "
+            f"{path}: {option}={name!r} matches {len(matches)} columns, but must match exactly one; the columns are "
             f"{_listed(names)}."
         )
     return matches[0]
@@ -203,7 +169,7 @@ def index_column(path: Path, names: list[str], used: list[int], examined: list[l
     if len(unnamed) == 1 and any(numbers == [str(n) for n in range(s, s + len(numbers))] for s in (0, 1)):
         return column
     raise ValueError(
-        f"{path}: a column has no name and does not contain row numbers; give it a name, and leave it out with --drop "
+        f"{path}: a column has no name and does not contain row numbers; give it a name, and leave it out with drop= "
         "if it contains no samples."
     )
 
@@ -263,21 +229,23 @@ def refuse_long(path: Path, names: list[str], examined: list[list[Any]], options
         by_id = None  # each row has another value
     if by_time is None and by_id is None:
         return
-    text = [column for column in range(len(names)) if not is_number(str(examined[0][column]))]
+    cells = [str(cell) for cell in examined[0]]
+    text = [column for column, cell in enumerate(cells) if not is_number(cell) and cell not in MISSING_VALUES]
     label = (
         names.index(options.label)
         if options.label in names
         else next((column for column in text if column not in (by_id, by_time)), None)
     )
-    channels = [name for column, name in enumerate(names) if name and column not in (by_id, by_time, label)]
-    parts = ["--long"]
-    parts += [f"--id {quote(names[by_id])}"] if by_id is not None else []
-    parts += [f"--time {quote(names[by_time])}"] if by_time is not None else []
-    parts += [f"--channels {quote(','.join(channels))}"]
-    parts += [f"--label {quote(names[label])}"] if label is not None else []
+    channels = [name for column, name in enumerate(names) if name and column not in (by_id, by_time, label, *text)]
+    arguments: dict[str, Any] = {"long": True}
+    arguments |= {"id": names[by_id]} if by_id is not None else {}
+    arguments |= {"time": names[by_time]} if by_time is not None else {}
+    arguments |= {"columns": channels}
+    arguments |= {"label": names[label]} if label is not None else {}
     raise ValueError(
-        f"{path}: this seems to be a table with one row per time step; read it with {' '.join(parts)}. If each row is "
-        "a signal, leave out other columns with --drop."
+        f"{path}: this seems to be a table with one row per time step; read it with "
+        f"{', '.join(f'{name}={value!r}' for name, value in arguments.items())}. If each row is a signal, leave out "
+        "other columns with drop=."
     )
 
 
@@ -310,7 +278,7 @@ def parse_time(cell: Any, location: str) -> Any:
         return np.datetime64(text.removesuffix("Z"))
     except ValueError as error:
         raise ValueError(
-            f"{location}: {str(cell)[:30]!r} is not a number or a date; name another column with --time."
+            f"{location}: {str(cell)[:30]!r} is not a number or a date; name another column with time=."
         ) from error
 
 
@@ -322,7 +290,8 @@ def is_header(cells: list[Any], options: TableOptions, location: str) -> bool:
     cells : list
         Cells of the first line.
     options : TableOptions
-        How the user wants to read the table; if a column is named, there must be column names.
+        How the user wants to read the table; if a column is named, there must be column names. A line with names of
+        columns of earlier signals contains column names.
     location : str
         File and line, for messages.
 
@@ -344,6 +313,9 @@ def is_header(cells: list[Any], options: TableOptions, location: str) -> bool:
     values = [str(cell).strip() for cell in cells]
     numbers = [value for value in values if is_number(value)]
     names = [value for value in values if value not in MISSING_VALUES and not is_number(value)]
+    known = options.known_names()
+    if known.intersection(names) or (known and known.issubset(values)):
+        return True
     if any(numbers == [str(number) for number in range(start, start + len(numbers))] for start in (0, 1)):
         if len(numbers) > 2 and not names and not options.names_columns:
             warnings.warn(
@@ -360,6 +332,6 @@ def is_header(cells: list[Any], options: TableOptions, location: str) -> bool:
         raise ValueError(
             f"{location}: this line contains numbers and text, such as {names[0][:30]!r}. If it is a header, give "
             "every column a name that is not a number. If it is a signal, remove the text, or add a header and name "
-            "the column of labels with --label."
+            "the column of labels with label=."
         )
     return bool(names)

@@ -9,8 +9,8 @@ from typing import NamedTuple
 import numpy as np
 
 from ._arrays import read_mat, read_npy, read_npz
-from ._columns import TableOptions
 from ._folders import TABLES, read_folder
+from ._options import ReadingRules, TableOptions
 from ._tables import read_label_column, read_table
 from ._text import table_suffix
 from ._ts import read_ts
@@ -29,12 +29,15 @@ class Signals(NamedTuple):
         Names of the channels, if they are known.
     sampling_rate : float or None
         Sampling rate in Hz, if it is known.
+    rules : ReadingRules
+        How they were read, so that `read_signals` can read other files in the same way.
     """
 
     X: np.ndarray
     y: np.ndarray | None = None
     channels: tuple[str, ...] = ()
     sampling_rate: float | None = None
+    rules: ReadingRules = ReadingRules()
 
     def __str__(self) -> str:
         """Describe the signals in one line."""
@@ -70,6 +73,7 @@ def read_signals(
     x_key: str | None = None,
     y_key: str | None = None,
     split: str = "train",
+    rules: ReadingRules | None = None,
 ) -> Signals:
     """Read signals, and labels if there are any, from a file or a folder.
 
@@ -95,6 +99,10 @@ def read_signals(
         Names of the arrays of signals and labels in an .npz or .mat file. By default X and y, or other usual names.
     split : {"train", "test"}, default="train"
         Part to read from a file with arrays such as X_train and X_test.
+    rules : ReadingRules, default=None
+        Attribute `rules` of earlier signals, in place of `columns`, `long`, `id`, `time` and `x_key` where these are
+        not given. Columns are then found by their names: they may be in another order, and others are ignored. Rules
+        have no effect on a file of another type, and names have none on a table without column names.
 
     Returns
     -------
@@ -115,6 +123,9 @@ def read_signals(
     >>> signals = read_signals(path, long=True, id="walk", time="t", label="who")
     >>> str(signals)
     '2 signals, 2 channels (x, y), 2 samples, 2 classes (1 each)'
+    >>> _ = path.write_text("t,y,x,walk\\n0,.2,.1,3\\n1,.4,.3,3\\n")  # another order, and no labels
+    >>> read_signals(path, rules=signals.rules).X.tolist()
+    [[[0.1, 0.3], [0.2, 0.4]]]
     """
     path = Path(path)
     drop, columns = ([names] if isinstance(names, str) else list(names) for names in (drop, columns))
@@ -124,30 +135,21 @@ def read_signals(
     suffix = table_suffix(path)
     if not path.exists():
         raise ValueError(f"{path}: the file does not exist.")
-    is_binary = suffix in (".parquet", ".feather")
-    is_table, is_folder = suffix in TABLES and not (is_binary and path.suffix.lower() != suffix), path.is_dir()
-    if options.given() and not (is_table or is_folder):
+    is_table = _is_table(path, suffix)
+    if options.given() and not (is_table or path.is_dir()):
         raise ValueError(f"{path}: {' '.join(options.given())} is only for tables such as .csv files; remove it.")
     if (x_key or y_key) and suffix not in (".npz", ".mat"):
-        raise ValueError(f"{path}: --x-key and --y-key are only for .npz and .mat files; remove them.")
+        raise ValueError(f"{path}: x_key= and y_key= are only for .npz and .mat files; remove them.")
+    if rules is not None:
+        options = options.inherit(rules)
+        x_key = x_key or (rules.x_key and rules.x_key.replace("_train", f"_{split}"))
     try:
-        if is_folder:
-            signals = Signals(*read_folder(path, options))
+        if path.is_dir():
+            signals = _from_folder(path, options)
         elif is_table:
-            signals = Signals(*read_table(path, options))
-        elif suffix == ".npy":
-            signals = Signals(read_npy(path))
-        elif suffix == ".npz":
-            signals = Signals(*read_npz(path, split, x_key, y_key))
-        elif suffix == ".mat":
-            signals = Signals(*read_mat(path, split, x_key, y_key))
-        elif suffix == ".ts":
-            signals = Signals(*read_ts(path))
+            signals = _from_table(path, options)
         else:
-            raise ValueError(
-                f"{path}: the file type is unknown; give a table ({', '.join(TABLES)}), a .npy, .npz, .mat or .ts "
-                "file, or a folder of recordings."
-            )
+            signals = _from_arrays(path, suffix, split, x_key, y_key)
     except OSError as error:
         raise ValueError(f"{path}: the file cannot be read ({error.strerror or error}).") from error
     X, y = signals.X, signals.y
@@ -161,6 +163,39 @@ def read_signals(
             f"{path}: there are {len(X)} signals but labels of shape {y.shape}; give one label per signal."
         )
     return signals
+
+
+def _is_table(path: Path, suffix: str) -> bool:
+    """Return whether a path has the suffix of a table; .parquet and .feather files may not be compressed."""
+    is_binary = suffix in (".parquet", ".feather")
+    return suffix in TABLES and not (is_binary and path.suffix.lower() != suffix)
+
+
+def _from_folder(path: Path, options: TableOptions) -> Signals:
+    folder = read_folder(path, options)
+    is_long = bool(folder.columns)  # each file is a long table of one recording
+    rules = ReadingRules(folder.columns, is_long, time=options.time if is_long else None)
+    return Signals(folder.X, folder.y, folder.channels, folder.sampling_rate, rules)
+
+
+def _from_table(path: Path, options: TableOptions) -> Signals:
+    table = read_table(path, options)
+    rules = ReadingRules(table.columns, options.long, options.id, options.time)
+    return Signals(table.X, table.y, table.channels, rules=rules)
+
+
+def _from_arrays(path: Path, suffix: str, split: str, x_key: str | None, y_key: str | None) -> Signals:
+    if suffix == ".npy":
+        return Signals(read_npy(path))
+    if suffix == ".ts":
+        return Signals(*read_ts(path))
+    if suffix in (".npz", ".mat"):
+        read_arrays = read_npz if suffix == ".npz" else read_mat
+        return Signals(*read_arrays(path, split, x_key, y_key), rules=ReadingRules(x_key=x_key))
+    raise ValueError(
+        f"{path}: the file type is unknown; give a table ({', '.join(TABLES)}), a .npy, .npz, .mat or .ts file, or a "
+        "folder of recordings."
+    )
 
 
 def read_labels(path: Path, count: int) -> np.ndarray:

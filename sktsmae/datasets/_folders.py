@@ -10,7 +10,7 @@ import torch
 
 from ..functional.resampling import resample
 from ._arrays import read_npy, read_wav
-from ._columns import TableOptions
+from ._options import TableOptions
 from ._tables import read_recording
 from ._text import pad_signals, table_suffix
 
@@ -31,12 +31,15 @@ class Folder(NamedTuple):
         Names of the channels, if the files are tables.
     sampling_rate : int or None
         Sampling rate in Hz, if the files are .wav files.
+    columns : tuple of str
+        Names of the columns of the channels, if the files are tables with column names.
     """
 
     X: np.ndarray
     y: np.ndarray | None = None
     channels: tuple[str, ...] = ()
     sampling_rate: int | None = None
+    columns: tuple[str, ...] = ()
 
 
 def read_folder(path: Path, options: TableOptions) -> Folder:
@@ -63,8 +66,9 @@ def read_folder(path: Path, options: TableOptions) -> Folder:
     ValueError
         If there are no such files, or if they differ in their types, channels or sampling rates.
     """
-    if options.id is not None:
-        raise ValueError(f"{path}: --id {options.id} is for a table of several recordings; remove it.")
+    if "id=" in options.given():
+        raise ValueError(f"{path}: id={options.id!r} is for a table of several recordings; remove it.")
+    options = options._replace(id=None)  # each file is a recording
     files = _recordings(path)
     subfolders = [folder for folder in sorted(path.iterdir()) if folder.is_dir() and _recordings(folder)]
     if files and subfolders:
@@ -95,9 +99,9 @@ def read_folder(path: Path, options: TableOptions) -> Folder:
                 "recordings of the same channels and sampling rate."
             )
     X = pad_signals(path, [list(signal) for signal, *_ in recordings])
-    labels = [folder for _, folder in labelled] if options.label is None else [label for *_, label in recordings]
+    labels = [folder for _, folder in labelled] if options.label is None else [label for *_, label, _ in recordings]
     y = np.array(labels) if subfolders or options.label is not None else None
-    return Folder(X[:, 0] if X.shape[1] == 1 else X, y, first[1], first[2])
+    return Folder(X[:, 0] if X.shape[1] == 1 else X, y, first[1], first[2], first[4])
 
 
 def _recordings(folder: Path) -> list[Path]:
@@ -105,16 +109,18 @@ def _recordings(folder: Path) -> list[Path]:
     return [file for file in sorted(folder.iterdir()) if file.is_file() and table_suffix(file) in RECORDINGS]
 
 
-def _read_recording(path: Path, options: TableOptions) -> tuple[np.ndarray, tuple[str, ...], int | None, str]:
-    """Return one recording (M, T), the names of its channels, its sampling rate, and its label."""
+def _read_recording(
+    path: Path, options: TableOptions
+) -> tuple[np.ndarray, tuple[str, ...], int | None, str, tuple[str, ...]]:
+    """Return one recording (M, T), the names of its channels, its sampling rate, its label, and its column names."""
     if path.suffix.lower() == ".wav":
         signal, rate = read_wav(path)
-        return _require_recording(path, signal), (), rate, ""
+        return _require_recording(path, signal), (), rate, "", ()
     if path.suffix.lower() == ".npy":
-        return _require_recording(path, np.atleast_2d(read_npy(path))), (), None, ""
+        return _require_recording(path, np.atleast_2d(read_npy(path))), (), None, "", ()
     table = read_recording(path, options)
     label = "" if table.y is None else str(table.y[0])
-    return _require_recording(path, table.X[0]), table.channels, None, label
+    return _require_recording(path, table.X[0]), table.channels, None, label, table.columns
 
 
 def _require_recording(path: Path, signal: np.ndarray) -> np.ndarray:

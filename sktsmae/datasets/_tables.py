@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ._columns import (
-    TableOptions,
     column_index,
     index_column,
     is_header,
@@ -21,6 +20,7 @@ from ._columns import (
     require_width,
     select,
 )
+from ._options import TableOptions
 from ._text import (
     MISSING_VALUES,
     one_line,
@@ -48,11 +48,14 @@ class Table(NamedTuple):
         Labels, ``""`` for a missing one.
     channels : tuple of str
         Names of the channels of a long table.
+    columns : tuple of str
+        Names of the columns of samples or channels; empty if the table has no column names.
     """
 
     X: np.ndarray
     y: np.ndarray | None
     channels: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
 
 
 def read_table(path: Path, options: TableOptions) -> Table:
@@ -174,26 +177,28 @@ def _frame_rows(path: Path) -> Iterator[Row]:
 
 def _read_start(
     path: Path, rows: Iterator[Row], decimal: str, options: TableOptions
-) -> tuple[list[str], bool, list[Any], list[list[Any]], Iterator[Row]]:
+) -> tuple[list[str], bool, list[Any], list[list[Any]], Iterator[Row], TableOptions]:
     """Examine the start of a table.
 
     Return the names of the columns, whether they are in the first row, the first row, the cells of the rows after it,
-    and an iterator of all rows except that of the names.
+    an iterator of all rows except that of the names, and the options, in which only a table with names inherits names
+    of columns.
     """
     number, first = next(rows, (0, []))
     has_header = is_header([with_point(cell, decimal) for cell in first], options, f"{path}, line {number}")
     names = [str(name).strip() for name in first] if has_header else [str(n) for n in range(1, len(first) + 1)]
     examined = list(islice(rows, _EXAMINED_ROWS))
     others = chain([] if has_header else [(number, first)], examined, rows)
-    return names, has_header, first, [cells for _, cells in examined], others
+    options = options if has_header else options._replace(columns=())
+    return names, has_header, first, [cells for _, cells in examined], others, options
 
 
 def _read_wide(path: Path, rows: Iterator[Row], decimal: str, options: TableOptions) -> Table:
-    for option, value in (("--id", options.id), ("--time", options.time)):
+    for option, value in (("id", options.id), ("time", options.time)):
         if value is not None:
-            raise ValueError(f"{path}: {option} {value} is for tables with one row per time step; add --long.")
-    names, has_header, first, examined, signal_rows = _read_start(path, rows, decimal, options)
-    label = column_index(path, names, options.label, "--label")
+            raise ValueError(f"{path}: {option}={value!r} is for tables with one row per time step; add long=True.")
+    names, has_header, first, examined, signal_rows, options = _read_start(path, rows, decimal, options)
+    label = column_index(path, names, options.label, "label")
     if label is None and not has_header and is_ucr(path, [first, *examined]):
         label = 0
     used = select(path, names, options, taken=[label])
@@ -211,14 +216,15 @@ def _read_wide(path: Path, rows: Iterator[Row], decimal: str, options: TableOpti
         signals.append(parse_numbers([cells[column] for column in used], used_names, location, decimal))
     if not signals or not signals[0].size:
         raise ValueError(f"{path}: the file contains no signals; give one line of numbers per signal.")
-    return Table(np.stack(signals), np.array(labels) if label is not None else None)
+    y = np.array(labels) if label is not None else None
+    return Table(np.stack(signals), y, columns=tuple(used_names) if has_header else ())
 
 
 def _read_long(path: Path, rows: Iterator[Row], decimal: str, options: TableOptions) -> Table:
-    names, has_header, first, examined, time_steps = _read_start(path, rows, decimal, options)
-    by_id = column_index(path, names, options.id, "--id")
-    by_time = column_index(path, names, options.time, "--time")
-    label = column_index(path, names, options.label, "--label")
+    names, has_header, first, examined, time_steps, options = _read_start(path, rows, decimal, options)
+    by_id = column_index(path, names, options.id, "id")
+    by_time = column_index(path, names, options.time, "time")
+    label = column_index(path, names, options.label, "label")
     channels = select(path, names, options, taken=[by_id, by_time, label])
     index = index_column(path, names, channels, examined) if has_header else None
     channels = [column for column in channels if column != index]
@@ -231,7 +237,7 @@ def _read_long(path: Path, rows: Iterator[Row], decimal: str, options: TableOpti
         require_width(cells, first, location)
         key = "" if by_id is None else str(cells[by_id]).strip()
         if by_id is not None and key in MISSING_VALUES:
-            raise ValueError(f"{location}: the cell of --id {options.id} is empty; fill it, or remove the row.")
+            raise ValueError(f"{location}: the cell of id={options.id!r} is empty; fill it, or remove the row.")
         values.setdefault(key, []).append(
             parse_numbers([cells[column] for column in channels], channel_names, location, decimal)
         )
@@ -242,7 +248,7 @@ def _read_long(path: Path, rows: Iterator[Row], decimal: str, options: TableOpti
             if labels.setdefault(key, text) != text:
                 raise ValueError(
                     f"{location}: the label {text[:30]!r} differs from {labels[key][:30]!r}, the label of the earlier "
-                    f"rows of recording {key!r}; name the column that tells recordings apart with --id."
+                    f"rows of recording {key!r}; name the column that tells recordings apart with id=."
                 )
     if not values or not channels:
         raise ValueError(f"{path}: the file contains no signals; give one line of numbers per time step.")
@@ -254,7 +260,8 @@ def _read_long(path: Path, rows: Iterator[Row], decimal: str, options: TableOpti
                 signal = signal[np.argsort(np.array(times[key]), kind="stable")]
             except (TypeError, ValueError) as error:
                 raise ValueError(
-                    f"{path}: --time {options.time} has numbers and dates in recording {key!r}."
+                    f"{path}: time={options.time!r} has numbers and dates in recording {key!r}."
                 ) from error
         signals.append(list(signal.T))
-    return Table(pad_signals(path, signals), np.array(list(labels.values())) if labels else None, tuple(channel_names))
+    y = np.array(list(labels.values())) if labels else None
+    return Table(pad_signals(path, signals), y, tuple(channel_names), tuple(channel_names) if has_header else ())

@@ -238,7 +238,7 @@ def parse_numbers(cells: Sequence[Any], names: Sequence[str], location: str, dec
         if not is_number(number):
             column = f"column {names[index][:30]!r}" if names else f"value {index + 1}"
             remedy = (
-                "name the column of labels with --label, and leave out other columns of text with --drop"
+                "name the column of labels with label=, and leave out other columns of text with drop="
                 if names
                 else "give numbers"
             )

@@ -13,6 +13,12 @@ from sklearn.base import BaseEstimator
 
 from ..models.to_jsonable import to_jsonable
 
+# Names of the rules by which the command line reads signals.
+_RULES = {"columns", "long", "id", "time", "x_key"}
+# Bounds of the column names in a file, which no table that fits into memory exceeds. A cell of a text file has at most
+# 2**17 characters, the limit of Python's reader.
+_MAX_COLUMNS, _MAX_NAME = 10**7, 2**17
+
 
 def _read_shape(value: Any) -> tuple[int, ...]:
     shape = tuple(operator.index(size) for size in value)
@@ -28,6 +34,17 @@ def _read_offset(value: Any) -> np.ndarray:
     return offset
 
 
+def _read_rules(value: Any) -> dict[str, Any]:
+    """Return the arguments of `datasets.ReadingRules`; they are names and a truth value, and never paths."""
+    columns, names = value["columns"], [value[name] for name in ("id", "time", "x_key")]
+    texts = [*columns, *(name for name in names if name is not None)]
+    if not (isinstance(columns, list) and isinstance(value["long"], bool) and set(value) == _RULES):
+        raise ValueError(f"{str(value)[:100]} are not rules for reading signals")
+    if len(columns) > _MAX_COLUMNS or not all(isinstance(text, str) and len(text) <= _MAX_NAME for text in texts):
+        raise ValueError("the names of columns are not texts, or too many or too long")
+    return {**value, "columns": tuple(columns)}
+
+
 # Fitted attributes that are saved if the estimator has them, and functions that convert and check their JSON values.
 _SAVED_ATTRIBUTES: dict[str, Callable[[Any], Any]] = {
     "input_shape_": _read_shape,
@@ -38,6 +55,7 @@ _SAVED_ATTRIBUTES: dict[str, Callable[[Any], Any]] = {
     "offset_": _read_offset,
     "readout_layers_": lambda value: None if value is None else [operator.index(layer) for layer in value],
     "feature_names_in_": lambda value: np.array([str(name) for name in value], dtype=object),
+    "reading_rules_": _read_rules,
 }
 # Parameters that a file does not set, because they name files, devices or code of the computer that reads it.
 _NOT_SAVED = ("callbacks", "checkpoint_dir", "device")

@@ -414,7 +414,7 @@ class MAESupervised(  # numpydoc ignore=PR02
         self._readout = {"pooling": embedding.pooling, "layers": to_jsonable(embedding.layers)}
         self._head: dict[str, Any] | None = None
         self.history_: list[dict[str, float]] = []
-        for name in ("net_", "_accumulated"):
+        for name in ("net_", "_accumulated", "reading_rules_"):
             self.__dict__.pop(name, None)
         signal_encoder, self._settings = self.pretrainer_._signal_encoder_for(X)
         return signal_encoder

@@ -135,9 +135,8 @@ class PiecewiseLinear(nn.Module):
         Tensor of shape (B, C)
             The outputs.
         """
-        basis = self.basis(x)
-        # Padded to a multiple of four columns. Otherwise, the rounding error of a matrix product depends on the
-        # position of a sample in the batch, and predictions change with the order of the samples.
-        padding = (0, -basis.shape[1] % 4)
-        weight = functional.pad(self.linear.weight, padding)
-        return functional.linear(functional.pad(basis, padding), weight, self.linear.bias)
+        # In float64, because the rounding error of a matrix product depends on the number of samples in a batch and on
+        # their order. In float32, predictions would depend on them by more than the tolerance of scikit-learn's checks.
+        exact = torch.float32 if x.device.type == "mps" else torch.float64  # MPS has no float64
+        weight, bias = self.linear.weight.to(exact), self.linear.bias.to(exact)
+        return functional.linear(self.basis(x).to(exact), weight, bias).to(x.dtype)

@@ -172,7 +172,8 @@ def _row_edges(axis: Any, scales: np.ndarray | None, num_rows: int, time: TimeAx
 def _round_ticks(values: np.ndarray, highest: float) -> tuple[list[float], list[str]]:
     """Return the positions and labels of ticks at 1, 2 or 5 times a power of ten.
 
-    The distance between two ticks is at least a tenth of the height of the image.
+    The distance between two ticks is at least a tenth of the height of the image. If the lowest of them is more than a
+    quarter of the height above the last row, that row has a tick, too.
     """
     decades = 10.0 ** np.arange(np.floor(np.log10(values.min())), np.log10(values.max()) + 1)
     numbers = np.outer(decades, (1, 2, 5)).ravel()
@@ -186,7 +187,10 @@ def _round_ticks(values: np.ndarray, highest: float) -> tuple[list[float], list[
     for tick in np.argsort(-positions):  # from the bottom, where ticks on a linear grid are far apart
         if not kept or positions[kept[-1]] - positions[tick] >= len(values) / 10:
             kept.append(int(tick))
-    return [float(positions[tick]) for tick in kept], [f"{numbers[tick]:g}" for tick in kept]
+    ticks = [(float(positions[tick]), f"{numbers[tick]:g}") for tick in kept]
+    if len(values) - 1 - ticks[0][0] > len(values) / 4:
+        ticks.insert(0, (len(values) - 1.0, f"{values[-1]:.3g}"))
+    return [position for position, _ in ticks], [label for _, label in ticks]
 
 
 def _colour_bar(axis: Any, mesh: Any, label: str, extend: str) -> None:

@@ -93,7 +93,7 @@ class EnsembleDisplay:
         axis = axes_of(ax, 1, (6, 0.8 + 0.35 * len(weights)))[0]
         bars = axis.barh(list(weights), list(weights.values()), color="tab:blue", height=0.7)
         axis.bar_label(bars, fmt="%.2f", padding=3)
-        axis.set(xlabel="weight", xlim=(0, 1.1 * max(weights.values())), title="Models of the ensemble")
+        axis.set(xlabel="weight", xlim=(0, 1.2 * max(weights.values())), title="Models of the ensemble")
         axis.invert_yaxis()  # the first model at the top
         self.ax_, self.figure_ = axis, axis.figure
         return self

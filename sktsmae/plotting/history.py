@@ -106,7 +106,7 @@ class HistoryDisplay:
                 epochs, losses = [row["epoch"] for row in rows], [row[key] for row in rows]
                 axis.plot(epochs, losses, color=colour, marker=marker, markersize=3, linewidth=1, label=label)
         axis.set(xlabel="epoch", ylabel="loss", title="Loss per epoch")
-        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         axis.legend()
         self.ax_, self.figure_ = axis, axis.figure
         return self

@@ -119,12 +119,6 @@ def _scores(codes: np.ndarray, probabilities: np.ndarray) -> list[list[str]]:
     return [[name, *(f"{value:.3f}" for value in values)] for name, *values in zip(names, *rows, strict=True)]
 
 
-def _weights(classifier: MAEClassifier) -> Any:
-    axis = _figure(7, 4).subplots()
-    EnsembleDisplay.from_estimator(classifier, ax=axis)
-    return axis.figure
-
-
 def _confusion(codes: np.ndarray, probabilities: np.ndarray, classes: np.ndarray) -> Any:
     size = max(4.0, min(12.0, 0.5 * len(classes) + 2))
     axis = _figure(size, size).subplots()

@@ -32,6 +32,7 @@ VALUES = [*NUMBERS, True, None, "x", "<U200000000", PATH, [], [1, 2, 3], [10**9]
 # Parameters that a file of an earlier version, or of an attacker, may contain.
 EXTRA = ("callbacks", "checkpoint_dir", "device", "init", "pretrainer", "no_such_parameter")
 X = np.random.default_rng(0).normal(size=(8, 60))
+RULES = {"columns": ("a", "b"), "long": True, "id": "recording", "time": "time", "x_key": "X"}
 ESTIMATORS: dict[str, Callable[[], Any]] = {
     "pretrainer": lambda: MAEPretrainer(**SMALL, max_epochs=0, random_state=0),
     "default classifier": lambda: MAEClassifier(random_state=0),
@@ -88,7 +89,10 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "a.safetensors"
             estimator = ESTIMATORS[name]()
-            estimator.fit(X, [0, 1] * 4).save(path)
+            estimator.fit(X, [0, 1] * 4)
+            if isinstance(estimator, MAEClassifier):
+                estimator.reading_rules_ = RULES
+            estimator.save(path)
             content = path.read_bytes()
             size = struct.unpack("<Q", content[:8])[0]
             header, tensors = json.loads(content[8 : 8 + size]), content[8 + size :]

@@ -71,7 +71,7 @@ ERROR_MESSAGES = {
     "model.safetensors short.npy": "short.npy: X has 50 features",
     "model.safetensors channels.npy": "channels.npy: X has samples of shape (2, 100)",
     "model.safetensors infinite.csv": "infinite.csv: Input X contains infinity",
-    "model.safetensors table.csv": "table.csv, line 2, column 'exercise'",
+    "model.safetensors table.csv --columns *": "table.csv, line 2, column 'exercise'",
     "model.safetensors table.csv --label other": "table.csv: --label other matches 0 columns",
     "model.safetensors missing.npy": "missing.npy: the file does not exist",
     "model.safetensors X.npy --output a.npy": "--output a.npy: the file name must end in .csv",

@@ -181,6 +181,37 @@ def test_file_does_not_name_files_devices_or_code_of_the_reader(fitted, tmp_path
         assert "predict" not in vars(loaded)
 
 
+RULES = {"columns": ["t0", "t1"], "long": True, "id": "recording", "time": None, "x_key": None}
+DAMAGED_RULES = {
+    "no dict": ["t0"],
+    "missing name": {name: value for name, value in RULES.items() if name != "id"},
+    "unknown name": {**RULES, "path": "/tmp/of-a-stranger"},
+    "columns are a text": {**RULES, "columns": "t0"},
+    "column is a number": {**RULES, "columns": [0]},
+    "long column": {**RULES, "columns": ["t" * (2**17 + 1)]},
+    "long is a number": {**RULES, "long": 1},
+    "time is a list": {**RULES, "time": ["t"]},
+}
+
+
+@pytest.mark.parametrize("rules", DAMAGED_RULES.values(), ids=DAMAGED_RULES)
+def test_damaged_reading_rules_are_refused(fitted, rules, tmp_path):
+    classifier = copy.copy(fitted["classifier"])
+    classifier.reading_rules_ = rules
+    classifier.save(tmp_path / "a.safetensors")
+    with pytest.raises(ValueError, match=r"a\.safetensors: the metadata of the file is damaged"):
+        MAEClassifier.load(tmp_path / "a.safetensors")
+
+
+def test_reading_rules_are_saved_and_end_with_the_next_fit(new_classifier, X, y, tmp_path):
+    classifier = new_classifier(max_epochs=1).fit(X, y)
+    classifier.reading_rules_ = RULES
+    classifier.save(tmp_path / "a.safetensors")
+    loaded = MAEClassifier.load(tmp_path / "a.safetensors")
+    assert loaded.reading_rules_ == {**RULES, "columns": ("t0", "t1")}
+    assert not hasattr(loaded.fit(X, y), "reading_rules_")
+
+
 def test_random_state_objects_are_not_saved(new_pretrainer, X, tmp_path):
     pretrainer = new_pretrainer(random_state=np.random.RandomState(0), max_epochs=0).fit(X)
     pretrainer.save(tmp_path / "mae.safetensors")

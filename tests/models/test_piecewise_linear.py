@@ -57,3 +57,10 @@ def test_model_is_linear_on_each_side_of_the_mean():
     slopes = (lower[1] - lower[0]) / 1.5, (upper[1] - upper[0]) / 1.75
     weight = model.linear.weight * torch.tensor([1.0, 0.5])  # the scale is 1
     assert_close(slopes, (weight[:, 0] - weight[:, 1], weight[:, 0] + weight[:, 1]))
+
+
+def test_outputs_do_not_depend_on_the_size_of_the_batch():
+    generator = torch.Generator().manual_seed(0)
+    x, model = torch.randn(40, 501, generator=generator), PiecewiseLinear(501, 1)
+    alone = torch.cat([model(sample[None]) for sample in x])
+    torch.testing.assert_close(model(x), alone, rtol=1e-7, atol=1e-7)

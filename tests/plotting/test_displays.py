@@ -104,6 +104,12 @@ def test_scales_have_rows_of_equal_height_and_the_smallest_scale_is_at_the_top(X
             assert number == pytest.approx(expected, rel=0.01)  # labels have at least three significant digits
 
 
+def test_lower_part_of_an_image_with_few_scales_has_a_tick(X):
+    display = ScalogramDisplay.from_estimator(CWTTransformer(cwt_scales=[0.1, 1.1, 2.1, 3.1, 4.1]).fit(X), X[0])
+    labels = [label.get_text() for label in display.axes_[1].get_yticklabels()]
+    assert (display.axes_[1].get_yticks()[0], labels[0]) == (4, "4.1")
+
+
 def test_time_axis_shows_seconds_if_sampling_rate_is_given(X):
     display = ScalogramDisplay.from_estimator(CWTTransformer().fit(X), X[0], sampling_rate=50)
     assert display.axes_[-1].get_xlabel() == "time (s)"
@@ -218,6 +224,18 @@ def test_ensemble_display_draws_a_bar_for_each_model(X, y):
     classifier = MAEClassifier(random_state=0).fit(X[:, 0], y)
     bars = EnsembleDisplay.from_estimator(classifier).ax_.patches
     assert [bar.get_width() for bar in bars] == pytest.approx(list(classifier.ensemble_weights_.values()))
+
+
+def test_single_epoch_has_no_fractions_of_epochs():
+    axis = HistoryDisplay([{"epoch": 1, "train_loss": 2.0}]).plot().ax_
+    lowest, highest = axis.get_xlim()
+    assert [tick for tick in axis.get_xticks() if lowest <= tick <= highest] == [1]
+
+
+def test_label_of_the_longest_bar_is_inside_of_the_axes():
+    axis = EnsembleDisplay({"statistics + competition": 0.7, "embedding": 0.3}).plot().ax_
+    axis.figure.draw_without_rendering()
+    assert all(text.get_window_extent().x1 < axis.get_window_extent().x1 for text in axis.texts)
 
 
 def test_ensemble_display_adds_the_smallest_weights_of_many_models():
