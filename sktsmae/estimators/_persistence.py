@@ -18,11 +18,13 @@ _RULES = {"columns", "long", "id", "time", "x_key"}
 # Bounds of the column names in a file, which no table that fits into memory exceeds. A cell of a text file has at most
 # 2**17 characters, the limit of Python's reader.
 _MAX_COLUMNS, _MAX_NAME = 10**7, 2**17
+# Largest number of channels of a signal in a file, each of which takes time and memory when a network is built.
+_MAX_CHANNELS = 10**5
 
 
 def _read_shape(value: Any) -> tuple[int, ...]:
     shape = tuple(operator.index(size) for size in value)
-    if not 1 <= len(shape) <= 3 or min(shape) < 1:
+    if not 1 <= len(shape) <= 3 or min(shape) < 1 or (len(shape) > 1 and shape[0] > _MAX_CHANNELS):
         raise ValueError(f"{value!r} is not the shape of a signal")
     return shape
 
