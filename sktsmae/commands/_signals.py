@@ -64,7 +64,9 @@ def read_and_describe(
             rules=rules,
         )
     except ValueError as error:
-        raise ValueError(name_options(str(error), long)) from error
+        message = str(error).removeprefix(f"{path}: ")  # the path is no argument, whatever its name
+        prefix = str(error).removesuffix(message)
+        raise ValueError(prefix + name_options(message, long)) from error
     print(f"{path}: {signals}", file=sys.stderr, flush=True)
     return signals
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections import Counter
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -67,13 +68,18 @@ def _indices(path: Path, names: list[str], known: Sequence[str]) -> list[int]:
     columns: dict[str, list[int]] = {}
     for column, name in enumerate(names):
         columns.setdefault(name, []).append(column)
-    for name in known:
+    for name, count in Counter(known).items():
+        if len(columns.get(name, ())) not in (count, 0):
+            raise ValueError(
+                f"{path}: {len(columns[name])} columns have the name {name!r}, but {count} of the training signals had "
+                "it; rename them."
+            )
         if name not in columns:
             raise ValueError(
                 f"{path}: the column {name!r} of the training signals is missing; the columns are {_listed(names)}; "
                 "add it, or name other columns with columns=."
             )
-    return [column for name in known for column in columns[name]]
+    return [columns[name].pop(0) for name in known]  # columns of the same name keep their order
 
 
 def column_index(path: Path, names: list[str], name: str | None, option: str) -> int | None:

@@ -140,16 +140,17 @@ def read_signals(
         raise ValueError(f"{path}: {' '.join(options.given())} is only for tables such as .csv files; remove it.")
     if (x_key or y_key) and suffix not in (".npz", ".mat"):
         raise ValueError(f"{path}: x_key= and y_key= are only for .npz and .mat files; remove them.")
+    x_keys = [x_key]
     if rules is not None:
         options = options.inherit(rules)
-        x_key = x_key or (rules.x_key and rules.x_key.replace("_train", f"_{split}"))
+        x_keys = [x_key] if x_key else _inherited_keys(rules.x_key, split)
     try:
         if path.is_dir():
             signals = _from_folder(path, options)
         elif is_table:
             signals = _from_table(path, options)
         else:
-            signals = _from_arrays(path, suffix, split, x_key, y_key)
+            signals = _from_arrays(path, suffix, split, x_keys, y_key)
     except OSError as error:
         raise ValueError(f"{path}: the file cannot be read ({error.strerror or error}).") from error
     X, y = signals.X, signals.y
@@ -184,14 +185,27 @@ def _from_table(path: Path, options: TableOptions) -> Signals:
     return Signals(table.X, table.y, table.channels, rules=rules)
 
 
-def _from_arrays(path: Path, suffix: str, split: str, x_key: str | None, y_key: str | None) -> Signals:
+def _inherited_keys(key: str | None, split: str) -> list[str | None]:
+    """Return the names under which signals may be stored that were formerly stored as `key`, the best first."""
+    if key is None:
+        return [None]
+    of_split = [key.removesuffix("_train") + f"_{split}"] if key.endswith("_train") else []
+    return [*of_split, key, None]
+
+
+def _from_arrays(path: Path, suffix: str, split: str, x_keys: Sequence[str | None], y_key: str | None) -> Signals:
     if suffix == ".npy":
         return Signals(read_npy(path))
     if suffix == ".ts":
         return Signals(*read_ts(path))
     if suffix in (".npz", ".mat"):
         read_arrays = read_npz if suffix == ".npz" else read_mat
-        return Signals(*read_arrays(path, split, x_key, y_key), rules=ReadingRules(x_key=x_key))
+        for x_key in x_keys:
+            try:
+                return Signals(*read_arrays(path, split, x_key, y_key), rules=ReadingRules(x_key=x_key))
+            except ValueError:
+                if x_key == x_keys[-1]:
+                    raise
     raise ValueError(
         f"{path}: the file type is unknown; give a table ({', '.join(TABLES)}), a .npy, .npz, .mat or .ts file, or a "
         "folder of recordings."

@@ -47,8 +47,8 @@ class TableOptions(NamedTuple):
     time : str or None
         In a long table, name of the column by which the rows of each recording are sorted.
     inherited : sequence of str
-        Names of the options that the user did not give, but `ReadingRules`. They have no effect on files to which they
-        do not apply, and their column names are not patterns.
+        Names of the options that come from `ReadingRules` and not from the user. They have no effect on files to which
+        they do not apply, and their column names are not patterns.
     """
 
     label: str | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, TypeVar
@@ -45,7 +46,9 @@ def _map_blocks(estimator: Any, name: str, X: Any, args: tuple[Any, ...], kwargs
     X = row_blocks(X)
     # The result for any signal shows the shape and the dtype, or raises the error for signals of another shape.
     example = _call(estimator, name, np.zeros((1, *X.shape[1:]), X.dtype), args, kwargs)
-    call, fitted = dask.delayed(_call), dask.delayed(estimator)
+    snapshot = copy.copy(estimator)  # so that a later fit does not change the results
+    vars(snapshot).pop("_accumulated", None)  # sums that only `partial_fit` needs
+    call, fitted = dask.delayed(_call), dask.delayed(snapshot)
     results = [
         dask.array.from_delayed(call(fitted, name, block, args, kwargs), (size, *example.shape[1:]), example.dtype)
         for size, block in zip(X.chunks[0], X.to_delayed().ravel().tolist(), strict=True)

@@ -1,4 +1,4 @@
-"""The base class of the classifier and the regressor that adds learning from one batch of samples after the other."""
+"""The base class of the classifier and the regressor, which adds `partial_fit`."""
 
 from __future__ import annotations
 
@@ -17,11 +17,37 @@ from ..signals.device import resolve_device
 from ..signals.validation import check_signals
 from ..training.accumulated_features import AccumulatedFeatures
 from ..training.labelled_samples import LabelledSamples
+from ..training.sample_weights import mean_weight_of_classes
 from ..training.seeds import draw_seed, seeded
 from ._pretrained import fit_pretrainer
 from ._rollback import rollback_on_error
 from ._supervised import MAESupervised, remove_unused_features
 from ._unused import warn_unused
+
+
+def fits_incrementally(estimator: Any) -> bool:
+    """Return whether the parameters of an estimator allow `partial_fit`; raise if they do not.
+
+    Parameters
+    ----------
+    estimator : MAESupervised
+        The estimator.
+
+    Returns
+    -------
+    bool
+        True.
+
+    Raises
+    ------
+    AttributeError
+        If a network is to be fine-tuned.
+    """
+    if estimator.finetune != "none":
+        raise AttributeError(
+            f"finetune={estimator.finetune!r}: partial_fit fine-tunes no network; set finetune='none'."
+        )
+    return True
 
 
 class IncrementalSupervised(MAESupervised, ABC):
@@ -31,7 +57,7 @@ class IncrementalSupervised(MAESupervised, ABC):
 
     @abstractmethod
     def _encode_batch(self, X: np.ndarray, y: Any, sample_weight: Any, first: bool) -> LabelledSamples:
-        """Return samples with encoded targets, by the attributes that decode targets."""
+        """Return samples whose targets are encoded by `classes_`, or by `target_mean_` and `target_scale_`."""
 
     @abstractmethod
     def _ridge_targets(self, targets: np.ndarray) -> np.ndarray:
@@ -46,7 +72,7 @@ class IncrementalSupervised(MAESupervised, ABC):
         Ensemble
             The ensemble. After `partial_fit`, its linear models are fitted when they are first used.
         """
-        if vars(self).get("_ensemble", self) is None:
+        if "_ensemble" in vars(self) and self._ensemble is None:
             self._ensemble = self._fit_to_sums()
         return super().ensemble_
 
@@ -56,11 +82,9 @@ class IncrementalSupervised(MAESupervised, ABC):
         return super().__getstate__()
 
     def _require_incremental(self) -> None:
-        """Raise if the parameters or an earlier fit do not allow `partial_fit`."""
+        """Raise if parameters are invalid, or if an earlier fit does not allow `partial_fit`."""
         self._validate_params()
         self._check_configuration()
-        if self.finetune != "none":
-            raise ValueError(f"finetune={self.finetune!r}: partial_fit fine-tunes no network; set finetune='none'.")
         if "_ensemble" in vars(self) and "_accumulated" not in vars(self):
             raise ValueError(
                 "partial_fit needs sums over all earlier samples, which fit does not keep and files do not contain; "
@@ -73,7 +97,9 @@ class IncrementalSupervised(MAESupervised, ABC):
             device, first = resolve_device(self.device), "_accumulated" not in vars(self)
             X = stack.enter_context(local_copy(check_signals(self, X, reset=first, min_samples=2 if first else 1)))
             batch = self._encode_batch(X, y, sample_weight, first)
-            batch = batch._replace(weights=batch.weights.astype(np.float32))
+            if first:  # constant weights have no effect
+                self._weight_scale = float(batch.weights.mean())
+            batch = batch._replace(weights=(batch.weights / self._weight_scale).astype(np.float32))
             targets = self._ridge_targets(batch.targets)
             if first:
                 warn_unused(self, self._unused_parameters(is_spectrogram=X.ndim == 4))
@@ -93,7 +119,10 @@ class IncrementalSupervised(MAESupervised, ABC):
     def _fit_to_sums(self) -> Ensemble:
         """Fit the linear models to the sums over all batches."""
         probe = copy.deepcopy(self._accumulated.probe)  # models with negligible weights are removed from the copy
-        self._fit_probe(probe, self._accumulated, self._accumulated.targets, self._accumulated.weights)
+        targets, weights = self._accumulated.targets, self._accumulated.weights
+        if (classes := self._classes_of(targets)) is not None:  # the sums already contain the weights of the classes
+            weights = weights / mean_weight_of_classes(weights, classes, self._num_outputs)[classes]
+        self._fit_probe(probe, self._accumulated, targets, weights)
         remove_unused_features(probe)
         signal_encoder: Any = probe.features["embedding"].signal_encoder
         return self._join(signal_encoder, probe, None)

@@ -411,6 +411,8 @@ class MAESupervised(  # numpydoc ignore=PR02
     def _start(self, X: np.ndarray) -> SignalEncoder:
         """Return the frozen encoder of the pretrainer, and remove the results of an earlier fit."""
         embedding = self.pretrainer_._embedding(self.pretrainer_.model_)  # raises if thresholds are missing
+        if not all(bool(weights.isfinite().all()) for weights in embedding.parameters()):
+            raise ValueError(f"pretrainer={self.pretrainer!r}: the encoder has weights that are not finite.")
         self._readout = {"pooling": embedding.pooling, "layers": to_jsonable(embedding.layers)}
         self._head: dict[str, Any] | None = None
         self.history_: list[dict[str, float]] = []

@@ -12,6 +12,7 @@ import torch
 from sklearn.base import ClassifierMixin
 from sklearn.utils import compute_sample_weight
 from sklearn.utils._param_validation import StrOptions
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call, check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
@@ -26,7 +27,7 @@ from ..training.mixture import likelihood_mixture_weights
 from ..training.probe import fit_classifier_probe, one_against_rest
 from ._blockwise import blockwise
 from ._docs import inherit_parameter_docs
-from ._incremental import IncrementalSupervised
+from ._incremental import IncrementalSupervised, fits_incrementally
 from ._rollback import rollback_on_error
 from ._targets import labelled_rows
 
@@ -123,8 +124,8 @@ class MAEClassifier(ClassifierMixin, IncrementalSupervised):  # numpydoc ignore=
             interpolated; leading and trailing NaN is padding and is ignored. X may also be a list of signals of
             different lengths: shorter ones are padded to the longest, which sets the scales. After `fit`, longer
             signals in a list are resampled to that length, with a warning. If X is a Dask array of more than 4,000
-            labelled signals and no network is fine-tuned, its blocks are processed where they are; other Dask arrays
-            are copied to a temporary file.
+            labelled signals and no network is fine-tuned, each worker computes the sums of its own blocks; other Dask
+            arrays are copied to a temporary file.
         y : array-like of shape (n,)
             Labels of any type; `unlabeled` marks rows without a label.
         sample_weight : array-like of shape (n,), default=None
@@ -150,20 +151,21 @@ class MAEClassifier(ClassifierMixin, IncrementalSupervised):  # numpydoc ignore=
         """
         return self._fit(X, y, sample_weight)
 
+    @available_if(fits_incrementally)
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> MAEClassifier:
         """Learn from another batch of signals, without access to the earlier ones.
 
-        The linear models are those of all batches until now, up to the following: features are projected to 2,048
-        columns, thresholds and the standardisation of features are learned from the first batch, which should therefore
-        be a random sample of at least some hundred signals, and channels have no models of their own. The models are
-        fitted when they are first used. The sums over all batches take about 600 MB of memory, also in a pickle.
+        The result approximates a fit to all batches together, with these differences: Features are projected to 2,048
+        columns. Thresholds and the standardisation of features are learned from the first batch, which should therefore
+        be a random sample of at least some hundred signals. Channels have no models of their own. The models are fitted
+        when they are first used. The sums over all batches take up to 600 MB of memory, also in a pickle.
 
         Parameters
         ----------
         X : array-like of shape (n, T), (n, M, T) or (n, M * V, S, T)
             Signals, or spectrograms from `CWTTransformer`. All batches need the same shape of a signal or spectrogram.
         y : array-like of shape (n,)
-            Labels; `unlabeled` marks rows without a label.
+            Labels, at least one; `unlabeled` marks rows without a label.
         classes : array-like of shape (C,), default=None
             All labels that occur in any batch. Required in the first call.
         sample_weight : array-like of shape (n,), default=None
@@ -176,6 +178,8 @@ class MAEClassifier(ClassifierMixin, IncrementalSupervised):  # numpydoc ignore=
 
         Raises
         ------
+        AttributeError
+            If `finetune` is not "none".
         ValueError
             If a parameter, X, y or `classes` is invalid, or if the estimator was fitted by `fit` or loaded. The message
             names it, and the estimator is unchanged.
@@ -192,12 +196,17 @@ class MAEClassifier(ClassifierMixin, IncrementalSupervised):  # numpydoc ignore=
         """
         if self.class_weight is not None:
             raise ValueError(
-                f"class_weight={self.class_weight!r}: partial_fit does not know how frequent classes are; give "
+                f"class_weight={self.class_weight!r}: partial_fit cannot compute class frequencies; give "
                 "sample_weight instead."
             )
         with rollback_on_error(self):
             self._require_incremental()
             _check_partial_fit_first_call(self, classes)
+            if self.unlabeled is not None and self.unlabeled in self.classes_.tolist():
+                raise ValueError(
+                    f"classes contains {self.unlabeled!r}, but unlabeled={self.unlabeled!r} marks rows without a "
+                    "label; remove it from classes."
+                )
             return self._partial_fit(X, y, sample_weight)
 
     @blockwise

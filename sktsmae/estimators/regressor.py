@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import RegressorMixin
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import assert_all_finite, check_is_fitted
 from torch import nn
 
@@ -19,7 +20,7 @@ from ..training.mixture import squared_error_mixture_weights
 from ..training.probe import fit_regressor_probe
 from ._blockwise import blockwise
 from ._docs import inherit_parameter_docs
-from ._incremental import IncrementalSupervised
+from ._incremental import IncrementalSupervised, fits_incrementally
 from ._targets import labelled_rows
 
 
@@ -100,8 +101,8 @@ class MAERegressor(RegressorMixin, IncrementalSupervised):  # numpydoc ignore=PR
             interpolated; leading and trailing NaN is padding and is ignored. X may also be a list of signals of
             different lengths: shorter ones are padded to the longest, which sets the scales. After `fit`, longer
             signals in a list are resampled to that length, with a warning. If X is a Dask array of more than 4,000
-            labelled signals and no network is fine-tuned, its blocks are processed where they are; other Dask arrays
-            are copied to a temporary file.
+            labelled signals and no network is fine-tuned, each worker computes the sums of its own blocks; other Dask
+            arrays are copied to a temporary file.
         y : array-like of shape (n,)
             Target values; `unlabeled` marks rows without a target.
         sample_weight : array-like of shape (n,), default=None
@@ -127,13 +128,14 @@ class MAERegressor(RegressorMixin, IncrementalSupervised):  # numpydoc ignore=PR
         """
         return self._fit(X, y, sample_weight)
 
+    @available_if(fits_incrementally)
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> MAERegressor:
         """Learn from another batch of signals, without access to the earlier ones.
 
-        The linear models are those of all batches until now, up to the following: features are projected to 2,048
-        columns, thresholds and the standardisation of features and targets are learned from the first batch, which
-        should therefore be a random sample of at least some hundred signals, and channels have no models of their own.
-        The models are fitted when they are first used. The sums over all batches take about 600 MB of memory, also in a
+        The result approximates a fit to all batches together, with these differences: Features are projected to 2,048
+        columns. Thresholds and the standardisation of features and targets are learned from the first batch, which
+        should therefore be a random sample of at least some hundred signals. Channels have no models of their own. The
+        models are fitted when they are first used. The sums over all batches take up to 600 MB of memory, also in a
         pickle.
 
         Parameters
@@ -152,6 +154,8 @@ class MAERegressor(RegressorMixin, IncrementalSupervised):  # numpydoc ignore=PR
 
         Raises
         ------
+        AttributeError
+            If `finetune` is not "none".
         ValueError
             If a parameter, X or y is invalid, or if the estimator was fitted by `fit` or loaded. The message names it,
             and the estimator is unchanged.

@@ -137,6 +137,8 @@ class PiecewiseLinear(nn.Module):
         """
         # In float64, because the rounding error of a matrix product depends on the number of samples in a batch and on
         # their order. In float32, predictions would depend on them by more than the tolerance of scikit-learn's checks.
-        exact = torch.float32 if x.device.type == "mps" else torch.float64  # MPS has no float64
+        # Some devices, and some programs that run ONNX files, have no float64.
+        in_float64 = x.device.type in ("cpu", "cuda") and not torch.onnx.is_in_onnx_export()
+        exact = torch.float64 if in_float64 else torch.float32
         weight, bias = self.linear.weight.to(exact), self.linear.bias.to(exact)
         return functional.linear(self.basis(x).to(exact), weight, bias).to(x.dtype)

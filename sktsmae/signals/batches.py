@@ -39,7 +39,7 @@ def sample_batches(
 ) -> tuple[Iterator[Tensor], int]:
     """Read an evenly spaced subset of the samples in batches, to learn from them.
 
-    Of each batch, samples that lack a channel are left out. If all of them do, the missing channels are zero.
+    Samples that lack a channel are skipped; if all samples of a batch do, their missing channels are set to 0.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ def sample_batches(
     batches : iterator of Tensor of shape (b, ...)
         The batches, which are read during the iteration.
     count : int
-        Number of samples that were chosen.
+        Number of samples, including those that are skipped.
     """
     rows = spread_rows(len(X), max_samples)
     batches = np.array_split(rows, math.ceil(len(rows) / batch_size))

@@ -47,6 +47,8 @@ def as_array(X: Any, length: int = 0) -> Any:
         return X.X
     if isinstance(X, StoredSignals):
         return X
+    if hasattr(X, "to_dask_array"):
+        raise ValueError("X is a Dask DataFrame; give X.to_dask_array(lengths=True).")
     if is_dask_array(X):
         return DaskSignals(X)
     if isinstance(X, Dataset) or (hasattr(X, "chunks") and hasattr(X, "shape") and X.shape):

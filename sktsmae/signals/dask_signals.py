@@ -1,4 +1,4 @@
-"""Dask arrays of signals, whose blocks are processed where they are."""
+"""Dask arrays of signals, whose blocks are processed by Dask's workers."""
 
 from __future__ import annotations
 
@@ -49,10 +49,12 @@ def row_blocks(X: Any) -> Any:
     Raises
     ------
     ValueError
-        If the number of samples in a block is unknown.
+        If there are no samples, or if the number of samples in a block is unknown.
     """
     if np.isnan(X.shape).any():
         raise ValueError(f"X is a Dask array of unknown shape {X.shape}; call X.compute_chunk_sizes() first.")
+    if X.shape[0] == 0:
+        raise ValueError("X has 0 sample(s); give at least one.")
     return X.rechunk(dict.fromkeys(range(1, X.ndim), -1))
 
 
@@ -66,7 +68,26 @@ class DaskSignals(StoredSignals):
     """
 
     def __init__(self, source: Any) -> None:
+        self._cached = np.arange(0), np.empty(0)
         super().__init__(row_blocks(source))
+
+    def prefetch(self, rows: np.ndarray) -> None:
+        """Read signals all at once, so that Dask need not compute their blocks again for each batch of them.
+
+        Parameters
+        ----------
+        rows : ndarray of int
+            The signals that will be read.
+        """
+        rows = np.unique(rows)
+        self._cached = rows, self._read(rows)
+
+    def _read(self, rows: np.ndarray) -> np.ndarray:
+        known, signals = self._cached
+        positions = np.searchsorted(known, rows)
+        if len(known) and (known[positions.clip(max=len(known) - 1)] == rows).all():
+            return signals[positions]
+        return super()._read(rows)
 
     def blocks(self) -> Iterator[tuple[slice, Any]]:
         """Yield the blocks.
@@ -122,6 +143,21 @@ def blocks_of(X: Any) -> list[tuple[slice, Any]] | None:
 
         return [(rows, dask.delayed(CentredSignals)(block, X.offset)) for rows, block in X.X.blocks()]
     return list(X.blocks()) if isinstance(X, DaskSignals) else None
+
+
+def prefetch(X: Any, rows: np.ndarray) -> None:
+    """Read signals of a Dask array all at once, as in `DaskSignals.prefetch`.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, ...)
+        Validated samples. If they are not in a Dask array, nothing happens.
+    rows : ndarray of int
+        The samples that will be read.
+    """
+    source = X.X if isinstance(X, CentredSignals) else X
+    if isinstance(source, DaskSignals):
+        source.prefetch(rows)
 
 
 def tree_reduce(results: Sequence[Any], merge: Callable[[list[Any]], Any]) -> Any:

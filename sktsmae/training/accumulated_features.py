@@ -13,15 +13,18 @@ from .features import LinearFit, TrainingFeatures
 from .labelled_samples import LabelledSamples
 from .streamed_features import LOO_SAMPLES
 
-# Number of columns to which features are projected. The sums are kept between the batches (about 300 MB).
+# Number of columns to which features are projected. The sums are kept between the batches.
 WIDTH = 2048
+# Number of samples of each class of which the features are kept at least.
+_MIN_PER_CLASS = 2
 
 
 class AccumulatedFeatures(TrainingFeatures):
     """Sums over the features of all batches until now, and the features of up to 5,000 of their samples.
 
     Thresholds and the standardisation of features are learned from the first batch. The samples with leave-one-out
-    predictions are a random subset of all samples.
+    predictions are a random subset of all samples, in which every class is represented. Their weights are those in the
+    sums.
 
     Parameters
     ----------
@@ -56,9 +59,10 @@ class AccumulatedFeatures(TrainingFeatures):
         seed: int,
     ) -> None:
         self.probe, self.rows = probe, np.arange(0)
-        self.targets, self.weights, self._keys = batch.targets[:0], batch.weights[:0], np.zeros(0)
+        self.targets, self.weights = batch.targets[:0], batch.weights[:0]
+        self._keys, self._classes = np.zeros(0), np.zeros(0, dtype=int)
+        self._seed, self._count = seed, 0  # the number of samples until now
         self._matrices = DesignMatrices(probe, batch.X, batch.rows, batch.weights, batch_size, device, WIDTH)
-        self._rng = np.random.default_rng(seed)
         self._sums: FeatureSums | None = None
         self.add(batch, targets)
 
@@ -73,14 +77,17 @@ class AccumulatedFeatures(TrainingFeatures):
             Its targets for the ridge regressions.
         """
         # Each sample has a random key, and those with the smallest keys are kept.
-        keys = np.concatenate([self._keys, self._rng.random(len(batch.rows))])
-        kept = np.sort(keys.argsort()[:LOO_SAMPLES])
+        new_keys = np.random.default_rng([self._seed, self._count]).random(len(batch.rows))
+        keys = np.concatenate([self._keys, new_keys])
+        classes = np.concatenate([self._classes, targets.argmax(1)])  # a regressor has one column, so one class
+        kept = _smallest(keys, classes, LOO_SAMPLES)
         old, new = kept[kept < len(self._keys)], kept[kept >= len(self._keys)] - len(self._keys)
         sums = self._matrices.sums(batch.X, batch.rows, targets, batch.weights, new)
         if self._sums is not None:
             values = {name: of_kind[old] for name, of_kind in self._sums.values.items()}
             sums = merge_sums([self._sums._replace(values=values), sums])
-        self._sums, self._keys, self.rows = sums, keys[kept], np.arange(len(kept))
+        self._sums, self._count = sums, self._count + len(batch.rows)
+        self._keys, self._classes, self.rows = keys[kept], classes[kept], np.arange(len(kept))
         self.targets = np.concatenate([self.targets[old], batch.targets[new]])
         self.weights = np.concatenate([self.weights[old], batch.weights[new]])
 
@@ -102,7 +109,7 @@ class AccumulatedFeatures(TrainingFeatures):
         targets : ndarray of shape (j, C)
             Target values of the samples with leave-one-out predictions.
         weights : ndarray of shape (j,)
-            Their weights.
+            Not used: the weights are those in the sums.
         judged : ndarray of bool of shape (j,)
             Those of them whose leave-one-out predictions determine the penalties.
 
@@ -112,4 +119,13 @@ class AccumulatedFeatures(TrainingFeatures):
             The next model.
         """
         assert self._sums is not None
-        yield from self._matrices.fit_models(self._sums, targets, weights, judged)
+        yield from self._matrices.fit_models(self._sums, targets, self.weights, judged)
+
+
+def _smallest(keys: np.ndarray, classes: np.ndarray, count: int) -> np.ndarray:
+    """Return increasing indices of the `count` smallest keys, but of at least two samples of each class."""
+    by_class = np.lexsort((keys, classes))
+    rank = np.empty(len(keys), dtype=int)  # within the class
+    rank[by_class] = np.arange(len(keys)) - np.searchsorted(classes[by_class], classes[by_class])
+    required = rank < _MIN_PER_CLASS
+    return np.sort(np.lexsort((keys, ~required))[: max(count, int(required.sum()))])

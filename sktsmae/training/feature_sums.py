@@ -19,7 +19,7 @@ from .ridge import solve_ridge
 from .sketch import CountSketch
 
 # Number of samples from which the means and standard deviations of features are computed.
-_BASIS_SAMPLES = 1000
+BASIS_SAMPLES = 1000
 # Largest absolute value of a standardised feature. An extreme sample that is not among those could dominate the sums.
 _LIMIT = 10.0
 # Number of samples whose features are in memory at the same time (about 200 MB for all kinds).
@@ -196,7 +196,7 @@ class DesignMatrices:
         width: int,
     ) -> None:
         self._device, self._limit = device, min(probe.limit, _LIMIT)
-        rows = spread_rows(len(samples), _BASIS_SAMPLES)
+        rows = spread_rows(len(samples), BASIS_SAMPLES)
         self.kinds: dict[str, StreamedKind] = {}
         for number, name in enumerate(probe.used_kinds):
             kind: Features = probe.features[name]  # type: ignore[assignment]
@@ -293,10 +293,10 @@ class DesignMatrices:
         """
         for design, moments in zip(self.designs, sums.moments, strict=True):
             coefficients, bias, loo = solve_ridge(moments, design.matrix(sums.values), targets, weights, judged)
-            bases = [self.kinds[name].basis.cpu() for name in design.names]
+            bases = [self.kinds[name].basis for name in design.names]
             yield LinearFit(
-                torch.cat([basis.mean for basis in bases]),
-                torch.cat([basis.scale for basis in bases]),
+                torch.cat([basis.mean.cpu() for basis in bases]),
+                torch.cat([basis.scale.cpu() for basis in bases]),
                 self._limit,
                 design.expand(coefficients, self.kinds),
                 bias,

@@ -199,7 +199,7 @@ class FeaturesInMemory(TrainingFeatures):
 
 
 def are_streamed(n_samples: int) -> bool:
-    """Return whether there are so many training samples that each of them is read only once.
+    """Return whether there are so many training samples that their features are never in memory together.
 
     Parameters
     ----------

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import torch
 
 from ..models import LinearProbe
-from ..signals.dask_signals import blocks_of, tree_reduce
-from .feature_sums import DesignMatrices, FeatureSums, merge_sums
+from ..signals.dask_signals import blocks_of, prefetch, tree_reduce
+from ..signals.spread_rows import spread_rows
+from .feature_sums import BASIS_SAMPLES, DesignMatrices, FeatureSums, merge_sums
 from .features import LinearFit, TrainingFeatures
 from .subset import choose_samples
 
@@ -17,13 +19,15 @@ from .subset import choose_samples
 WIDTH = 4096
 # Number of samples with leave-one-out predictions, from which penalties and weights are learned.
 LOO_SAMPLES = 5000
+# Number of signals, in one or more blocks of a Dask array, for which one set of sums (about 1 GB) is computed.
+GROUP_SAMPLES = 10_000
 
 
 class StreamedFeatures(TrainingFeatures):
     """Features of any number of samples, of which only sums over all samples and the features of a subset are kept.
 
     The models are fitted to all samples; leave-one-out predictions are computed for the subset. If the samples are in a
-    Dask array, its scheduler computes the sums over each block, and merges them a few at a time.
+    Dask array, its workers compute the sums over groups of blocks, which are merged a few at a time.
 
     Parameters
     ----------
@@ -66,6 +70,8 @@ class StreamedFeatures(TrainingFeatures):
     ) -> None:
         self.probe, self.rows = probe, choose_samples(strata, LOO_SAMPLES, seed)
         self._X, self._samples, self._advance = X, samples, advance
+        most: Any = max(probe.features[name].max_fit_signals for name in probe.used_kinds)  # type: ignore[type-var]
+        prefetch(X, np.union1d(samples[spread_rows(len(samples), BASIS_SAMPLES)], spread_rows(len(X), most)))
         self.matrices = DesignMatrices(probe, X, samples, weights, batch_size, device, WIDTH)
 
     def fit_models(self, targets: np.ndarray, weights: np.ndarray, judged: np.ndarray) -> Iterator[LinearFit]:
@@ -96,17 +102,31 @@ class StreamedFeatures(TrainingFeatures):
         """Compute the sums over all samples by Dask."""
         import dask
 
-        matrices, results = dask.delayed(self.matrices), []
+        matrices, results, group = dask.delayed(self.matrices), [], []
         for rows, block in blocks:
-            of_block = slice(*np.searchsorted(self._samples, [rows.start, rows.stop]))
-            if of_block.start < of_block.stop:
-                first, last = np.searchsorted(self.rows, [of_block.start, of_block.stop])
-                samples, kept = self._samples[of_block] - rows.start, self.rows[first:last] - of_block.start
-                results.append(
-                    dask.delayed(DesignMatrices.sums)(
-                        matrices, block, samples, targets[of_block], weights[of_block], kept
-                    )
-                )
+            group.append((rows, block))
+            start = group[0][0].start
+            if rows.stop - start < GROUP_SAMPLES and rows.stop < len(self._X):
+                continue
+            inside = slice(*np.searchsorted(self._samples, [start, rows.stop]))
+            if inside.start < inside.stop:
+                first, last = np.searchsorted(self.rows, [inside.start, inside.stop])
+                samples, kept = self._samples[inside] - start, self.rows[first:last] - inside.start
+                arrays = [array for _, array in group]
+                results.append(dask.delayed(_sums)(matrices, arrays, samples, targets[inside], weights[inside], kept))
+            group = []
         sums: FeatureSums = tree_reduce(results, merge_sums)
         self._advance(len(self._samples))
         return sums
+
+
+def _sums(
+    matrices: DesignMatrices,
+    blocks: list[np.ndarray],
+    samples: np.ndarray,
+    targets: np.ndarray,
+    weights: np.ndarray,
+    kept: np.ndarray,
+) -> FeatureSums:
+    """Compute the sums over consecutive blocks of signals, as `DesignMatrices.sums` does for one array."""
+    return matrices.sums(np.concatenate([block[:] for block in blocks]), samples, targets, weights, kept)

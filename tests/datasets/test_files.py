@@ -543,3 +543,24 @@ def test_column_with_brackets_is_selected_by_its_name(tmp_path):
 def test_unlabelled_table_is_described(tmp_path):
     signals = read_signals(text_file("a,y\n1,\n2,\n", "a.csv")(tmp_path), label="y")
     assert str(signals) == "2 signals, 1 samples, 2 without a label"
+
+
+def test_columns_of_the_same_name_keep_their_order(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("id,t,x,y,x,y\n1,0,1,2,3,4\n1,1,1,2,3,4\n")
+    signals = read_signals(path, long=True, id="id", time="t")
+    assert read_signals(path, rules=signals.rules).X[0, :, 0].tolist() == [1, 2, 3, 4]
+    path.write_text("id,t,x,y\n1,0,1,2\n1,1,1,2\n")
+    with pytest.raises(ValueError, match="1 columns have the name 'x', but 2 of the training signals had it"):
+        read_signals(path, rules=signals.rules)
+
+
+def test_rules_find_arrays_under_the_name_of_the_training_signals_or_the_usual_names(tmp_path):
+    path = tmp_path / "a.npz"
+    np.savez(path, sig_train=np.zeros((4, 30)), sig_test=np.ones((4, 30)))
+    rules = read_signals(path, x_key="sig_train").rules
+    assert read_signals(path, rules=rules, split="test").X.all()
+    np.savez(path, sig_train=np.ones((4, 30)))
+    assert read_signals(path, rules=rules, split="test").X.all()
+    np.savez(path, X=np.ones((4, 30)))
+    assert read_signals(path, rules=rules, split="test").X.all()

@@ -28,6 +28,7 @@ def _streamed(monkeypatch):
     """Stream the features of any number of samples."""
     monkeypatch.setattr(features, "_MAX_SAMPLES", 0)
     monkeypatch.setattr(streamed_features, "WIDTH", 64)
+    monkeypatch.setattr(streamed_features, "GROUP_SAMPLES", 10)
 
 
 @pytest.fixture
@@ -139,8 +140,33 @@ def test_invalid_blocks_are_named(signals):
     with pytest.raises(ValueError, match="X has 59 features"):
         MAEClassifier(random_state=0).fit(X, y).predict(dask.array.from_array(X[:, 1:], chunks=(5, -1)))
     blocks = dask.array.from_array(X, chunks=(5, -1))
+    with pytest.raises(ValueError, match=r"0 sample\(s\)"):
+        MAEClassifier(random_state=0).fit(X, y).predict(blocks[:0])
     with pytest.raises(ValueError, match=r"call X\.compute_chunk_sizes"):
         MAEClassifier().fit(blocks[blocks[:, 0] > 0], y)
+
+
+def test_a_later_fit_does_not_change_lazy_results(signals):
+    X, _ = signals
+    transformer = CWTTransformer(cwt_scales=4).fit(X)
+    lazy = transformer.transform(dask.array.from_array(X, chunks=(9, -1)))
+    transformer.set_params(cwt_scales=6).fit(X)
+    assert lazy.compute().shape == lazy.shape == (41, 3, 4, 60)
+
+
+@pytest.mark.usefixtures("_streamed")
+def test_blocks_are_computed_a_few_times_only(signals):
+    X, y = signals
+    computed = []
+
+    def count(block):
+        computed.append(len(block))
+        return block
+
+    blocks = dask.array.from_array(X, chunks=(10, -1)).map_blocks(count, dtype=X.dtype, meta=X[:0])
+    MAEClassifier(random_state=0).fit(blocks, y)
+    # For the first signal, validation, offsets, thresholds and sums.
+    assert len(computed) <= 1 + 4 * blocks.npartitions
 
 
 @pytest.mark.slow

@@ -108,7 +108,6 @@ def test_batches_may_lack_classes_and_labels(signals):
     [
         ({}, None, "classes must be passed on the first call"),
         ({}, ["ABD", "ER"], "which is not one of the classes"),
-        ({"finetune": "head"}, "all", "finetune='head': partial_fit fine-tunes no network"),
         ({"class_weight": "balanced"}, "all", "class_weight='balanced': partial_fit"),
     ],
 )
@@ -119,6 +118,51 @@ def test_wrong_first_batches_are_refused_and_change_nothing(signals, settings, c
     with pytest.raises(ValueError, match=message):
         classifier.partial_fit(X, y, np.unique(y) if classes == "all" else classes)
     assert vars(classifier) == before
+
+
+def test_partial_fit_does_not_exist_if_a_network_is_fine_tuned():
+    classifier = MAEClassifier(finetune="head")
+    assert not hasattr(classifier, "partial_fit")
+    with pytest.raises(AttributeError) as error:
+        classifier.partial_fit  # noqa: B018
+    assert "finetune='head': partial_fit fine-tunes no network" in str(error.value.__cause__)
+
+
+def test_classes_may_not_contain_the_mark_of_unlabelled_rows(signals):
+    X, y = signals
+    with pytest.raises(ValueError, match="classes contains 'ABD', but unlabeled='ABD'"):
+        MAEClassifier(unlabeled="ABD").partial_fit(X, y, np.unique(y))
+
+
+@pytest.mark.parametrize("scale", [1e-4, 1e4])
+def test_constant_weights_have_no_effect(signals, scale):
+    X, y = signals
+    expected = fit_batches(MAEClassifier(random_state=0), X, y, [80], classes=np.unique(y)).predict_proba(X)
+    weighted = MAEClassifier(random_state=0)
+    for rows in np.split(np.arange(len(y)), [80]):
+        weighted.partial_fit(X[rows], y[rows], np.unique(y), np.full(len(rows), scale))
+    assert_allclose(weighted.predict_proba(X), expected, atol=1e-4)
+
+
+def test_weights_of_classes_act_about_as_in_fit(noisy_sines):
+    X, y = noisy_sines
+    weights = np.where(y == 0, 20.0, 1.0)
+    expected = MAEClassifier(random_state=0).fit(X[:120], y[:120], weights[:120]).predict_proba(X[120:])
+    weighted = MAEClassifier(random_state=0).partial_fit(X[:120], y[:120], np.unique(y), weights[:120])
+    unweighted = MAEClassifier(random_state=0).partial_fit(X[:120], y[:120], np.unique(y))
+    means = [classifier.predict_proba(X[120:])[:, 0].mean() for classifier in (unweighted, weighted)]
+    assert means[0] + 0.1 < means[1] < expected[:, 0].mean() + 0.1
+
+
+def test_a_rare_class_is_represented_among_the_samples_with_features(signals, monkeypatch):
+    X = np.sin(np.outer(np.repeat([0.3, 0.6, 1.2], [150, 150, 6]), np.arange(60))) + 0.3 * np.random.default_rng(
+        0
+    ).normal(size=(306, 60))
+    y = np.repeat([0, 1, 2], [150, 150, 6])
+    order = np.random.default_rng(1).permutation(306)
+    monkeypatch.setattr(accumulated_features, "LOO_SAMPLES", 20)
+    classifier = fit_batches(MAEClassifier(random_state=0), X[order], y[order], [100, 200], classes=[0, 1, 2])
+    assert (classifier.predict(X[y == 2]) == 2).mean() > 0.5
 
 
 def test_wrong_later_batches_are_refused_and_change_nothing(signals):

@@ -207,7 +207,7 @@ class Features(nn.Module, ABC):
         batches : iterable of Tensor of shape (B, T), (B, M, T) or (B, M * V, S, T)
             The signals. Leading and trailing NaN is padding.
         n_signals : int
-            Number of signals in all batches together.
+            Number of signals in all batches together, including those that are skipped.
         """
 
 

@@ -198,7 +198,7 @@ class WaveletStatistics(Features):
         batches : iterable of Tensor of shape (B, T) or (B, M, T)
             The signals. Leading and trailing NaN is padding.
         n_signals : int
-            Number of signals in all batches together.
+            Number of signals in all batches together, including those that are skipped.
         """
         values_per_signal = -(-SAMPLE_SIZE // n_signals)
         signal_numbers, samples = itertools.count(), []
