@@ -25,6 +25,7 @@ from .heads import HEADS, Head, LatentReasoningHead, MultichannelHead, ResidualM
 from .latent_mae import LatentMAE
 from .mae import CWT_MAE_RoPE, Reconstruction
 from .mae_files import load_mae, save_mae
+from .novelty import MahalanobisDistance, NoveltyModel
 from .piecewise_linear import PiecewiseLinear
 from .pretext import PretextTask
 from .pretext_tasks import PRETEXT_TASKS
@@ -56,8 +57,10 @@ __all__ = [
     "LinearProbe",
     "LinearProbeClassifier",
     "MAESettings",
+    "MahalanobisDistance",
     "ModelInput",
     "MultichannelHead",
+    "NoveltyModel",
     "PiecewiseLinear",
     "PositionStatistics",
     "PretextTask",
