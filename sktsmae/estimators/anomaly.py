@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,22 +16,21 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
-from ..models import FEATURES, FeatureContext, NoveltyModel
+from ..models import FEATURES, FeatureContext, NoveltyModel, WindowProfile
 from ..models.checkpoints import read_safetensors, write_safetensors
 from ..models.probe import build_features
 from ..models.restore import restore
 from ..signals.device import resolve_device
 from ..signals.map_batches import map_batches
-from ..signals.spread_rows import spread_rows
 from ..signals.validation import check_signals
 from ..training.constraints import DEVICE, POSITIVE_INT, SAMPLING_RATE
-from ..training.features import fit_thresholds
+from ..training.novelty import fit_novelty, fit_window_profile
 from ._base import SignalInputMixin
 from ._persistence import damaged_metadata, dump_estimator, params_of, restore_fitted
 from ._rollback import rollback_on_error
 
-# Maximum number of signals, and of values of one kind of features, from which a covariance matrix is learned.
-_MAX_SIGNALS, _MAX_VALUES = 2000, 2 * 10**7
+# Maximum number of distances between windows in a batch.
+_MAX_DISTANCES = 2**24
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -55,6 +55,10 @@ class MAEAnomalyDetector(OutlierMixin, SignalInputMixin, BaseEstimator):  # nump
     contamination : "auto" or float, default="auto"
         Fraction of anomalies among the signals in `fit`, in (0, 0.5]. It determines `offset_`. "auto" sets the offset
         1.5 interquartile ranges below the lower quartile of the leave-one-out scores (Tukey's fence).
+    window_length : "auto", int or None, default="auto"
+        Number of samples w of a window for `anomaly_profile`, at most half of the signal length T. There are also
+        windows of w / 2 and 2 w samples. "auto" uses the dominant period of the normal signals, or T / 8 if they are
+        not periodic. With None, `fit` is faster, files are smaller, and `anomaly_profile` is not available.
     sampling_rate : float or None, default=None
         Sampling rate in Hz; figures then show Hz and seconds.
     batch_size : int, default=256
@@ -66,6 +70,8 @@ class MAEAnomalyDetector(OutlierMixin, SignalInputMixin, BaseEstimator):  # nump
     ----------
     model_ : NoveltyModel
         The features and the distances.
+    profile_ : WindowProfile or None
+        Windows of the normal signals for `anomaly_profile`. A file that `save` writes contains them.
     offset_ : float
         Smallest score of an inlier: ``decision_function(X) = score_samples(X) - offset_``.
     n_features_in_ : int
@@ -83,7 +89,8 @@ class MAEAnomalyDetector(OutlierMixin, SignalInputMixin, BaseEstimator):  # nump
     Notes
     -----
     At most 2,000 signals and 2 * 10**7 values of each kind of features, evenly spaced in X, determine the distances and
-    the offset, so that X may be larger than the memory. The other signals in `fit` are scored as new signals.
+    the offset, so that X may be larger than the memory. The other signals in `fit` are scored as new signals. Windows
+    are drawn from at most 64 signals.
 
     References
     ----------
@@ -102,6 +109,7 @@ class MAEAnomalyDetector(OutlierMixin, SignalInputMixin, BaseEstimator):  # nump
 
     features: Sequence[str] = ("statistics", "competition")
     contamination: float | str = "auto"
+    window_length: int | str | None = "auto"
     sampling_rate: float | None = None
     batch_size: int = 256
     device: str | torch.device = "auto"
@@ -109,6 +117,7 @@ class MAEAnomalyDetector(OutlierMixin, SignalInputMixin, BaseEstimator):  # nump
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "features": [tuple, list],
         "contamination": [StrOptions({"auto"}), Interval(Real, 0, 0.5, closed="right")],
+        "window_length": [StrOptions({"auto"}), POSITIVE_INT, None],
         "sampling_rate": SAMPLING_RATE,
         "batch_size": [POSITIVE_INT],
         "device": DEVICE,
@@ -144,18 +153,10 @@ class MAEAnomalyDetector(OutlierMixin, SignalInputMixin, BaseEstimator):  # nump
             X = check_signals(self, X, reset=True, min_samples=2)
             if X.ndim == 4:
                 raise ValueError(f"X has shape {X.shape}, which is a spectrogram; give signals.")
-            kinds = self._build_features(self.features)
-            widest = max(kind.out_features for kind in kinds.values())
-            rows = spread_rows(len(X), max(2, min(_MAX_SIGNALS, _MAX_VALUES // widest)))
-            model = NoveltyModel(kinds, len(rows)).to(device)
-            computed = {}
-            for name, kind in kinds.items():
-                size = kind.batch_size(self.batch_size, X.shape[-1])
-                fit_thresholds(kind, X, size, device)
-                computed[name] = torch.from_numpy(map_batches(kind, X, size, device, rows)).to(device)
-            fingerprints = map_batches(model.fingerprint, X, self.batch_size, device, rows)
-            scores = -model.fit(computed, torch.from_numpy(fingerprints).to(device)).cpu().numpy()
-            self.model_, self.offset_ = model.eval(), self._offset(scores)
+            model, distances = fit_novelty(self._build_features(self.features), X, self.batch_size, device)
+            length = self.window_length
+            self.profile_ = None if length is None else fit_window_profile(X, length, device)
+            self.model_, self.offset_ = model, self._offset(-distances)
         return self
 
     def score_samples(self, X: Any) -> np.ndarray:
@@ -208,6 +209,44 @@ class MAEAnomalyDetector(OutlierMixin, SignalInputMixin, BaseEstimator):  # nump
         """
         return np.where(self.decision_function(X) >= 0, 1, -1)
 
+    def anomaly_profile(self, X: Any) -> np.ndarray:
+        """Compute a score for each time step of signals; high values mean anomalies.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, T) or (n, M, T)
+            Signals of the same shape as in `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n, T), float32
+            The profiles; NaN where a signal has padding. A profile is the distance of the windows that contain a time
+            step from the nearest windows of normal signals: about 0 for normal signals, which rarely exceed 1. It is
+            the maximum over three window lengths and over the channels. Signals in `fit` are compared with windows of
+            other signals.
+
+        Raises
+        ------
+        ValueError
+            If the estimator was fitted with ``window_length=None``.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sktsmae import MAEAnomalyDetector
+        >>> X = np.sin(np.arange(200) / 4 + np.arange(30)[:, None])
+        >>> x = X[0].copy()
+        >>> x[120] += 2
+        >>> profile = MAEAnomalyDetector().fit(X[1:]).anomaly_profile([x])
+        >>> bool(abs(profile[0].argmax() - 120) < 10)
+        True
+        """
+        X, device = self._ready(X)
+        if self.profile_ is None:
+            raise ValueError("window_length=None in fit: fit with window_length='auto' or an int for profiles.")
+        size = max(1, min(self.batch_size, _MAX_DISTANCES // (self.profile_.n_windows * X.shape[-1])))
+        return map_batches(self.profile_, X, size, device)
+
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the fitted estimator to one safetensors file.
 
@@ -217,9 +256,14 @@ class MAEAnomalyDetector(OutlierMixin, SignalInputMixin, BaseEstimator):  # nump
             The file; an existing file is replaced. The parameter `device` is not written.
         """
         check_is_fitted(self)
-        settings = {"features": list(self.model_.features), "n_samples": len(self.model_.fingerprints)}
+        profile = None if self.profile_ is None else [self.profile_.window_length, self.profile_.n_windows]
+        settings = {
+            "features": list(self.model_.features),
+            "n_samples": len(self.model_.fingerprints),
+            "profile": profile,
+        }
         metadata = {"kind": "anomaly_detector", "settings": settings, "estimator": dump_estimator(self)}
-        write_safetensors(path, self.model_.state_dict(), metadata)
+        write_safetensors(path, _joined(self.model_, self.profile_).state_dict(), metadata)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:
@@ -250,9 +294,17 @@ class MAEAnomalyDetector(OutlierMixin, SignalInputMixin, BaseEstimator):  # nump
             detector._validate_params()
             detector.offset_ = float(detector.offset_)
             names, n_samples = list(settings["features"]), int(settings["n_samples"])
-        detector.model_ = restore(
-            lambda: NoveltyModel(detector._build_features(names), n_samples), settings, state, path
-        )
+            window = None if settings["profile"] is None else [operator.index(size) for size in settings["profile"]]
+            if window is not None and not 0 <= window[0] <= detector.input_shape_[-1] // 2:
+                raise ValueError(f"window_length={window[0]}")
+
+        def build() -> nn.ModuleDict:
+            model = NoveltyModel(detector._build_features(names), n_samples)
+            return _joined(model, None if window is None else WindowProfile(detector._n_channels, *window))
+
+        joined: Any = restore(build, settings, state, path)
+        detector.model_ = joined["model"]
+        detector.profile_ = joined["profile"] if window is not None else None
         return detector
 
     def _check_features(self) -> None:
@@ -263,11 +315,14 @@ class MAEAnomalyDetector(OutlierMixin, SignalInputMixin, BaseEstimator):  # nump
             )
 
     def _build_features(self, names: Sequence[str]) -> dict[str, Any]:
-        channels = 1 if len(self.input_shape_) == 1 else self.input_shape_[0]
         context = FeatureContext(
-            n_channels=channels, n_timepoints=self.input_shape_[-1], sampling_rate=self.sampling_rate
+            n_channels=self._n_channels, n_timepoints=self.input_shape_[-1], sampling_rate=self.sampling_rate
         )
         return build_features(context, names)
+
+    @property
+    def _n_channels(self) -> int:
+        return 1 if len(self.input_shape_) == 1 else self.input_shape_[0]
 
     def _offset(self, scores: np.ndarray) -> float:
         """Return the threshold between inliers and outliers from the leave-one-out scores of normal signals."""
@@ -277,4 +332,9 @@ class MAEAnomalyDetector(OutlierMixin, SignalInputMixin, BaseEstimator):  # nump
         return float(lower - 1.5 * (upper - lower))
 
     def _networks(self) -> list[nn.Module]:
-        return [self.model_] if "model_" in vars(self) else []
+        return [vars(self)[name] for name in ("model_", "profile_") if vars(self).get(name) is not None]
+
+
+def _joined(model: NoveltyModel, profile: WindowProfile | None) -> nn.ModuleDict:
+    """Return one module with both models, for a file."""
+    return nn.ModuleDict({"model": model} if profile is None else {"model": model, "profile": profile})

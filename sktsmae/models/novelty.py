@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+from ..functional.fingerprint import fingerprint
 from .features import Features
 
 # Each standard deviation is increased by this fraction of the median one, so that features that hardly vary in the
@@ -138,9 +139,10 @@ class NoveltyModel(nn.Module):
     Examples
     --------
     >>> import torch
+    >>> from sktsmae.functional.fingerprint import fingerprint
     >>> from sktsmae.models import NoveltyModel, SummaryStatistics
     >>> model, x = NoveltyModel({"summary": SummaryStatistics(1)}, n_samples=20), torch.randn(20, 100)
-    >>> distances = model.fit({"summary": model.features["summary"](x)}, model.fingerprint(x))
+    >>> distances = model.fit({"summary": model.features["summary"](x)}, fingerprint(x))
     >>> model(x[:3] + 1).shape
     torch.Size([3])
     """
@@ -166,7 +168,7 @@ class NoveltyModel(nn.Module):
         features : mapping of str to Tensor of shape (n, F)
             Features of the normal signals, by name of the kind.
         fingerprints : Tensor of shape (n,), int64
-            Fingerprints of the normal signals.
+            Fingerprints of the normal signals, from `functional.fingerprint`.
 
         Returns
         -------
@@ -194,30 +196,12 @@ class NoveltyModel(nn.Module):
         Tensor of shape (B,), float64
             The logarithm of the distance divided by its median for the normal signals, averaged over the kinds.
         """
-        known = torch.isin(self.fingerprint(x), self.fingerprints)
+        known = torch.isin(fingerprint(x), self.fingerprints)
         logs = []
         for name, distance in self._distances().items():
             squares = distance(self.features[name](x))
             logs.append(torch.where(known, distance.leave_one_out(squares), squares).log())
         return (torch.stack(logs) - self.log_medians[:, None]).mean(0) / 2
-
-    def fingerprint(self, x: Tensor) -> Tensor:
-        """Compute a hash of signals, by which the normal signals in `fit` are recognised.
-
-        Parameters
-        ----------
-        x : Tensor of shape (B, T) or (B, M, T)
-            Signals, float32.
-
-        Returns
-        -------
-        Tensor of shape (B,), int64
-            The hashes. They do not depend on the sign of a zero or on the bits of a NaN.
-        """
-        bits = torch.where(x.isnan(), torch.inf, x + 0.0).flatten(1).contiguous().view(torch.int32).long()
-        generator = torch.Generator("cpu").manual_seed(0)
-        factors = torch.randint(-(2**62), 2**62, (bits.shape[1],), generator=generator, device="cpu")
-        return (bits * factors.to(x.device)).sum(1)  # integers overflow without an error
 
     def _distances(self) -> dict[str, MahalanobisDistance]:
         return dict(self.distances.items())  # type: ignore[arg-type]

@@ -18,7 +18,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from sktsmae import MAEAnomalyDetector, MAEClassifier
-from sktsmae.estimators import anomaly
+from sktsmae.training import novelty
 
 
 def waves(count: int, period: float = 20.0, seed: int = 0) -> np.ndarray:
@@ -99,7 +99,7 @@ def test_a_large_offset_of_the_signals_is_subtracted_before_the_conversion_to_fl
 
 
 def test_covariance_is_learned_from_a_subset_of_many_signals(monkeypatch):
-    monkeypatch.setattr(anomaly, "_MAX_SIGNALS", 20)
+    monkeypatch.setattr(novelty, "_MAX_SIGNALS", 20)
     detector = MAEAnomalyDetector().fit(waves(50))
     assert len(detector.model_.fingerprints) == 20
     assert np.isfinite(detector.score_samples(waves(50))).all()
@@ -120,6 +120,58 @@ def test_detector_is_the_last_step_of_a_pipeline(detector):
     assert_array_equal(pipeline.predict(waves(5, seed=1)), detector.predict(waves(5, seed=1)))
 
 
+@pytest.fixture
+def spiked() -> np.ndarray:
+    """Return new waves with a spike at sample 60."""
+    X = waves(5, seed=1)
+    X[:, 60] += 3
+    return X
+
+
+def test_profile_is_largest_at_the_anomaly(detector, spiked):
+    profile = detector.anomaly_profile(spiked)
+    assert profile.shape == (5, 100)
+    assert profile.dtype == np.float32
+    assert (np.abs(profile.argmax(1) - 60) <= 10).all()
+    assert (profile.max(1) > 2).all()
+    assert abs(np.median(detector.anomaly_profile(waves(20, seed=2)))) < 0.3
+
+
+def test_profile_of_channels_is_their_maximum(spiked):
+    normal, other = waves(40), waves(40, period=14, seed=3)
+    alone = MAEAnomalyDetector(window_length=20).fit(normal).anomaly_profile(spiked)
+    both = MAEAnomalyDetector(window_length=20).fit(np.stack([normal, other], 1))
+    profile = both.anomaly_profile(np.stack([spiked, other[:5]], 1))
+    assert (np.abs(profile.argmax(1) - 60) <= 10).all()
+    assert (profile >= alone - 1e-3).all()
+
+
+def test_profile_of_a_signal_of_the_fit_does_not_use_its_own_windows(detector):
+    X = waves(40)
+    moved = X[:10] + 1e-4  # new signals, whose windows have neighbours at distance 0
+    assert detector.anomaly_profile(X[:10]).mean() > detector.anomaly_profile(moved).mean() + 0.05
+
+
+def test_profile_of_padding_is_nan(detector, spiked):
+    spiked[:, :10] = np.nan
+    profile = detector.anomaly_profile(spiked)
+    assert np.isnan(profile[:, :10]).all()
+    assert np.isfinite(profile[:, 10:]).all()
+
+
+def test_default_window_is_the_dominant_period(detector):
+    assert abs(detector.profile_.window_length - 20) <= 1
+    assert MAEAnomalyDetector(window_length=7).fit(waves(5)).profile_.window_length == 7
+
+
+def test_without_windows_there_is_no_profile(tmp_path):
+    detector = MAEAnomalyDetector(window_length=None).fit(waves(5))
+    detector.save(tmp_path / "detector.safetensors")
+    for fitted in (detector, MAEAnomalyDetector.load(tmp_path / "detector.safetensors")):
+        with pytest.raises(ValueError, match="window_length=None in fit: fit with window_length='auto'"):
+            fitted.anomaly_profile(waves(2))
+
+
 @pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda fitted: pickle.loads(pickle.dumps(fitted))])
 def test_copy_gives_the_same_scores(detector, duplicate):
     X = np.concatenate([waves(40)[:3], waves(3, seed=1)])
@@ -136,6 +188,7 @@ def test_loaded_detector_gives_the_same_scores(tmp_path, X_channels):
     detector.save(tmp_path / "detector.safetensors")
     loaded = MAEAnomalyDetector.load(tmp_path / "detector.safetensors")
     assert_array_equal(loaded.decision_function(X_channels), detector.decision_function(X_channels))
+    assert_array_equal(loaded.anomaly_profile(X_channels), detector.anomaly_profile(X_channels))
     assert (loaded.contamination, loaded.sampling_rate, loaded.offset_) == (0.1, 50, detector.offset_)
     assert list(loaded.features) == ["statistics", "summary"]
     loaded.save(tmp_path / "again.safetensors")
@@ -156,6 +209,9 @@ def test_file_of_another_class_is_refused(detector, tmp_path):
         lambda metadata: metadata["settings"].update(features=["unknown"]),
         lambda metadata: metadata["settings"].update(features=[]),
         lambda metadata: metadata["settings"].pop("features"),
+        lambda metadata: metadata["settings"].update(profile=[51, 3000]),
+        lambda metadata: metadata["settings"].update(profile=[20, 10**12]),
+        lambda metadata: metadata["settings"].update(profile=None),
         lambda metadata: metadata["estimator"]["params"].update(contamination=2.0),
         lambda metadata: metadata["estimator"]["params"].update(unknown=1),
         lambda metadata: metadata["estimator"]["fitted"].update(input_shape_=[10**9, 10**9]),
@@ -185,6 +241,7 @@ def test_damaged_metadata_is_refused(detector, tmp_path, change):
         ({"contamination": 0.0}, "'contamination' parameter"),
         ({"contamination": 0.6}, "'contamination' parameter"),
         ({"batch_size": 0}, "'batch_size' parameter"),
+        ({"window_length": 51}, "window_length=51 is more than half of the signal length 100; give at most 50"),
     ],
 )
 def test_invalid_parameters_are_refused(refused, params, message):
