@@ -44,7 +44,7 @@ Method = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 def detect(train: np.ndarray, test: np.ndarray, **params: object) -> np.ndarray:
     """Return the anomaly scores of the detector of this package."""
-    return -MAEAnomalyDetector(**params).fit(train).score_samples(test)
+    return -MAEAnomalyDetector(window_length=None, **params).fit(train).score_samples(test)
 
 
 def simple_features(X: np.ndarray) -> np.ndarray:
@@ -149,7 +149,7 @@ def measure(folder: Path, name: str, methods: dict[str, Method], development: bo
     runs = []
     for train, test, labels in splits(folder, name, development):
         start = time.perf_counter()
-        detector = MAEAnomalyDetector().fit(train)
+        detector = MAEAnomalyDetector(window_length=None).fit(train)  # windows do not change the scores
         scores = -detector.score_samples(test)
         seconds = time.perf_counter() - start
         alarms = scores > -detector.offset_
