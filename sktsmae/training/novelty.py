@@ -64,7 +64,7 @@ def fit_window_profile(X: np.ndarray, window_length: int | str, device: torch.de
     X : ndarray of shape (n, T) or (n, M, T)
         Normal signals, at least two.
     window_length : int or "auto"
-        Number of samples of a window; "auto" uses the dominant period of the signals.
+        Number of samples of a window; "auto" uses the dominant period of the signals, but at most T / 4.
     device : torch.device
         Device to compute on.
 
@@ -82,7 +82,7 @@ def fit_window_profile(X: np.ndarray, window_length: int | str, device: torch.de
     x = x[:, None] if x.ndim == 2 else x
     longest = x.shape[-1] // 2
     if isinstance(window_length, str):
-        window_length = min(longest, dominant_period(x.nan_to_num()))
+        window_length = min(longest // 2, dominant_period(x.nan_to_num()))  # longer windows cannot tell when
     elif window_length > longest:
         raise ValueError(
             f"window_length={window_length} is more than half of the signal length {x.shape[-1]}; give at most "

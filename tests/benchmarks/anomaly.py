@@ -171,7 +171,7 @@ def main() -> None:
     with open(options.data / "published.csv", newline="") as file:
         published = {row["dataset"] for row in csv.DictReader(file)}
     available = [path.stem for path in sorted(options.data.glob("*.npz")) if path.stem in published]
-    methods = BASELINES | VARIANTS if options.development else BASELINES
+    methods = VARIANTS if options.development else BASELINES
     rows: list[dict[str, float]] = []
     for name in options.sets or (DEVELOPMENT if options.development else available):
         if not any(True for _ in splits(options.data, name, options.development)):
