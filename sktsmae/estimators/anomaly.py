@@ -58,7 +58,8 @@ class MAEAnomalyDetector(OutlierMixin, SignalInputMixin, BaseEstimator):  # nump
     window_length : "auto", int or None, default="auto"
         Number of samples w of a window for `anomaly_profile`, at most half of the signal length T. There are also
         windows of w / 2 and 2 w samples. "auto" uses the dominant period of the normal signals, but at most T / 4, or
-        T / 8 if they are not periodic. With None, `fit` is faster, files are smaller, and `anomaly_profile` is not available.
+        T / 8 if they are not periodic. With None, `fit` is faster, files are smaller, and there is no
+        `anomaly_profile`.
     sampling_rate : float or None, default=None
         Sampling rate in Hz; figures then show Hz and seconds.
     batch_size : int, default=256
