@@ -1,7 +1,7 @@
 """Masked autoencoders on wavelet images of time series, as scikit-learn estimators."""
 
-from .estimators import CWTTransformer, MAEClassifier, MAEPretrainer, MAERegressor
+from .estimators import CWTTransformer, MAEAnomalyDetector, MAEClassifier, MAEPretrainer, MAERegressor
 
 __version__ = "0.1.0"
 
-__all__ = ["CWTTransformer", "MAEClassifier", "MAEPretrainer", "MAERegressor", "__version__"]
+__all__ = ["CWTTransformer", "MAEAnomalyDetector", "MAEClassifier", "MAEPretrainer", "MAERegressor", "__version__"]

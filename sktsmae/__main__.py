@@ -9,9 +9,17 @@ import warnings
 from typing import Any
 
 from . import __version__
-from .commands import demo, embed, export, fit, predict, pretrain
+from .commands import demo, detect, embed, export, fit, predict, pretrain
 
-COMMANDS = {"demo": demo, "pretrain": pretrain, "fit": fit, "predict": predict, "embed": embed, "export": export}
+COMMANDS = {
+    "demo": demo,
+    "pretrain": pretrain,
+    "fit": fit,
+    "predict": predict,
+    "detect": detect,
+    "embed": embed,
+    "export": export,
+}
 # Exit code after Ctrl-C. By the convention of shells, it is 128 plus 2, the number of the signal SIGINT.
 INTERRUPTED = 130
 

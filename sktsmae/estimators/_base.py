@@ -1,4 +1,4 @@
-"""The mixin of all estimators: validation of X, device and pickling of the networks, and scikit-learn tags."""
+"""The mixins of all estimators: validation of X, device and pickling of the networks, and scikit-learn tags."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..signals.device import resolve_device
 from ..signals.validation import check_signals
 
 
-class SignalEstimatorMixin(TransformerMixin):
+class SignalInputMixin:
     """Mixin of estimators that accept signals and contain fitted networks.
 
     The networks are moved to the device before they are used. They are moved to the CPU before they are pickled, so
@@ -31,8 +31,8 @@ class SignalEstimatorMixin(TransformerMixin):
     def __getstate__(self) -> dict[str, Any]:
         for network in self._networks():
             network.cpu()  # `_ready` moves it back to the device
-        state: dict[str, Any] = super().__getstate__()
-        return state
+        state: Any = super().__getstate__()
+        return dict(state)
 
     def _ready(self, X: Any) -> tuple[np.ndarray, torch.device]:
         """Validate X and move the networks to the device, for a method that applies them to X."""
@@ -44,8 +44,16 @@ class SignalEstimatorMixin(TransformerMixin):
         return X, device
 
     def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
+        tags: Tags = super().__sklearn_tags__()  # type: ignore[misc]
         tags.input_tags.three_d_array = True
         tags.input_tags.allow_nan = True
+        return tags
+
+
+class SignalEstimatorMixin(SignalInputMixin, TransformerMixin):
+    """Mixin of estimators that accept signals, transform them and contain fitted networks."""
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float32"]
         return tags

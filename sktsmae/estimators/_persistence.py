@@ -55,6 +55,7 @@ _SAVED_ATTRIBUTES: dict[str, Callable[[Any], Any]] = {
     "history_": lambda value: [dict(epoch) for epoch in value],
     "seed_": operator.index,
     "offset_": _read_offset,
+    "channel_offset_": _read_offset,
     "readout_layers_": lambda value: None if value is None else [operator.index(layer) for layer in value],
     "feature_names_in_": lambda value: np.array([str(name) for name in value], dtype=object),
     "reading_rules_": _read_rules,

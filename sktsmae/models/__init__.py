@@ -25,6 +25,7 @@ from .heads import HEADS, Head, LatentReasoningHead, MultichannelHead, ResidualM
 from .latent_mae import LatentMAE
 from .mae import CWT_MAE_RoPE, Reconstruction
 from .mae_files import load_mae, save_mae
+from .novelty import MahalanobisDistance, NoveltyModel
 from .piecewise_linear import PiecewiseLinear
 from .pretext import PretextTask
 from .pretext_tasks import PRETEXT_TASKS
@@ -36,6 +37,7 @@ from .settings import EncoderSettings, MAESettings
 from .signal_classifier import SignalClassifier
 from .signal_encoder import SignalEncoder
 from .tf_mae_classifier import TF_MAE_Classifier
+from .window_profile import WindowProfile
 
 __all__ = [
     "FEATURES",
@@ -56,8 +58,10 @@ __all__ = [
     "LinearProbe",
     "LinearProbeClassifier",
     "MAESettings",
+    "MahalanobisDistance",
     "ModelInput",
     "MultichannelHead",
+    "NoveltyModel",
     "PiecewiseLinear",
     "PositionStatistics",
     "PretextTask",
@@ -71,6 +75,7 @@ __all__ = [
     "SummaryStatistics",
     "TF_MAE_Classifier",
     "WaveletStatistics",
+    "WindowProfile",
     "load_mae",
     "load_reference_classifier",
     "load_reference_mae",

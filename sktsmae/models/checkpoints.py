@@ -101,7 +101,7 @@ def read_safetensors(path: str | os.PathLike[str], kind: str) -> tuple[dict[str,
     path : str or path-like
         The file.
     kind : str
-        The required ``"kind"`` in the metadata: "mae", "classifier" or "regressor".
+        The required ``"kind"`` in the metadata: "mae", "classifier", "regressor" or "anomaly_detector".
 
     Returns
     -------
@@ -141,8 +141,8 @@ def read_safetensors(path: str | os.PathLike[str], kind: str) -> tuple[dict[str,
     if metadata.get("kind") != kind:
         raise ValueError(
             f"{path}: the file has the kind {metadata.get('kind')!r}, but the kind {kind!r} is required. MAEPretrainer "
-            "saves files of the kind 'mae', MAEClassifier 'classifier' and MAERegressor 'regressor'; load a file with "
-            "the class that saved it."
+            "saves files of the kind 'mae', MAEClassifier 'classifier', MAERegressor 'regressor' and "
+            "MAEAnomalyDetector 'anomaly_detector'; load a file with the class that saved it."
         )
     if not isinstance(metadata.get("settings"), dict):
         raise ValueError(f"{path}: the metadata contain no settings; the file is damaged.")

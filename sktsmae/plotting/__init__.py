@@ -3,6 +3,7 @@
 These modules may import the estimators and `functional`. They import matplotlib only when a figure is drawn.
 """
 
+from .anomaly import AnomalyDisplay
 from .ensemble import EnsembleDisplay
 from .history import HistoryDisplay
 from .reconstruction import ReconstructionDisplay
@@ -11,6 +12,7 @@ from .report import report
 from .scalogram import ScalogramDisplay
 
 __all__ = [
+    "AnomalyDisplay",
     "EnsembleDisplay",
     "HistoryDisplay",
     "ReconstructionDisplay",

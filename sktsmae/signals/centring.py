@@ -72,16 +72,17 @@ def centre(estimator: BaseEstimator, X: np.ndarray, reset: bool) -> Any:
     Parameters
     ----------
     estimator : BaseEstimator
-        The estimator, which has the offset as attribute ``offset_``.
+        The estimator, which has the offset as attribute ``offset_``, or as the attribute that its class attribute
+        ``_offset_attribute`` names.
     X : ndarray of shape (n, T) or (n, M, T)
         Signals.
     reset : bool
-        True, as in `fit`, computes ``offset_``; False uses its value.
+        True, as in `fit`, computes the offset; False uses its value.
 
     Returns
     -------
     ndarray or CentredSignals of the same shape
-        `CentredSignals` if ``offset_`` is not 0, and X otherwise. For an estimator whose results do not depend on the
+        `CentredSignals` if the offset is not 0, and X otherwise. For an estimator whose results do not depend on the
         mean, `CentredSignals` that subtract the mean of each signal.
 
     Warns
@@ -89,13 +90,14 @@ def centre(estimator: BaseEstimator, X: np.ndarray, reset: bool) -> Any:
     UserWarning
         If the means of the signals differ so much that one offset per channel is not sufficient.
     """
+    attribute = getattr(estimator, "_offset_attribute", "offset_")
     if getattr(estimator, "_ignores_mean", False):
         if reset:
-            estimator.offset_ = np.zeros(X.shape[1:-1])
+            setattr(estimator, attribute, np.zeros(X.shape[1:-1]))
         return CentredSignals(X, None)
     if reset:
-        estimator.offset_ = _large_means(X)
-    offset = getattr(estimator, "offset_", np.zeros(()))
+        setattr(estimator, attribute, _large_means(X))
+    offset = getattr(estimator, attribute, np.zeros(()))
     return CentredSignals(X, offset) if offset.any() else X
 
 

@@ -29,7 +29,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from sktsmae import MAEClassifier, MAEPretrainer
+from sktsmae import MAEAnomalyDetector, MAEClassifier, MAEPretrainer
 from sktsmae.datasets import read_signals
 from sktsmae.models import CWT_MAE_RoPE, TF_MAE_Classifier, load_reference_mae
 from sktsmae.training.checkpoint_files import read_checkpoint
@@ -79,6 +79,12 @@ def write_classifier(path: Path) -> None:
     pretrainer = MAEPretrainer(**SMALL, max_epochs=0)
     fitted = MAEClassifier(pretrainer=pretrainer, finetune="full", max_epochs=1, random_state=0).fit(X, [0, 1] * 4)
     fitted.save(path)
+
+
+def write_anomaly_detector(path: Path) -> None:
+    """Write an anomaly detector with windows by `MAEAnomalyDetector.save`."""
+    X = np.random.default_rng(0).normal(size=(8, 60))
+    MAEAnomalyDetector(features=("summary", "statistics")).fit(X).save(path)
 
 
 def write_state_dict(path: Path) -> None:
@@ -144,6 +150,7 @@ def read_and_compare_checkpoint(path: Path) -> None:
 KINDS: dict[str, tuple[str, Callable[[Path], None], Callable[[Path], Any]]] = {
     "pretrainer": ("a.safetensors", write_pretrainer, MAEPretrainer.load),
     "classifier": ("a.safetensors", write_classifier, MAEClassifier.load),
+    "anomaly-detector": ("a.safetensors", write_anomaly_detector, MAEAnomalyDetector.load),
     "pretrainer, read by TF_MAE_Classifier": (
         "a.safetensors",
         write_pretrainer,

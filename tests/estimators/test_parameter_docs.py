@@ -7,10 +7,10 @@ import re
 
 import pytest
 
-from sktsmae import CWTTransformer, MAEClassifier, MAEPretrainer, MAERegressor
+from sktsmae import CWTTransformer, MAEAnomalyDetector, MAEClassifier, MAEPretrainer, MAERegressor
 
 
-@pytest.mark.parametrize("cls", [CWTTransformer, MAEPretrainer, MAEClassifier, MAERegressor])
+@pytest.mark.parametrize("cls", [CWTTransformer, MAEPretrainer, MAEClassifier, MAERegressor, MAEAnomalyDetector])
 def test_each_parameter_is_documented_once(cls):
     section = re.search(r"    Parameters\n    -+\n(.*?)\n\n    Attributes\n", cls.__doc__, re.DOTALL)[1]
     entries = re.findall(r"^    (\w[\w, ]*) : \S", section, re.MULTILINE)
@@ -18,7 +18,7 @@ def test_each_parameter_is_documented_once(cls):
     assert sorted(documented) == sorted(inspect.signature(cls).parameters)
 
 
-@pytest.mark.parametrize("cls", [CWTTransformer, MAEPretrainer, MAEClassifier, MAERegressor])
+@pytest.mark.parametrize("cls", [CWTTransformer, MAEPretrainer, MAEClassifier, MAERegressor, MAEAnomalyDetector])
 def test_documented_defaults_match_the_signature(cls):
     section = re.search(r"    Parameters\n    -+\n(.*?)\n\n    Attributes\n", cls.__doc__, re.DOTALL)[1]
     defaults = {name: parameter.default for name, parameter in inspect.signature(cls).parameters.items()}

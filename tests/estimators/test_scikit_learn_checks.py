@@ -8,7 +8,7 @@ import pytest
 from sklearn.base import BaseEstimator
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from sktsmae import CWTTransformer, MAEClassifier, MAEPretrainer, MAERegressor
+from sktsmae import CWTTransformer, MAEAnomalyDetector, MAEClassifier, MAEPretrainer, MAERegressor
 
 # The smallest networks and the fewest training steps that pass the accuracy checks of classifiers.
 SIZES = {"cwt_scales": 4, "embed_dim": 8, "depth": 1, "num_heads": 1, "decoder_embed_dim": 8}
@@ -86,7 +86,7 @@ def _with_array_api(monkeypatch: pytest.MonkeyPatch) -> None:
 # A check of scikit-learn sets n_iter_no_change=20 in every classifier that has this parameter.
 @pytest.mark.filterwarnings("ignore:n_iter_no_change=20 has no effect")
 @parametrize_with_checks(
-    [*TRANSFORMERS, PRETRAINER, *CLASSIFIERS, *CLASSIFIERS_WITH_PROBE, *REGRESSORS],
+    [*TRANSFORMERS, PRETRAINER, *CLASSIFIERS, *CLASSIFIERS_WITH_PROBE, *REGRESSORS, MAEAnomalyDetector()],
     expected_failed_checks=expected_failures,
 )
 def test_estimator_passes_the_scikit_learn_checks(estimator, check):

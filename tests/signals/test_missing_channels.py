@@ -10,7 +10,7 @@ import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from torch.testing import assert_close
 
-from sktsmae import CWTTransformer, MAEClassifier, MAEPretrainer
+from sktsmae import CWTTransformer, MAEAnomalyDetector, MAEClassifier, MAEPretrainer
 from sktsmae.models import CWT_MAE_RoPE, SignalClassifier, SignalEncoder
 from sktsmae.models.features import FEATURES, FeatureContext
 from sktsmae.models.heads import HEADS, build_head
@@ -123,3 +123,13 @@ def test_signal_without_any_value_is_refused_by_its_number(incomplete):
     incomplete[23] = np.nan
     with pytest.raises(ValueError, match="X contains only NaN in sample 23"):
         MAEPretrainer().fit(incomplete)
+
+
+@pytest.mark.filterwarnings("ignore:.* signals in X lack a channel")
+def test_anomaly_scores_and_profiles_ignore_a_missing_channel(few, incomplete):
+    lacking = np.arange(41) % 4 == 0
+    detector = MAEAnomalyDetector().fit(incomplete)
+    assert np.isfinite(detector.score_samples(incomplete)).all()
+    assert np.isfinite(detector.anomaly_profile(incomplete)).all()
+    complete = MAEAnomalyDetector().fit(few.data[:, :2])
+    assert (complete.predict(incomplete[lacking]) == 1).mean() > 0.5
