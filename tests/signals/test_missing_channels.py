@@ -126,10 +126,7 @@ def test_signal_without_any_value_is_refused_by_its_number(incomplete):
 
 
 @pytest.mark.filterwarnings("ignore:.* signals in X lack a channel")
-def test_anomaly_scores_and_profiles_ignore_a_missing_channel(few, incomplete):
-    lacking = np.arange(41) % 4 == 0
+def test_anomaly_scores_and_profiles_ignore_a_missing_channel(incomplete):
     detector = MAEAnomalyDetector().fit(incomplete)
     assert np.isfinite(detector.score_samples(incomplete)).all()
     assert np.isfinite(detector.anomaly_profile(incomplete)).all()
-    complete = MAEAnomalyDetector().fit(few.data[:, :2])
-    assert (complete.predict(incomplete[lacking]) == 1).mean() > 0.5
