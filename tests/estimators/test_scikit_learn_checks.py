@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, is_classifier
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sktsmae import CWTTransformer, MAEAnomalyDetector, MAEClassifier, MAEPretrainer, MAERegressor
@@ -42,19 +42,16 @@ def expected_failures(estimator: BaseEstimator) -> dict[str, str]:
     """Return the checks that an estimator cannot pass, with the reasons."""
     if not isinstance(estimator, (MAEClassifier, MAERegressor)):
         return {}
-    reasons = {}
+    weights = "check_sample_weight_equivalence_on_dense_data"
     if estimator.finetune != "none":
-        reason = "repeating a row changes which rows share a mini-batch, but a weight of 2 does not"
-        reasons["check_sample_weight_equivalence_on_dense_data"] = reason
-    elif isinstance(estimator, MAEClassifier):
-        reason = (
-            "the leave-one-out prediction of a repeated row uses its copy, so that the probabilities are more confident"
-        )
-        reasons["check_sample_weight_equivalence_on_dense_data"] = reason
-    else:
-        reason = "the leave-one-out prediction of a repeated row uses its copy, so that another penalty is chosen"
-        reasons["check_sample_weight_equivalence_on_dense_data"] = reason
-    return reasons
+        return {weights: "repeating a row changes which rows share a mini-batch, but a weight of 2 does not"}
+    copies = "the leave-one-out prediction of a repeated row uses its copy, so that"
+    consequence = "the probabilities are more confident" if is_classifier(estimator) else "another penalty is chosen"
+    return {
+        weights: f"{copies} {consequence}",
+        "check_fit_score_takes_y": "partial_fit continues only what it began: fit keeps no sums of features, which can "
+        "take gigabytes, and a model that silently forgot the samples of fit would be worse than an error",
+    }
 
 
 # Other sizes of the encoder, and of the images, than `SIZES`.
