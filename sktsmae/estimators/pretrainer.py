@@ -24,6 +24,7 @@ from ..functional.pooling import POOLINGS
 from ..functional.scales import scale_grid
 from ..functional.standardization import standardize
 from ..functional.wavelets import BOUNDARIES, view_orders
+from ..layers.channel_mixing import CHANNEL_MIXING
 from ..models import PRETEXT_TASKS, CWT_MAE_RoPE, Encoder, EncoderEmbedding, PretextTask, SignalEncoder
 from ..models.auto import auto_num_heads, auto_patch_size, auto_scales
 from ..models.checkpoints import read_safetensors, write_safetensors
@@ -84,6 +85,8 @@ ARCHITECTURE_PARAMETERS = (
     "mlp_rank_ratio",
     "rope",
 )
+# Parameters that add layers to the encoder from which `init` continues, if that encoder has no such layers.
+MIXING_PARAMETERS = ("channel_mixing", "channel_layout")
 # Values of ``max_epochs="auto"`` (`tests/benchmarks/defaults.md`, `tests/benchmarks/learning.md`).
 EPOCHS_FROM_RANDOM, EPOCHS_FROM_PRETRAINED = 120, 4
 # Minimum number of warm-up steps from pre-trained weights. In the first steps, the moving averages of AdamW are
@@ -146,6 +149,15 @@ class MAEPretrainer(  # numpydoc ignore=PR02
     rope : {"axial", "raster"}, default="axial"
         Rotary position embedding: "axial" encodes the row (frequency) and the column (time) of a patch; "raster"
         encodes one index over the flattened grid of patches, as in [1]_.
+    channel_mixing : {"none", "cls", "tokens"}, default="none"
+        Attention between the channels of a signal, after every second block of the encoder. With "none", the encoder
+        processes each channel alone, so that its features do not depend on how channels relate. With "cls", the class
+        tokens of all channels attend to each other, as in NormWear [3]_; with "tokens", the tokens of all channels at
+        each position. Training then drops random channels. Any number of channels is accepted, whatever the
+        pre-training had. New layers of an encoder from which `init` continues change nothing before they are trained.
+    channel_layout : {"ring"} or None, default=None
+        "ring" means that the channels lie on a ring, such as electrodes around an arm: their attention then depends on
+        the angles between them [4]_. With None, the order of the channels has no effect on it.
     mask_ratio : float, default=0.75
         Fraction of patches that are masked, in (0, 1).
     masking : {"patches", "mixed"}, default="mixed"
@@ -159,7 +171,8 @@ class MAEPretrainer(  # numpydoc ignore=PR02
         comparable with the training loss.
     readout_layers : tuple of int or None, default=None
         Layers whose tokens `transform` pools: 0 is the patch embedding, and k is the output of the k-th block. None
-        uses the layers of the pretrainer from which `init` continues, or the output of the encoder with random weights.
+        uses the layers of the pretrainer from which `init` continues, or the output of the encoder with random weights
+        or with new layers that mix channels.
     pooling : {"mean", "max", "cls", "bands"}, default="bands"
         How the tokens of a channel are pooled in each layer. "mean" and "max" use the mean or the maximum of the patch
         tokens, and "cls" uses the class token (`embed_dim` features per layer). "bands" treats each row of patches as a
@@ -216,6 +229,12 @@ class MAEPretrainer(  # numpydoc ignore=PR02
     .. [2] A. Baevski et al., "data2vec: a general framework for self-supervised learning in speech, vision and
        language", ICML 2022.
 
+    .. [3] Y. Luo et al., "Toward foundation model for multivariate wearable sensing of physiological signals",
+       arXiv:2412.09758.
+
+    .. [4] Z. Weng et al., "SPECTRE: spectral pre-training embeddings with cylindrical temporal rotary position encoding
+       for fine-grained sEMG-based movement decoding", arXiv:2512.22481.
+
     K. He et al., "Masked autoencoders are scalable vision learners", CVPR 2022.
 
     L. Wang et al., "VideoMAE V2: scaling video masked autoencoders with dual masking", CVPR 2023 (`decode_ratio`).
@@ -250,6 +269,8 @@ class MAEPretrainer(  # numpydoc ignore=PR02
     decoder_embed_dim: int = 64
     decoder_depth: int = 1
     rope: str = "axial"
+    channel_mixing: str = "none"
+    channel_layout: str | None = None
     mask_ratio: float = 0.75
     masking: str = "mixed"
     time_loss_weight: float = 1.0
@@ -280,6 +301,8 @@ class MAEPretrainer(  # numpydoc ignore=PR02
         "decoder_embed_dim": [POSITIVE_INT],
         "decoder_depth": [POSITIVE_INT],
         "rope": [StrOptions({"axial", "raster"})],
+        "channel_mixing": [StrOptions({"none", *CHANNEL_MIXING})],
+        "channel_layout": [StrOptions({"ring"}), None],
         "mask_ratio": [OPEN_FRACTION],
         "masking": [StrOptions({"patches", "mixed"})],
         "time_loss_weight": [NON_NEGATIVE_REAL],
@@ -733,6 +756,9 @@ class MAEPretrainer(  # numpydoc ignore=PR02
             signal_encoder, architecture = None, self._architecture(X)
         else:
             signal_encoder, architecture = source._signal_encoder_for(X)
+            adds_mixing = architecture["channel_mixing"] == "none" != self.channel_mixing
+            if adds_mixing:
+                architecture |= {name: getattr(self, name) for name in MIXING_PARAMETERS}
         settings = {
             **self.get_params(deep=False),
             "decoder_num_heads": auto_num_heads(self.decoder_embed_dim),
@@ -740,7 +766,7 @@ class MAEPretrainer(  # numpydoc ignore=PR02
         }
         model = task(**{name: value for name, value in settings.items() if name in names})
         self.readout_layers_: Sequence[int] | None = self.readout_layers
-        if source is not None and self.readout_layers is None:
+        if source is not None and self.readout_layers is None and not adds_mixing:
             self.readout_layers_ = source.readout_layers_
         EncoderEmbedding(model.signal_encoder, self.pooling, self.readout_layers_)  # validates the layers
         if source is not None and signal_encoder is not None:
@@ -822,11 +848,15 @@ class MAEPretrainer(  # numpydoc ignore=PR02
         elif not self.early_stopping:
             unused["early_stopping=False: set early_stopping=True"] = STOPPING_PARAMETERS
         if source is not None:
-            unused[f"init={self.init!r}: give init='random'"] = ARCHITECTURE_PARAMETERS
+            has_mixing = source.model_.settings["channel_mixing"] != "none"
+            names = [*ARCHITECTURE_PARAMETERS, *(MIXING_PARAMETERS if has_mixing else ())]
+            unused[f"init={self.init!r}: give init='random'"] = names
         elif is_spectrogram:
             unused["spectrograms as X: give signals"] = ["cwt_scales", "boundary", "wavelet", "w0"]
         elif self.wavelet == "ricker":
             unused["wavelet='ricker': choose wavelet='morlet'"] = ["w0"]
+        if self.channel_mixing == "none":
+            unused["channel_mixing='none': choose channel_mixing='tokens'"] = ["channel_layout"]
         return unused
 
 
@@ -837,8 +867,12 @@ def _pretext_task(name: str) -> type[PretextTask]:
 
 
 def _load_weights(model: PretextTask, source: PretextTask, signal_encoder: SignalEncoder) -> None:
-    """Load the weights of an encoder, and those of the decoder if both networks have the same architecture."""
-    state = source.state_dict()
+    """Load the weights of an encoder, and those of the decoder if both networks have the same architecture.
+
+    Layers that mix channels keep their initial weights if the source has no such layers.
+    """
+    new_layers = {name: tensor for name, tensor in model.state_dict().items() if ".mixing." in name}
+    state = {**new_layers, **source.state_dict()}
     shapes = {name: tensor.shape for name, tensor in model.state_dict().items()}
     if type(model) is type(source) and shapes == {name: tensor.shape for name, tensor in state.items()}:
         model.load_state_dict(state)

@@ -1,9 +1,12 @@
-"""Random masking of patches for masked autoencoders."""
+"""Random masking of patches, and dropping of channels, for masked autoencoders."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
+
+# Probability with which a channel is dropped in a training step of an encoder that mixes channels.
+CHANNEL_DROP = 0.2
 
 
 def num_kept(num_patches: int, mask_ratio: float) -> int:
@@ -114,3 +117,33 @@ def random_masking(noise: Tensor, mask_ratio: float) -> tuple[Tensor, Tensor, Te
     ids_shuffle = noise.argsort(dim=1)
     ids_restore = ids_shuffle.argsort(dim=1)
     return ids_shuffle[:, :kept], ids_restore, (ids_restore >= kept).float()
+
+
+def drop_channels(x: Tensor, noise: Tensor | None) -> Tensor:
+    """Replace random channels of signals by NaN, which marks a channel without values.
+
+    Parameters
+    ----------
+    x : Tensor of shape (B, T), (B, M, T) or (B, M * V, S, T)
+        Signals of one channel or of M channels, or spectrograms. Only signals of M channels are changed.
+    noise : Tensor of shape (B * M, 1) or None
+        Uniform noise. Channels with noise below 0.2 are dropped, except for the channel of each signal whose noise is
+        the largest among the channels that have values. None drops no channel.
+
+    Returns
+    -------
+    Tensor of the shape of `x`
+        The signals.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sktsmae.functional.masking import drop_channels
+    >>> drop_channels(torch.ones(2, 2, 1), torch.tensor([[0.1], [0.5], [0.15], [0.1]])).flatten(1).tolist()
+    [[nan, 1.0], [1.0, nan]]
+    """
+    if noise is None or x.ndim != 3:
+        return x
+    noise = noise.view(x.shape[:2]).masked_fill(x.isnan().all(-1), -1)  # (B, M)
+    dropped = (noise < CHANNEL_DROP) & (noise < noise.max(1, keepdim=True).values)
+    return x.masked_fill(dropped[..., None], torch.nan)

@@ -37,6 +37,36 @@ def rotary_angles(positions: Tensor, dim: int, base: float = 10000.0) -> Tensor:
     return (positions[..., None].float() * frequencies).flatten(-2)  # (..., dim / 2)
 
 
+def ring_angles(num_positions: int, dim: int) -> Tensor:
+    """Return the rotation angles of equally spaced positions on a ring, one per pair of features.
+
+    Parameters
+    ----------
+    num_positions : int
+        Number of positions M on the ring.
+    dim : int
+        Number of features to rotate, a multiple of 2.
+
+    Returns
+    -------
+    Tensor of shape (M, dim / 2), float32
+        ``2 pi m k / M`` for position m and k from 1 to dim / 2. The first and the last position are neighbours.
+
+    References
+    ----------
+    Z. Weng et al., "SPECTRE: spectral pre-training embeddings with cylindrical temporal rotary position encoding for
+    fine-grained sEMG-based movement decoding", arXiv:2512.22481.
+
+    Examples
+    --------
+    >>> from sktsmae.functional.rotary import ring_angles
+    >>> ring_angles(4, 4)[1].tolist()
+    [1.57..., 3.14...]
+    """
+    fractions = torch.arange(num_positions, dtype=torch.float32)[:, None] / num_positions  # (M, 1)
+    return 2 * torch.pi * (fractions * torch.arange(1, dim // 2 + 1) % 1)
+
+
 def apply_rotary(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     """Rotate each pair of features i and i + D/2 of every token by its i-th angle (half-split convention).
 

@@ -37,7 +37,7 @@ class Attention(nn.Module):
         self.qkv = nn.Linear(dim, 3 * dim, bias=False)
         self.proj = nn.Linear(dim, dim)
 
-    def forward(self, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    def forward(self, x: Tensor, cos: Tensor, sin: Tensor, mask: Tensor | None = None) -> Tensor:
         """Apply self-attention to all tokens of each sequence.
 
         Parameters
@@ -46,6 +46,8 @@ class Attention(nn.Module):
             Tokens.
         cos, sin : Tensor of shape (B, 1, N, D / H / 2) or (1, 1, N, D / H / 2)
             Cosine and sine of the rotation angles of each token, from `RotaryEmbedding`.
+        mask : Tensor of shape (B, 1, N, N), bool, default=None
+            True where a token (axis 2) attends to another token (axis 3). None if all tokens attend to each other.
 
         Returns
         -------
@@ -54,6 +56,6 @@ class Attention(nn.Module):
         """
         qkv = self.qkv(x).unflatten(-1, (3, self.num_heads, -1)).permute(2, 0, 3, 1, 4)  # (3, B, H, N, D / H)
         q, k = apply_rotary(qkv[:2], cos, sin).unbind(0)
-        out = F.scaled_dot_product_attention(q, k, qkv[2])
+        out = F.scaled_dot_product_attention(q, k, qkv[2], mask)
         output: Tensor = self.proj(out.transpose(1, 2).flatten(2))  # (B, N, D)
         return output

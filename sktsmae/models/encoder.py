@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from ..functional.patches import grid_size, patchify, take_tokens
 from ..layers.block import Block
+from ..layers.channel_mixing import CHANNEL_MIXING, TokenMixing
 from ..layers.init_weights import init_weights
 from ..layers.low_rank import LowRankLinear
 from ..layers.patch_embed import PatchEmbed
@@ -41,11 +42,17 @@ class Encoder(nn.Module):
     rope : {"axial", "raster"}, default="axial"
         Rotary position embedding: "axial" encodes the row and the column of a patch, "raster" encodes one index over
         the flattened grid of patches.
+    channel_mixing : {"none", "cls", "tokens"}, default="none"
+        Attention between the channels of a signal after every second block, a key of `layers.channel_mixing`: of their
+        class tokens ("cls"), or of their tokens at each position ("tokens").
+    channel_layout : {"ring"} or None, default=None
+        "ring" encodes the angle between two channels on a ring. With None, the channels have no order.
 
     Raises
     ------
     ValueError
-        If `num_heads` does not divide `embed_dim`, or if `rope` is unknown or does not support the size of a head.
+        If `num_heads` does not divide `embed_dim`, if `rope` is unknown or does not support the size of a head, or if
+        `channel_mixing` or `channel_layout` is unknown or needs more blocks.
 
     Examples
     --------
@@ -69,6 +76,8 @@ class Encoder(nn.Module):
         mlp_ratio: float = 4.0,
         mlp_rank_ratio: float = 0.5,
         rope: Rope = "axial",
+        channel_mixing: str = "none",
+        channel_layout: str | None = None,
     ) -> None:
         super().__init__()
         num_views, *size = image_size
@@ -85,10 +94,13 @@ class Encoder(nn.Module):
         self.register_buffer("positions", positions, persistent=False)
         low_rank = partial(LowRankLinear, rank_ratio=mlp_rank_ratio)
         self.blocks = nn.ModuleList(Block(embed_dim, num_heads, mlp_ratio, low_rank) for _ in range(depth))
+        self.mixing = _channel_mixing(channel_mixing, channel_layout, depth, embed_dim, num_heads)
         self.norm = nn.LayerNorm(embed_dim)
         nn.init.normal_(self.cls_token, std=0.02)
         nn.init.normal_(self.pos_embed, std=0.02)
         self.apply(init_weights)
+        for mixing in self.mixing.values():
+            cast(TokenMixing, mixing).init_as_identity()
 
     def patchify(self, image: Tensor) -> Tensor:
         """Divide images into the patches that are the input of `forward`.
@@ -115,7 +127,9 @@ class Encoder(nn.Module):
             )
         return patchify(image.flatten(0, -4), self.patch_size)
 
-    def forward(self, patches: Tensor, ids_keep: Tensor | None = None) -> Tensor:
+    def forward(
+        self, patches: Tensor, ids_keep: Tensor | None = None, num_channels: int = 1, missing: Tensor | None = None
+    ) -> Tensor:
         """Encode all patches, or only those that `ids_keep` selects.
 
         Parameters
@@ -124,17 +138,24 @@ class Encoder(nn.Module):
             All patches of each image.
         ids_keep : Tensor of shape (B, K), int64, default=None
             Indices of the patches to encode. None encodes all patches.
+        num_channels : int, default=1
+            Number of channels M of a signal. The images of the channels of a signal follow each other in the batch.
+        missing : Tensor of shape (B / M, M), bool, default=None
+            True for a channel without values, to which other channels do not attend. None if there is none.
 
         Returns
         -------
         Tensor of shape (B, 1 + K, D)
             The class token and the tokens of the encoded patches, after the final layer norm.
         """
-        for tokens in self.through_blocks(patches, ids_keep):  # noqa: B007 - a list would keep the tokens of all blocks
+        layers = self.through_blocks(patches, ids_keep, num_channels, missing)
+        for tokens in layers:  # noqa: B007 - a list would keep the tokens of all blocks
             pass
         return cast(Tensor, self.norm(tokens))
 
-    def readout(self, patches: Tensor, layers: Collection[int]) -> list[Tensor]:
+    def readout(
+        self, patches: Tensor, layers: Collection[int], num_channels: int = 1, missing: Tensor | None = None
+    ) -> list[Tensor]:
         """Return the tokens of the given layers, without computing the blocks above the highest of these layers.
 
         Parameters
@@ -143,6 +164,10 @@ class Encoder(nn.Module):
             All patches of each image.
         layers : collection of int
             The layers, from 0 to the depth of the encoder. The tokens of layer i are the output of the first i blocks.
+        num_channels : int, default=1
+            As in `forward`.
+        missing : Tensor of shape (B / M, M), bool, default=None
+            As in `forward`.
 
         Returns
         -------
@@ -150,10 +175,13 @@ class Encoder(nn.Module):
             The class token and the patch tokens of each layer, in increasing order of the layers, after a layer norm
             without trainable parameters.
         """
-        numbered = zip(range(max(layers) + 1), self.through_blocks(patches), strict=False)
+        all_layers = self.through_blocks(patches, None, num_channels, missing)
+        numbered = zip(range(max(layers) + 1), all_layers, strict=False)
         return [F.layer_norm(tokens, tokens.shape[-1:]) for layer, tokens in numbered if layer in layers]
 
-    def through_blocks(self, patches: Tensor, ids_keep: Tensor | None = None) -> Iterator[Tensor]:
+    def through_blocks(
+        self, patches: Tensor, ids_keep: Tensor | None = None, num_channels: int = 1, missing: Tensor | None = None
+    ) -> Iterator[Tensor]:
         """Yield the input tokens of the first block, and then the output tokens of each block.
 
         Parameters
@@ -162,6 +190,10 @@ class Encoder(nn.Module):
             All patches of each image.
         ids_keep : Tensor of shape (B, K), int64, default=None
             Indices of the patches to encode. None encodes all patches.
+        num_channels : int, default=1
+            As in `forward`.
+        missing : Tensor of shape (B / M, M), bool, default=None
+            As in `forward`.
 
         Yields
         ------
@@ -179,6 +211,24 @@ class Encoder(nn.Module):
         cls_token = self.cls_token.expand(patches.shape[0], -1, -1)  # len(patches) would make B a constant in ONNX
         tokens = torch.cat((cls_token, self.patch_embed(patches)), dim=1) + pos_embed
         yield tokens
-        for block in self.blocks:
+        for number, block in enumerate(self.blocks):
             tokens = block(tokens, cos, sin)
+            if str(number) in self.mixing:
+                tokens = self.mixing[str(number)](tokens.unflatten(0, (-1, num_channels)), missing).flatten(0, 1)
             yield tokens
+
+
+def _channel_mixing(kind: str, layout: str | None, depth: int, embed_dim: int, num_heads: int) -> nn.ModuleDict:
+    """Return the layers that mix channels, by the index of the block after which they are applied."""
+    if layout not in (None, "ring"):
+        raise ValueError(f"channel_layout={layout!r}: give 'ring' or None.")
+    if kind == "none":
+        return nn.ModuleDict()
+    if kind not in CHANNEL_MIXING:
+        raise ValueError(f"channel_mixing={kind!r}: choose one of 'none', {', '.join(map(repr, CHANNEL_MIXING))}.")
+    if depth < 2:
+        raise ValueError(
+            f"channel_mixing={kind!r} mixes channels after every second block, but depth={depth}; give depth=2 or more."
+        )
+    mixing = CHANNEL_MIXING[kind]
+    return nn.ModuleDict({str(i): mixing(embed_dim, num_heads, layout == "ring") for i in range(1, depth, 2)})

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ..functional.gaps import missing_channels
 from ..functional.losses import latent_loss
 from ..functional.patches import take_tokens
 from .encoder import Encoder
@@ -130,20 +131,25 @@ class LatentMAE(CWT_MAE_RoPE):
         Tensor of shape (B * M,), float32
             The reconstruction loss plus the loss of the latent targets.
         """
-        targets = self.latent_targets(out.image)
+        num_channels, missing = self.signal_encoder.num_channels(x.shape[1:]), missing_channels(x)
+        targets = self.latent_targets(out.image, num_channels, missing)
         if out.columns is not None:
             targets = take_tokens(targets, self.decoder.patches_of(out.columns))
         latents = self.pred_latent(self.decoder.tokens(out.latent, out.ids_restore, out.columns))
         return super().channel_losses(out, x) + latent_loss(latents, targets, out.mask, out.num_masked)
 
     @torch.no_grad()
-    def latent_targets(self, image: Tensor) -> Tensor:
+    def latent_targets(self, image: Tensor, num_channels: int = 1, missing: Tensor | None = None) -> Tensor:
         """Compute the latent targets of all patches.
 
         Parameters
         ----------
         image : Tensor of shape (B, V, S, T)
             Standardised images.
+        num_channels : int, default=1
+            Number of channels M of a signal, as in `Encoder`.
+        missing : Tensor of shape (B / M, M), bool, default=None
+            True for a channel without values. None if there is none.
 
         Returns
         -------
@@ -152,7 +158,7 @@ class LatentMAE(CWT_MAE_RoPE):
         """
         depth = len(self.encoder.blocks)
         upper_half = range(depth // 2 + 1, depth + 1)
-        layers = self.encoder.readout(self.encoder.patchify(image), upper_half)
+        layers = self.encoder.readout(self.encoder.patchify(image), upper_half, num_channels, missing)
         mean = torch.stack(layers).mean(0)[:, 1:]  # (B, N, D)
         return F.layer_norm(mean, mean.shape[-1:])
 

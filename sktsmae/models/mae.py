@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..functional.gaps import missing_channels
 from ..functional.losses import masked_patch_loss, waveform_loss
-from ..functional.masking import mixed_noise, num_kept, random_masking
+from ..functional.masking import drop_channels, mixed_noise, num_kept, random_masking
 from ..functional.patches import patch_validity, take_tokens
 from ..functional.standardization import unit_amplitude
 from .decoder import Decoder
@@ -167,7 +167,8 @@ class CWT_MAE_RoPE(PretextTask):  # noqa: N801 - the name in the reference imple
         imgs : Tensor of shape (B, V, S, T), with M after B if `x` has channels
             The standardised images.
         """
-        out, losses, axes = self._reconstruct_signals(x, noise, columns)
+        drawn = None if noise is None else {"noise": noise.flatten(0, -2), "columns": columns}
+        out, losses, axes = self._reconstruct_signals(x, drawn)
         imgs = out.image.unflatten(0, axes)
         return losses.mean(), out.pred_spec.unflatten(0, axes), out.pred_time.unflatten(0, axes), imgs
 
@@ -179,16 +180,15 @@ class CWT_MAE_RoPE(PretextTask):  # noqa: N801 - the name in the reference imple
         x : Tensor of shape (B, T), (B, M, T) or (B, M * V, S, T)
             Signals of one channel or of M channels, or spectrograms.
         drawn : mapping of str to Tensor, default=None
-            The result of `draw`, which contains the arguments `noise` and `columns` of `forward`. None calls `draw`.
+            The result of `draw`, which contains the arguments `noise` and `columns` of `forward`, and the noise that
+            determines which channels are dropped, as in `functional.masking.drop_channels`. None calls `draw`.
 
         Returns
         -------
         Tensor of shape (B,), float32
             ``loss_spec + time_loss_weight * loss_time``, averaged over those channels of each signal that have values.
         """
-        drawn = drawn or {}
-        _, losses, _ = self._reconstruct_signals(x, drawn.get("noise"), drawn.get("columns"))
-        return losses
+        return self._reconstruct_signals(x, drawn)[1]
 
     def draw(self, count: int, device: torch.device | None = None) -> dict[str, Tensor]:
         """Draw the random tensors that `signal_losses` uses.
@@ -206,10 +206,19 @@ class CWT_MAE_RoPE(PretextTask):  # noqa: N801 - the name in the reference imple
             Tensors by name, with one row per image.
         """
         drawn = {"noise": self._noise(count, device)}
-        columns = self.decoder.draw_columns(count, device)
-        return drawn if columns is None else {**drawn, "columns": columns}
+        if (columns := self.decoder.draw_columns(count, device)) is not None:
+            drawn["columns"] = columns
+        if self.training and self.encoder.mixing:  # so that the encoder also learns from a part of the channels
+            drawn["channel_noise"] = torch.rand(count, 1, device=device)
+        return drawn
 
-    def reconstruct(self, image: Tensor, noise: Tensor | None = None, columns: Tensor | None = None) -> Reconstruction:
+    def reconstruct(
+        self,
+        image: Tensor,
+        noise: Tensor | None = None,
+        columns: Tensor | None = None,
+        missing: Tensor | None = None,
+    ) -> Reconstruction:
         """Mask patches of images and reconstruct them.
 
         Parameters
@@ -220,6 +229,8 @@ class CWT_MAE_RoPE(PretextTask):  # noqa: N801 - the name in the reference imple
             The patches with the smallest noise stay visible. None draws the noise at random.
         columns : Tensor of shape (B * M, C), int64, default=None
             Indices of the C columns of patches to decode. None decodes all columns.
+        missing : Tensor of shape (B, M), bool, default=None
+            True for a channel without values. None if there is none.
 
         Returns
         -------
@@ -227,10 +238,13 @@ class CWT_MAE_RoPE(PretextTask):  # noqa: N801 - the name in the reference imple
             The reconstruction and the intermediate results.
         """
         target = self.encoder.patchify(image)  # (B * M, N, P)
+        num_channels = image.shape[1] if image.ndim == 5 else 1
         if noise is None:
             noise = self._noise(len(target), target.device)
+        if self.settings["channel_mixing"] == "tokens":  # the visible patches of all channels have the same positions
+            noise = noise[::num_channels].repeat_interleave(num_channels, dim=0)
         ids_keep, ids_restore, mask = random_masking(noise, self.settings["mask_ratio"])
-        latent = self.visible_encoder(target, ids_keep)
+        latent = self.visible_encoder(target, ids_keep, num_channels, missing)
         num_patches, num_masked = target.shape[1], float(target.shape[1] - ids_keep.shape[1])
         if columns is not None:
             ids = self.decoder.patches_of(columns)
@@ -303,17 +317,15 @@ class CWT_MAE_RoPE(PretextTask):  # noqa: N801 - the name in the reference imple
         return out.image[:, 0, 0] if x.ndim == 4 else unit_amplitude(self.scalogram.resampled(x.float()).flatten(0, -2))
 
     def _reconstruct_signals(
-        self, x: Tensor, noise: Tensor | None, columns: Tensor | None
+        self, x: Tensor, drawn: Mapping[str, Tensor | None] | None
     ) -> tuple[Reconstruction, Tensor, torch.Size]:
         """Return the reconstruction of signals, their losses (B,), and the sizes of the axes before V in the images."""
-        imgs = self.scalogram(x)
+        drawn = drawn or self.draw(len(x) * self.signal_encoder.num_channels(x.shape[1:]), x.device)
+        x = drop_channels(x, drawn.get("channel_noise"))
+        imgs, missing = self.scalogram(x), missing_channels(x)
         axes = imgs.shape[:-3]
-        if noise is None:
-            drawn = self.draw(axes.numel(), imgs.device)
-            noise, columns = drawn["noise"], drawn.get("columns")
-        out = self.reconstruct(imgs, noise.flatten(0, -2), columns)
+        out = self.reconstruct(imgs, drawn["noise"], drawn.get("columns"), missing)
         losses = self.channel_losses(out, x).unflatten(0, (len(x), -1))  # (B, M)
-        missing = missing_channels(x)
         if missing is not None:
             losses = torch.where(missing, 0, losses) / (~missing).float().mean(1, keepdim=True)
         return out, losses.mean(1), axes

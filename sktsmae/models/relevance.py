@@ -59,14 +59,16 @@ def relevance_map(model: SignalClassifier, x: Tensor, classes: Tensor) -> Tensor
     """
     encoder, (rows, columns) = model.encoder, model.encoder.grid_size
     patches = model.signal_encoder.patches(x)  # (B * M, N, P)
+    num_channels, missing = model.signal_encoder.num_channels(x.shape[1:]), missing_channels(x)
     with torch.inference_mode(False), torch.enable_grad():
         # Tensors from inference mode cannot have gradients, so they are cloned. The patches require gradients because
         # the weights may be frozen.
         patches = patches.clone().requires_grad_()
-        embedded, *_, last = encoder.through_blocks(patches)  # (B * M, 1 + N, D)
+        missing = None if missing is None else missing.clone()
+        embedded, *_, last = encoder.through_blocks(patches, None, num_channels, missing)  # (B * M, 1 + N, D)
         tokens = encoder.norm(last)[:, 1:].unflatten(0, (len(x), -1))  # (B, M, N, D)
-        if (missing := missing_channels(x)) is not None:
-            tokens = tokens.masked_fill(missing.clone()[..., None, None], torch.nan)
+        if missing is not None:
+            tokens = tokens.masked_fill(missing[..., None, None], torch.nan)
         logits = model.head(tokens.flatten(1, 2))
         # Softmax is invariant to a constant that is added to all logits, so the mean is subtracted.
         margin = logits.gather(1, classes.clone()[:, None])[:, 0] - logits.mean(1)

@@ -48,6 +48,10 @@ class EncoderSettings:  # numpydoc ignore=PR02
         The wavelet, as in `Scalogram`.
     w0 : float, default=6
         Number of radians of the Morlet wavelet within one standard deviation of its envelope.
+    channel_mixing : {"none", "cls", "tokens"}, default="none"
+        Attention between the channels of a signal, as in `Encoder`.
+    channel_layout : {"ring"} or None, default=None
+        Whether the channels lie on a ring, as in `Encoder`.
 
     Raises
     ------
@@ -75,6 +79,8 @@ class EncoderSettings:  # numpydoc ignore=PR02
     resample: bool = False
     wavelet: str = "ricker"
     w0: float = 6.0
+    channel_mixing: str = "none"
+    channel_layout: str | None = None
 
     def __post_init__(self) -> None:
         sizes = ("signal_len", "patch_size_freq", "patch_size_time", "embed_dim", "depth", "num_heads")

@@ -81,6 +81,8 @@ class SignalEncoder(nn.Module):
             config.mlp_ratio,
             config.mlp_rank_ratio,
             config.rope,
+            config.channel_mixing,
+            config.channel_layout,
         )
         return cls(scalogram, encoder)
 
@@ -150,10 +152,10 @@ class SignalEncoder(nn.Module):
         Tensor of shape (B, M, 1 + N, D)
             The class token and the patch tokens of each channel; NaN for a channel without values.
         """
-        tokens = self.encoder(self.patches(x))  # (B * M, 1 + N, D)
-        # len(x) instead of x.shape[0] would make B a constant in ONNX.
-        channels: Tensor = tokens.unflatten(0, (x.shape[0], -1))  # (B, M, 1 + N, D)
-        missing = missing_channels(x)
+        inputs = self._encoder_inputs(x)
+        tokens = self.encoder(**inputs)  # (B * M, 1 + N, D)
+        channels: Tensor = tokens.unflatten(0, (-1, inputs["num_channels"]))  # (B, M, 1 + N, D)
+        missing = inputs["missing"]
         return channels if missing is None else channels.masked_fill(missing[..., None, None], torch.nan)
 
     def layer_tokens(self, x: Tensor, layers: Collection[int] | None) -> list[Tensor]:
@@ -171,8 +173,8 @@ class SignalEncoder(nn.Module):
         list of Tensor of shape (B * M, 1 + N, D)
             The class token and the patch tokens of each layer.
         """
-        patches = self.patches(x)
-        return [self.encoder(patches)] if layers is None else self.encoder.readout(patches, layers)
+        inputs = self._encoder_inputs(x)
+        return [self.encoder(**inputs)] if layers is None else self.encoder.readout(layers=layers, **inputs)
 
     def all_layer_tokens(self, x: Tensor) -> Iterator[Tensor]:
         """Yield the tokens of every layer.
@@ -187,12 +189,14 @@ class SignalEncoder(nn.Module):
         Tensor of shape (B * M, 1 + N, D)
             The input of the first block, the output of each block, and the output of the encoder.
         """
-        patches = self.patches(x)
-        yield from self.encoder.readout(patches, range(1 + len(self.encoder.blocks)))
-        yield self.encoder(patches)
+        inputs = self._encoder_inputs(x)
+        yield from self.encoder.readout(layers=range(1 + len(self.encoder.blocks)), **inputs)
+        yield self.encoder(**inputs)
 
     def load_encoder(self, state: Mapping[str, Tensor], source: object) -> None:
         """Load the weights of an encoder; resample its position embedding if the length of the signals differs.
+
+        Layers that mix channels keep their initial weights if the loaded encoder has no such layers.
 
         Parameters
         ----------
@@ -222,7 +226,17 @@ class SignalEncoder(nn.Module):
         if "pos_embed" in weights and (weights["pos_embed"].shape[1] - 1) % old_rows == 0:
             old_grid = (old_rows, (weights["pos_embed"].shape[1] - 1) // old_rows)
             weights["pos_embed"] = resample_pos_embed(weights["pos_embed"], old_grid, (old_rows, columns))
+        if not any(name.startswith("mixing.") for name in weights):  # then the mixing of channels is new
+            own = self.encoder.state_dict()
+            weights |= {name: tensor for name, tensor in own.items() if name.startswith("mixing.")}
         load_matching(self.encoder, weights, source)
+
+    def _encoder_inputs(self, x: Tensor) -> dict[str, Any]:
+        return {
+            "patches": self.patches(x),
+            "num_channels": self.num_channels(x.shape[1:]),
+            "missing": missing_channels(x),
+        }
 
 
 def copy_for_length(signal_encoder: SignalEncoder, settings: Mapping[str, Any], signal_len: int) -> SignalEncoder:

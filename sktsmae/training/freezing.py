@@ -16,6 +16,8 @@ def freeze_below(signal_encoder: SignalEncoder, count: int) -> None:
         Number of blocks, the last ones, that stay trainable.
     """
     encoder = signal_encoder.encoder
+    first = len(encoder.blocks) - count
     encoder.requires_grad_(False)
-    for part in (*encoder.blocks[len(encoder.blocks) - count :], encoder.norm):
+    mixing = [layer for number, layer in encoder.mixing.items() if int(number) >= first]
+    for part in (*encoder.blocks[first:], *mixing, encoder.norm):
         part.requires_grad_(True)

@@ -49,7 +49,7 @@ def parameter_groups(
 
 def _depth(name: str) -> int | None:
     """Return the depth of a parameter: 0 in the input layers, k in the k-th block, and None outside of both."""
-    match = re.match(r"signal_encoder\.encoder\.(?:blocks\.(\d+)\.|(patch_embed|pos_embed|cls_token))", name)
+    match = re.match(r"signal_encoder\.encoder\.(?:(?:blocks|mixing)\.(\d+)\.|(patch_embed|pos_embed|cls_token))", name)
     if match is None:
         return None
     return 0 if match[1] is None else int(match[1]) + 1

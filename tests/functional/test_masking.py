@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from sktsmae.functional.masking import mixed_noise, num_kept, random_masking
+from sktsmae.functional.masking import drop_channels, mixed_noise, num_kept, random_masking
 from sktsmae.functional.patches import take_tokens
 
 
@@ -82,3 +82,23 @@ def test_mixed_noise_keeps_single_patches_whole_columns_or_whole_rows():
 def test_mixed_noise_has_no_ties():
     noise = mixed_noise(50, (4, 8))
     assert all(len(row.unique()) == 32 for row in noise)
+
+
+def test_a_fifth_of_the_channels_is_dropped_but_one_channel_always_stays():
+    x = torch.randn(2000, 3, 4)
+    dropped = drop_channels(x, torch.rand(6000, 1)).isnan().all(-1)  # (2000, 3)
+    assert not dropped.all(1).any()
+    # 0.2 of all channels, less those that stay because all three are below 0.2: 0.2 - 0.2 ** 3 / 3. The standard error
+    # of 6,000 draws is 0.005.
+    assert abs(dropped.float().mean() - (0.2 - 0.2**3 / 3)) < 0.02
+
+
+def test_the_only_channel_with_values_is_never_dropped():
+    x = torch.randn(200, 2, 4)
+    x[:, 0] = torch.nan
+    assert torch.equal(drop_channels(x, torch.rand(400, 1)).isnan(), x.isnan())
+
+
+def test_signals_of_one_channel_and_spectrograms_lose_no_channel():
+    for x in (torch.randn(5, 4), torch.randn(5, 6, 8, 4)):
+        assert drop_channels(x, torch.zeros(10, 1)) is x
