@@ -76,7 +76,7 @@ def _split(X: Any) -> tuple[np.ndarray, Sequence[Hashable], Sequence[Hashable]]:
 
 
 def _is_array(cell: Any) -> bool:
-    return hasattr(cell, "__len__") and not isinstance(cell, (str, bytes))
+    return isinstance(cell, (list, tuple)) or getattr(cell, "ndim", 0) > 0
 
 
 def _to_signal(cell: Any, row: Hashable, column: Hashable) -> np.ndarray:
