@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from sklearn.base import TransformerMixin
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
@@ -57,3 +57,23 @@ class SignalEstimatorMixin(SignalInputMixin, TransformerMixin):
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float32"]
         return tags
+
+
+class EmbeddingMixin(SignalEstimatorMixin, ClassNamePrefixFeaturesOutMixin):
+    """Mixin of estimators that transform signals to embeddings."""
+
+    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
+        """Return the names of the columns of `transform`.
+
+        Parameters
+        ----------
+        input_features : None
+            Ignored, because a single column of a table may contain whole signals.
+
+        Returns
+        -------
+        ndarray of str
+            The lower-case name of the class with a number.
+        """
+        names: np.ndarray = super().get_feature_names_out()
+        return names

@@ -13,7 +13,6 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
-from sklearn.base import ClassNamePrefixFeaturesOutMixin
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted
@@ -44,7 +43,7 @@ from ..training.progress_bar import progress_bar
 from ..training.sample_weights import mean_one, mean_weight_of_classes
 from ..training.seeds import draw_seed, seeded
 from ..training.streamed_features import StreamedFeatures
-from ._base import SignalEstimatorMixin
+from ._base import EmbeddingMixin
 from ._blockwise import blockwise
 from ._docs import inherit_parameter_docs
 from ._persistence import damaged_metadata, dump_estimator, params_of, restore_fitted
@@ -64,7 +63,7 @@ MAX_ENCODER_CHANNELS = 8
 @inherit_parameter_docs
 @dataclass(kw_only=True, eq=False, repr=False)
 class MAESupervised(  # numpydoc ignore=PR02
-    SignalEstimatorMixin, ClassNamePrefixFeaturesOutMixin, TrainingParameters, ABC
+    EmbeddingMixin, TrainingParameters, ABC
 ):
     """Predict targets by linear models on frozen features, a fine-tuned network, or an ensemble of both.
 

@@ -165,6 +165,7 @@ class CWTTransformer(SignalEstimatorMixin, BaseEstimator):  # numpydoc ignore=PR
             be a list of signals of different lengths: shorter ones are padded to the longest, which sets the scales.
             After `fit`, longer signals in a list are resampled to that length, with a warning. For images, the padding
             is removed and the rest is stretched to T samples; the scales refer to the stretched signal.
+            `ColumnTransformer` may select X from a table with one signal per cell.
         y : None
             Ignored.
 

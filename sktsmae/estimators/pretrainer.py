@@ -13,7 +13,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from sklearn.base import ClassNamePrefixFeaturesOutMixin
 from sklearn.utils import Bunch
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted
@@ -62,7 +61,7 @@ from ..training.loop import train, train_one_pass
 from ..training.parameters import TrainingParameters
 from ..training.pretext_net import PretextNet
 from ..training.seeds import draw_seed, seeded
-from ._base import SignalEstimatorMixin
+from ._base import EmbeddingMixin
 from ._blockwise import blockwise
 from ._docs import inherit_parameter_docs
 from ._persistence import damaged_metadata, dump_estimator, params_of, restore_fitted
@@ -97,7 +96,7 @@ WARMUP_STEPS_FROM_PRETRAINED = 20
 @inherit_parameter_docs
 @dataclass(kw_only=True, eq=False, repr=False)
 class MAEPretrainer(  # numpydoc ignore=PR02
-    SignalEstimatorMixin, ClassNamePrefixFeaturesOutMixin, TrainingParameters
+    EmbeddingMixin, TrainingParameters
 ):
     """Learn features from unlabelled signals by reconstructing masked patches of their wavelet images.
 

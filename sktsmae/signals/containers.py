@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
+from .cells import signals_of_cells
 from .centring import CentredSignals
 from .dask_signals import DaskSignals, is_dask_array
 from .ragged import RAGGED, stack_signals
@@ -22,9 +23,10 @@ def as_array(X: Any, length: int = 0) -> Any:
     Parameters
     ----------
     X : object
-        An array of numpy, torch, zarr, h5py or dask; a torch data set; a DataFrame with one row per signal; a list of
-        signals of any lengths, each an array (time,), an array (channels, time) as in aeon, or a DataFrame (time,
-        channels) as in sktime; or a DataFrame of sktime, either nested or with a MultiIndex of instance and time.
+        An array of numpy, torch, zarr, h5py or dask; a torch data set; a DataFrame with one row per signal and one
+        column per time step, or with arrays or lists (time,) or (channels, time) in its cells; a Series with such
+        cells; a list of signals of any lengths, each an array (time,), an array (channels, time) as in aeon, or a
+        DataFrame (time, channels) as in sktime; or a DataFrame of sktime with a MultiIndex of instance and time.
     length : int, default=0
         Length of the signals in `fit`. In a list, shorter signals are padded to this length and longer signals are
         resampled to it. 0 uses the length of the longest signal.
@@ -58,8 +60,9 @@ def as_array(X: Any, length: int = 0) -> Any:
         return np.where(masked, np.nan, X.data) if masked.any() else X.data
     if isinstance(X, torch.Tensor):
         return to_numpy(X)
-    if _is_frame(X):
-        X = _signals_of_frame(X)
+    X = signals_of_cells(X)
+    if _is_panel(X):
+        X = [signal.to_numpy().T for _, signal in X.groupby(level=0, sort=False)]  # each (channels, time)
     elif not hasattr(X, "ndim") and hasattr(X, "to_numpy"):  # polars
         X = X.to_numpy()
     if hasattr(X, "ndim") and hasattr(X, "shape") and not _holds_signals(X):
@@ -79,22 +82,13 @@ def _time_last(signal: Any) -> Any:
     return signal.to_numpy().T if hasattr(signal, "columns") and hasattr(signal, "to_numpy") else signal
 
 
-def _is_frame(X: Any) -> bool:
-    return hasattr(X, "iloc") and hasattr(X, "columns")
+def _is_panel(X: Any) -> bool:
+    """Return whether X is a DataFrame of sktime with a MultiIndex of instance and time."""
+    if not hasattr(X, "columns") or getattr(getattr(X, "index", None), "nlevels", 1) != 2:
+        return False
+    # The signals of a panel have more time points than channels. In other frames, each row is a signal.
+    return bool(X.groupby(level=0).size().max() > X.shape[1])
 
 
 def _holds_signals(X: Any) -> bool:
     return isinstance(X, np.ndarray) and X.dtype == object and X.ndim == 1 and bool(len(X)) and np.ndim(X[0]) > 0
-
-
-def _signals_of_frame(X: Any) -> Any:
-    """Return a list of the signals in a DataFrame of sktime, and any other DataFrame unchanged."""
-    cells = X.iloc[0] if len(X) else []
-    if len(cells) and all(np.ndim(cell) == 1 for cell in cells):  # nested: each cell is a channel of a signal
-        return [stack_signals([np.asarray(cell) for cell in row]) for row in X.itertuples(index=False)]
-    if getattr(X.index, "nlevels", 1) == 2:
-        signals = [signal.to_numpy().T for _, signal in X.groupby(level=0, sort=False)]  # each (channels, time)
-        # The signals of a panel have more time points than channels. In other frames, each row is a signal.
-        if max(signal.shape[1] for signal in signals) > X.shape[1]:
-            return signals
-    return X
