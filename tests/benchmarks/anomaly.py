@@ -168,7 +168,8 @@ def main() -> None:
     parser.add_argument("--development", action="store_true", help="compare design choices, without test splits")
     options = parser.parse_args()
     warnings.simplefilter("ignore")
-    with open(options.data / "published.csv", newline="") as file:
+    table = options.data / "published.csv"
+    with open(table if table.exists() else options.data.parent / "published.csv", newline="") as file:
         published = {row["dataset"] for row in csv.DictReader(file)}
     available = [path.stem for path in sorted(options.data.glob("*.npz")) if path.stem in published]
     methods = VARIANTS if options.development else BASELINES

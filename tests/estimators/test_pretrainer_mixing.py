@@ -71,3 +71,13 @@ def test_layout_without_mixing_has_no_effect_and_warns(X):
 def test_mixing_of_an_encoder_of_one_block_is_refused(X):
     with pytest.raises(ValueError, match="depth=1; give depth=2 or more"):
         MAEPretrainer(channel_mixing="cls", **{**SMALL, "depth": 1}, **QUICK).fit(X)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_decisions_of_a_classifier_with_mixing_are_explained(kind, X):
+    pretrainer = MAEPretrainer(channel_mixing=kind, **SMALL, **QUICK)
+    settings = {"finetune": "head", "probe": False, "max_epochs": 1, "random_state": 0}
+    classifier = MAEClassifier(pretrainer=pretrainer, **settings).fit(X, np.arange(len(X)) % 2)
+    relevance = classifier.explain(X[:2])
+    assert relevance.shape == (2, 3, 8, 200)
+    np.testing.assert_allclose(relevance.sum((1, 2, 3)), 1, rtol=1e-5)

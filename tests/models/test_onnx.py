@@ -12,7 +12,8 @@ from numpy.testing import assert_allclose
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.fixes import parse_version
 
-from sktsmae import CWTTransformer, MAEClassifier
+from sktsmae import CWTTransformer, MAEClassifier, MAEPretrainer
+from sktsmae.datasets import load_sparwatch
 
 onnxruntime = pytest.importorskip("onnxruntime")
 pytestmark = pytest.mark.skipif(
@@ -135,3 +136,17 @@ def test_error_names_the_package_to_install(fitted_classifier, tmp_path, monkeyp
 def test_unfitted_classifier_is_refused(new_classifier, tmp_path):
     with pytest.raises(NotFittedError):
         new_classifier().export_onnx(tmp_path / "classifier.onnx")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["cls", "tokens"])
+def test_exported_network_mixes_channels(kind, tmp_path):
+    X = load_sparwatch().data[::40, :3]
+    pretrainer = MAEPretrainer(channel_mixing=kind, cwt_scales=8, embed_dim=16, depth=3, num_heads=2, max_epochs=0)
+    # A high learning rate, so that the layers that mix channels are far from their initial zeros.
+    settings = {"finetune": "full", "probe": False, "max_epochs": 4, "lr": 0.01, "random_state": 0}
+    classifier = MAEClassifier(pretrainer=pretrainer, **settings).fit(X, np.arange(len(X)) % 2)
+    session = export_and_load(classifier, tmp_path)
+    for n_signals in (1, 5):
+        signals = X[:n_signals].astype(np.float32)
+        assert_allclose(probabilities(session, signals), classifier.predict_proba(signals), atol=1e-5)
