@@ -23,6 +23,7 @@ DEFAULT = "MAEClassifier() with default parameters"
 WITH_NETWORK = "the same, and a network with a fine-tuned head"
 BASELINE = "logistic regression on simple features"
 CHANNELS = 3  # the acceleration on three axes; the rotation rates would double the time
+STEP = 2  # every second recording; all of them would double the time
 EPOCHS = 10  # of fine-tuning
 
 
@@ -130,16 +131,17 @@ def load_data() -> Data:
         The data set.
     """
     train, test = load_sparwatch(subset="train"), load_sparwatch(subset="test")
-    partial_labels = hide_labels(train.target, np.random.RandomState(0))
+    X, y, X_test, y_test = (values[::STEP] for values in (train.data, train.target, test.data, test.target))
+    partial_labels = hide_labels(y, np.random.RandomState(0))
     print(
         f"Data: SPARwatch, seven shoulder exercises, the acceleration of the wrist on {CHANNELS} axes.\n"
-        f"Training: {len(train.data)} signals of {len(np.unique(train.groups))} people. "
-        f"Test: {len(test.data)} signals of {len(np.unique(test.groups))} other people.\n"
+        f"Training: {len(X)} signals of {len(np.unique(train.groups))} people. "
+        f"Test: {len(X_test)} signals of {len(np.unique(test.groups))} other people.\n"
         f"Each classifier is fitted twice: with {(partial_labels != HIDDEN).sum()} labels "
-        f"({LABELS_PER_CLASS} per class), and with all {len(train.target)} labels.",
+        f"({LABELS_PER_CLASS} per class), and with all {len(y)} labels.",
         flush=True,
     )
-    return Data(train.data[:, :CHANNELS], train.target, partial_labels, test.data[:, :CHANNELS], test.target)
+    return Data(X[:, :CHANNELS], y, partial_labels, X_test[:, :CHANNELS], y_test)
 
 
 def score_baseline(data: Data, target: np.ndarray) -> float:

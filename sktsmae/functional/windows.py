@@ -9,6 +9,9 @@ from torch.nn import functional as F
 from .spectra import autocorrelation
 from .standardization import standardize
 
+# Added to the standard deviation of a window before the division.
+_FLAT = 0.05
+
 
 def squared_window_distances(x: Tensor, bank: Tensor, step: int = 1) -> Tensor:
     """Compute the squared Euclidean distances between all windows of signals and the windows of a bank.
@@ -37,6 +40,51 @@ def squared_window_distances(x: Tensor, bank: Tensor, step: int = 1) -> Tensor:
     products = F.conv1d(x, bank, dilation=step)
     energy = F.conv1d(x.square().sum(1, keepdim=True), torch.ones_like(bank[:1, :1]), dilation=step)  # (B, 1, windows)
     return (energy + bank.square().sum((1, 2))[:, None] - 2 * products).clamp_min(0)
+
+
+def squared_normalised_window_distances(x: Tensor, bank: Tensor, step: int = 1) -> Tensor:
+    """Compute the squared distances between all windows of signals and the windows of a bank, after z-normalisation.
+
+    Each window is shifted to a mean of 0 and divided by its standard deviation plus 0.05, so that only its shape
+    counts. The constant keeps the noise of flat windows small if signals have a standard deviation of about 1.
+
+    Parameters
+    ----------
+    x : Tensor of shape (B, T)
+        Signals.
+    bank : Tensor of shape (K, n)
+        Windows of n samples.
+    step : int, default=1
+        Distance between two samples of a window, in samples of the signals.
+
+    Returns
+    -------
+    Tensor of shape (B, K, T - (n - 1) * step)
+        The distances.
+
+    References
+    ----------
+    C.-C. M. Yeh et al., "Matrix profile I: all pairs similarity joins for time series", ICDM 2016.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sktsmae.functional.windows import squared_normalised_window_distances
+    >>> x, bank = torch.tensor([[1.0, 3.0, 2.0, 5.0]]), torch.tensor([[10.0, 12.0]])
+    >>> squared_normalised_window_distances(x, bank).round().tolist()
+    [[[0.0, 7.0, 0.0]]]
+    """
+    n = bank.shape[1]
+    bank = bank - bank.mean(1, keepdim=True)
+    bank = bank / (bank.std(1, correction=0, keepdim=True) + _FLAT)
+    # float64, because the variance is the difference of two means
+    mean, mean_square = (
+        F.conv1d(power[:, None], torch.full_like(power[:1, None, :n], 1 / n), dilation=step)
+        for power in (x.double(), x.double().square())
+    )
+    std = (mean_square - mean.square()).clamp_min(0).sqrt().to(x.dtype)  # (B, 1, windows)
+    energy = n * (std / (std + _FLAT)).square() + bank.square().sum(1)[:, None]
+    return (energy - 2 * F.conv1d(x[:, None], bank[:, None], dilation=step) / (std + _FLAT)).clamp_min(0)
 
 
 def mean_of_covering_windows(values: Tensor, length: int) -> Tensor:

@@ -9,7 +9,11 @@ from torch import Tensor, nn
 from ..functional.fingerprint import fingerprint
 from ..functional.gaps import missing_channels, unpadded_extent, zero_missing_channels
 from ..functional.scales import log_scale_grid
-from ..functional.windows import mean_of_covering_windows, squared_window_distances
+from ..functional.windows import (
+    mean_of_covering_windows,
+    squared_normalised_window_distances,
+    squared_window_distances,
+)
 from .scalogram import Scalogram
 
 # Number of scales of the wavelets, the smallest scale in samples, and the largest as a fraction of the window length
@@ -23,10 +27,11 @@ _QUANTILES, _MAX_SCORED = (0.5, 0.99), 8
 
 
 class WindowDistance(nn.Module):
-    """Distances of the windows of a signal from the nearest windows of normal signals, averaged for each time step.
+    """Two distances of the windows of a signal from the nearest windows of normal signals, averaged for each time step.
 
-    A window consists of the samples of a channel and of its wavelet coefficients at four scales up to a fifth of the
-    length of the window, each divided by its standard deviation in the normal signals.
+    There are two distances. One is between the samples of a channel and its wavelet coefficients at four scales up to a
+    fifth of the length of the window, each divided by its standard deviation in the normal signals. The other one is
+    between z-normalised samples, as in the matrix profile, so that only the shape counts.
 
     Parameters
     ----------
@@ -48,7 +53,7 @@ class WindowDistance(nn.Module):
     >>> distance = WindowDistance(n_channels=2, length=20, n_windows=50)
     >>> distance.fit(torch.randn(10, 2, 100))
     >>> distance(torch.randn(3, 2, 100)).shape
-    torch.Size([3, 2, 100])
+    torch.Size([2, 3, 2, 100])
     """
 
     centre: Tensor
@@ -69,7 +74,7 @@ class WindowDistance(nn.Module):
         self.register_buffer("bank", torch.zeros(n_channels, n_windows, series, samples))
         # Fingerprint of the signal of each window.
         self.register_buffer("owners", torch.zeros(n_windows, dtype=torch.int64))
-        self.register_buffer("quantiles", torch.tensor([0.0, 1.0])[:, None].repeat(1, n_channels))
+        self.register_buffer("quantiles", torch.tensor([0.0, 1.0])[:, None, None].repeat(1, 2, n_channels))
 
     def fit(self, x: Tensor) -> None:
         """Draw windows from normal signals, and compute the distances in these signals.
@@ -89,8 +94,8 @@ class WindowDistance(nn.Module):
         self.bank = windows[places // count, :, :, places % count].movedim(0, 1).contiguous()  # (M, K, C, samples)
         self.owners = fingerprint(x)[places // count]
         few = x[torch.linspace(0, len(x) - 1, min(len(x), _MAX_SCORED)).long()]
-        distances = torch.cat([self._distances(part) for part in few.split(1)]).movedim(1, 0).flatten(1)  # (M, n * T)
-        median, upper = np.quantile(distances.cpu().numpy(), _QUANTILES, axis=1)
+        distances = torch.cat([self._distances(part) for part in few.split(1)], dim=1)  # (2, n, M, T)
+        median, upper = np.quantile(distances.cpu().numpy(), _QUANTILES, axis=(1, 3))  # (2, M)
         self.quantiles = torch.from_numpy(np.stack((median, np.where(upper > median, upper, median + 1)))).to(x)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -103,25 +108,28 @@ class WindowDistance(nn.Module):
 
         Returns
         -------
-        Tensor of shape (B, M, T), float32
-            The mean distance of the windows that contain a time step, shifted and scaled so that the median is 0 and
-            the 99 % quantile is 1 for normal signals.
+        Tensor of shape (2, B, M, T), float32
+            Both distances, each averaged over the windows that contain a time step, and shifted and scaled so that its
+            median is 0 and its 99 % quantile is 1 for normal signals.
         """
-        median, upper = self.quantiles[..., None]  # (M, 1)
+        median, upper = self.quantiles[:, :, None, :, None]  # (2, 1, M, 1)
         scaled: Tensor = (self._distances(x) - median) / (upper - median)
         return scaled
 
     def _distances(self, x: Tensor) -> Tensor:
-        """Return the mean distance (B, M, T) of the windows that contain a time step."""
+        """Return both mean distances (2, B, M, T) of the windows that contain a time step."""
         views = (self._views(x) - self.centre) / self.scale
         own = self.owners == fingerprint(x)[:, None]  # (B, K)
         own = (own & ~own.all(1, keepdim=True))[..., None]
         channels = []
         for of_channel, windows in zip(views.unbind(1), self.bank, strict=True):
-            squares = squared_window_distances(of_channel, windows, self.step)
-            nearest = squares.masked_fill(own, torch.inf).amin(1).sqrt()  # (B, number of windows)
-            channels.append(mean_of_covering_windows(nearest, views.shape[-1] - nearest.shape[-1] + 1))
-        return torch.stack(channels, dim=1)
+            both = (
+                squared_window_distances(of_channel, windows, self.step),
+                squared_normalised_window_distances(of_channel[:, 0], windows[:, 0], self.step),
+            )
+            nearest = torch.stack([squares.masked_fill(own, torch.inf).amin(1).sqrt() for squares in both])
+            channels.append(mean_of_covering_windows(nearest, views.shape[-1] - nearest.shape[-1] + 1))  # (2, B, T)
+        return torch.stack(channels, dim=2)
 
     def _views(self, x: Tensor) -> Tensor:
         """Return the samples and the wavelet coefficients of signals, (B, M, C, T)."""
@@ -134,7 +142,10 @@ class WindowDistance(nn.Module):
 
 
 class WindowProfile(nn.Module):
-    """The largest distance over channels and over three window lengths, for each time step of a signal.
+    """The distance of a signal from normal signals, for each time step: the largest distance over the channels.
+
+    The distance of a channel is the mean of two numbers: the largest distance of values over three window lengths, and
+    the mean distance of shapes over these lengths, as in `WindowDistance` (`tests/benchmarks/anomaly_profile.md`).
 
     Parameters
     ----------
@@ -189,7 +200,9 @@ class WindowProfile(nn.Module):
         x = x[:, None] if x.ndim == 2 else x
         padding, missing = x.isnan().all(1), missing_channels(x)
         x = zero_missing_channels(x)
-        profiles = torch.stack([distance(x) for distance in self.distances])  # (lengths, B, M, T)
+        distances = torch.stack([distance(x) for distance in self.distances])  # (lengths, 2, B, M, T)
+        values, shapes = distances.unbind(1)
+        profiles = (values.amax(0) + shapes.mean(0)) / 2  # (B, M, T)
         if missing is not None:
             profiles = profiles.masked_fill(missing[..., None], -torch.inf)
-        return profiles.amax((0, 2)).masked_fill(padding, torch.nan)
+        return profiles.amax(1).masked_fill(padding, torch.nan)

@@ -8,7 +8,12 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from sktsmae.functional.windows import dominant_period, mean_of_covering_windows, squared_window_distances
+from sktsmae.functional.windows import (
+    dominant_period,
+    mean_of_covering_windows,
+    squared_normalised_window_distances,
+    squared_window_distances,
+)
 
 
 @pytest.mark.parametrize("step", [1, 3])
@@ -38,3 +43,20 @@ def test_dominant_period_of_noise_or_of_a_constant_is_an_eighth_of_the_length(n_
     expected = max(1, n_timepoints // 8)
     assert dominant_period(torch.zeros(3, 1, n_timepoints)) == expected
     assert math.isclose(dominant_period(torch.randn(500, 1, n_timepoints)), expected)
+
+
+@pytest.mark.parametrize("step", [1, 3])
+def test_normalised_distances_are_those_of_the_z_normalised_windows(step):
+    x, bank = 3 + 2 * torch.randn(2, 40), 5 * torch.randn(4, 7)
+    windows = x.unfold(1, 6 * step + 1, 1)[..., ::step]  # (2, number of windows, 7)
+    first, second = (
+        (part - part.mean(-1, keepdim=True)) / (part.std(-1, correction=0, keepdim=True) + 0.05)
+        for part in (windows, bank)
+    )
+    expected = torch.cdist(second.expand(2, -1, -1), first).square()
+    assert_close(squared_normalised_window_distances(x, bank, step), expected, atol=1e-4, rtol=1e-4)
+
+
+def test_normalised_distances_of_constant_windows_are_finite():
+    distances = squared_normalised_window_distances(torch.full((1, 9), 1e3), torch.randn(3, 4))
+    assert distances.isfinite().all()
