@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar, Self
 
@@ -10,7 +12,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clo
 from sklearn.metrics import accuracy_score
 from sklearn.utils import Bunch, Tags, column_or_1d, get_tags
 from sklearn.utils._param_validation import HasMethods
-from sklearn.utils.validation import assert_all_finite, check_consistent_length, check_is_fitted, validate_data
+from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 
 from ..signals.recordings import (
     Segments,
@@ -81,9 +83,9 @@ class WindowedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  #
     ``make_pipeline(CWTTransformer(output="statistics"), LogisticRegression())``.
 
     **Short recordings.** A recording or interval that is shorter than the window is padded with NaN at the end. The
-    estimators of this package ignore this padding. An estimator whose tag ``input_tags.allow_nan`` is False raises an
-    error that names the recording. Leading and trailing NaN of a recording is padding, too, and has no windows. Windows
-    that consist of NaN are left out.
+    estimators of this package ignore this padding. If an estimator does not accept NaN, the error names the recording.
+    Leading and trailing NaN of a recording is padding, too, and has no windows. Windows that consist of NaN are left
+    out.
 
     **Splits.** Cross-validation of this estimator splits recordings, so all windows of one recording are on one side.
     If there are several recordings per person, give the persons as `groups` of ``GroupKFold``. To cross-validate a
@@ -154,7 +156,9 @@ class WindowedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  #
             self._check_params()
             recordings = self._read(X, reset=True)
             windows, target, self.window_ = self._label_windows(recordings, y)
-            self.estimator_ = clone(self._inner).fit(stack_windows(recordings, windows, self.window_), target)
+            data = stack_windows(recordings, windows, self.window_)
+            with _named_short_windows(windows, self.window_):
+                self.estimator_ = clone(self._inner).fit(data, target)
             self.classes_ = self.estimator_.classes_
         return self
 
@@ -218,22 +222,24 @@ class WindowedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  #
         Returns
         -------
         list of Bunch
-            For each recording: ``starts`` of shape (n_windows,), int: first sample of each window; ``times`` of shape
-            (n_windows, 2): start and end of each window, in seconds if `sampling_rate` is set, otherwise in samples;
-            ``proba`` of shape (n_windows, C): class probabilities; ``labels`` of shape (n_windows,): the most probable
-            labels.
+            For each recording: ``starts`` and ``stops`` of shape (n_windows,), int: first sample of each window and
+            the sample after its last one; ``times`` of shape (n_windows, 2): both in seconds if `sampling_rate` is set,
+            otherwise in samples; ``proba`` of shape (n_windows, C): class probabilities; ``labels`` of shape
+            (n_windows,): the most probable labels.
         """
         recordings = self._ready(X)
         windows, _ = self._cut(recordings, whole_recordings(recordings), self.window_)
         proba = self._proba(recordings, windows)
-        labels = self.classes_[proba.argmax(1)]
-        times = np.stack([windows.start, windows.stop], axis=1) / (self.sampling_rate or 1)
+        columns = {
+            "starts": windows.start,
+            "stops": windows.stop,
+            "times": np.stack([windows.start, windows.stop], axis=1) / (self.sampling_rate or 1),
+            "proba": proba,
+            "labels": self.classes_[proba.argmax(1)],
+        }
         bounds = np.flatnonzero(np.diff(windows.recording)) + 1
-        columns = (np.split(column, bounds) for column in (windows.start, times, proba, labels))
-        return [
-            Bunch(starts=starts, times=times, proba=proba, labels=labels)
-            for starts, times, proba, labels in zip(*columns, strict=True)
-        ]
+        parts = [np.split(column, bounds) for column in columns.values()]
+        return [Bunch(**dict(zip(columns, values, strict=True))) for values in zip(*parts, strict=True)]
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Estimate the probability of each class for recordings, by a vote of their windows.
@@ -313,9 +319,6 @@ class WindowedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  #
     def _read(self, X: Any, *, reset: bool) -> list[np.ndarray]:
         """Return the recordings; store their number of channels, or compare it with the stored one."""
         recordings = as_recordings(X)
-        allow_nan = get_tags(self).input_tags.allow_nan
-        for recording in recordings:
-            assert_all_finite(recording, allow_nan=allow_nan, estimator_name=type(self).__name__, input_name="X")
         if reset:
             for name in ("n_features_in_", "feature_names_in_"):  # from an earlier fit on an array
                 self.__dict__.pop(name, None)
@@ -351,16 +354,7 @@ class WindowedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  #
 
     def _cut(self, recordings: list[np.ndarray], segments: Segments, window: int) -> tuple[Segments, np.ndarray]:
         """Return the windows of segments and the segment of each window."""
-        windows, owners = cut_windows(recordings, segments, window, self.step or max(1, window // 2))
-        lengths = windows.stop - windows.start
-        if lengths.min() < window and not get_tags(self._inner).input_tags.allow_nan:
-            shortest = int(lengths.argmin())
-            raise ValueError(
-                f"X[{windows.recording[shortest]}], or an interval of it, has {lengths[shortest]} samples, but "
-                f"window={window}, and {type(self._inner).__name__} does not accept NaN as padding; remove it, or give "
-                f"window={lengths[shortest]} or less."
-            )
-        return windows, owners
+        return cut_windows(recordings, segments, window, self.step or max(1, window // 2))
 
     def _proba(self, recordings: list[np.ndarray], windows: Segments) -> np.ndarray:
         """Return the class probabilities of windows, which are copied and passed to the estimator in chunks."""
@@ -369,9 +363,28 @@ class WindowedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  #
         for start in range(0, len(windows.start), size):
             chunk = Segments(*(column[start : start + size] for column in windows))
             data = stack_windows(recordings, chunk, self.window_)
-            if hasattr(self.estimator_, "predict_proba"):
-                parts.append(self.estimator_.predict_proba(data))
-            else:
-                labels = np.asarray(self.estimator_.predict(data))
-                parts.append((labels[:, None] == self.classes_).astype(np.float32))
+            with _named_short_windows(chunk, self.window_):
+                parts.append(self._proba_of_chunk(data))
         return np.concatenate(parts)
+
+    def _proba_of_chunk(self, data: np.ndarray) -> np.ndarray:
+        if hasattr(self.estimator_, "predict_proba"):
+            return np.asarray(self.estimator_.predict_proba(data))
+        labels = np.asarray(self.estimator_.predict(data))
+        return (labels[:, None] == self.classes_).astype(np.float32)
+
+
+@contextmanager
+def _named_short_windows(windows: Segments, window: int) -> Iterator[None]:
+    """Name the shortest recording in the error of an estimator that does not accept its padding."""
+    try:
+        yield
+    except ValueError as error:
+        lengths = windows.stop - windows.start
+        if lengths.min() == window or "NaN" not in str(error):
+            raise
+        raise ValueError(
+            f"X[{windows.recording[lengths.argmin()]}], or an interval of it, has {lengths.min()} samples, but "
+            f"window={window}; it was padded with NaN, which the estimator does not accept. Remove it, give "
+            f"window={lengths.min()} or less, or use an estimator that accepts NaN."
+        ) from error

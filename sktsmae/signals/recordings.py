@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from sklearn.utils.validation import check_array
+from sklearn.utils.validation import assert_all_finite, check_array
 
 from .containers import as_array, time_last
 from .ragged import RAGGED
@@ -87,6 +87,7 @@ def as_recordings(X: Any) -> list[np.ndarray]:
             raise ValueError(f"X[{number}] has dtype {recording.dtype}; give numbers.")
         if recording.size == 0:
             raise ValueError(f"X[{number}] has shape {recording.shape}; remove recordings without samples.")
+        assert_all_finite(recording, allow_nan=True, input_name=f"X[{number}]")
     return recordings
 
 
