@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import KW_ONLY, dataclass
@@ -14,6 +15,7 @@ from sklearn.utils import Bunch, Tags, column_or_1d, get_tags
 from sklearn.utils._param_validation import HasMethods
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 
+from ..models.checkpoints import read_safetensors
 from ..signals.recordings import (
     Segments,
     are_intervals,
@@ -25,6 +27,7 @@ from ..signals.recordings import (
     whole_recordings,
 )
 from ..training.constraints import POSITIVE_INT, SAMPLING_RATE
+from ._persistence import damaged_metadata, dump_estimator, params_of
 from ._rollback import rollback_on_error
 from ._votes import VOTES
 from .classifier import MAEClassifier
@@ -296,6 +299,59 @@ class WindowedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  #
         segments, labels = read_intervals(y, recordings)
         windows, owners = self._cut(recordings, segments, self.window_)
         return float(accuracy_score(labels[owners], self.classes_[self._proba(recordings, windows).argmax(1)]))
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write a fitted classifier whose `estimator_` is a `MAEClassifier` to one safetensors file.
+
+        `MAEClassifier.load` also reads this file; it returns `estimator_`. Other classifiers can be pickled.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The file; an existing file is replaced. The attribute `n_features_in_` is not written.
+
+        Raises
+        ------
+        ValueError
+            If `estimator_` is not a `MAEClassifier`.
+        """
+        check_is_fitted(self)
+        if not isinstance(self.estimator_, MAEClassifier):
+            raise ValueError(
+                f"save needs a MAEClassifier, but the estimator is a {type(self.estimator_).__name__}; use pickle."
+            )
+        self.estimator_._write(path, {"windowed": {"params": dump_estimator(self)["params"]}})
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Self:
+        """Load a fitted classifier.
+
+        Parameters
+        ----------
+        path : str or path-like
+            A file that `save`, or `MAEClassifier.save`, wrote.
+
+        Returns
+        -------
+        WindowedClassifier
+            The classifier, ready to predict.
+
+        Raises
+        ------
+        FileNotFoundError
+            If the file does not exist.
+        ValueError
+            If the file is damaged, or was not written by one of these classes.
+        """
+        estimator = MAEClassifier.load(path)
+        metadata = read_safetensors(path, kind=MAEClassifier._kind)[1]
+        with damaged_metadata(path):
+            windowed = cls(clone(estimator), **params_of(metadata.get("windowed", {"params": {}})))
+            windowed._check_params()
+            *channels, windowed.window_ = estimator.input_shape_
+            (windowed.n_channels_,) = channels or [1]
+        windowed.estimator_, windowed.classes_ = estimator, estimator.classes_
+        return windowed
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

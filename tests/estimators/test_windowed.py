@@ -305,6 +305,39 @@ def test_copy_gives_the_same_predictions(duplicate, exercises):
     assert_array_equal(duplicate(windowed).predict_proba(X[5:7]), windowed.predict_proba(X[5:7]))
 
 
+def test_loaded_classifier_gives_the_same_predictions(tmp_path, X_channels):
+    estimator = MAEClassifier(batch_size=100, random_state=0)
+    windowed = WindowedClassifier(estimator, 100, 60, vote="trimmed", sampling_rate=50)
+    windowed.fit(X_channels[:14], np.arange(14) % 2)
+    windowed.save(tmp_path / "windowed.safetensors")
+    loaded = WindowedClassifier.load(tmp_path / "windowed.safetensors")
+    recordings = [X_channels[0], X_channels[1, :, :150]]
+    assert_array_equal(loaded.predict_proba(recordings), windowed.predict_proba(recordings))
+    assert_array_equal(loaded.predict_windows(recordings)[1].times, windowed.predict_windows(recordings)[1].times)
+    assert (loaded.window, loaded.step, loaded.vote, loaded.estimator.batch_size) == (100, 60, "trimmed", 100)
+    loaded.save(tmp_path / "again.safetensors")
+    assert (tmp_path / "again.safetensors").read_bytes() == (tmp_path / "windowed.safetensors").read_bytes()
+    of_windows = MAEClassifier.load(tmp_path / "windowed.safetensors")
+    of_windows.save(tmp_path / "classifier.safetensors")
+    bare = WindowedClassifier.load(tmp_path / "classifier.safetensors").set_params(step=60, vote="trimmed")
+    assert_array_equal(bare.predict_proba(recordings), windowed.predict_proba(recordings))
+
+
+@pytest.mark.parametrize("params", [{"step": 0}, {"step": "x"}, {"vote": "unknown"}, {"unknown": 1}, [], None])
+def test_damaged_metadata_is_refused(tmp_path, X, params):
+    windowed = WindowedClassifier(MAEClassifier(random_state=0)).fit(X[:14], np.arange(14) % 2)
+    path = tmp_path / "windowed.safetensors"
+    windowed.estimator_._write(path, {"windowed": {"params": params}})
+    with pytest.raises(ValueError, match=r"windowed\.safetensors: the metadata of the file is damaged"):
+        WindowedClassifier.load(path)
+
+
+def test_other_estimators_cannot_be_saved(fitted, tmp_path):
+    with pytest.raises(ValueError, match="save needs a MAEClassifier, but the estimator is a SignOfMean; use pickle"):
+        fitted.save(tmp_path / "windowed.safetensors")
+    assert not list(tmp_path.iterdir())
+
+
 def test_clone_is_unfitted_and_nested_parameters_can_be_set(fitted):
     assert not hasattr(clone(fitted), "estimator_")
     windowed = WindowedClassifier(MAEClassifier()).set_params(estimator__label_smoothing=0.2, window=5)
