@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+import tracemalloc
 
 import numpy as np
 import pandas as pd
@@ -257,6 +258,19 @@ def test_windows_are_passed_in_chunks(fitted, monkeypatch):
     assert fitted.estimator_.largest_ == 10
     for chunked, whole in zip(actual, expected, strict=True):
         assert_array_equal(chunked.proba, whole.proba)
+
+
+def test_memory_does_not_contain_all_windows_of_an_hour():
+    recording = np.zeros((6, 360_000), np.float32)
+    windowed = WindowedClassifier(SignOfMean(), window=200, step=10).fit([recording[:, :400]] * 2, [0, 1])
+    tracemalloc.start()
+    try:
+        (windows,) = windowed.predict_windows([recording])
+        peak = tracemalloc.get_traced_memory()[1] / 2**20
+    finally:
+        tracemalloc.stop()
+    assert len(windows.starts) == 35_981
+    assert peak < 50  # MB; measured: 33; a copy of all windows has 165 MB
 
 
 def test_recordings_may_be_given_in_several_containers(tmp_path):
