@@ -91,7 +91,7 @@ def write_windowed_classifier(path: Path) -> None:
     """Write a classifier of recordings by `WindowedClassifier.save`."""
     X = list(np.random.default_rng(0).normal(size=(4, 60)))
     estimator = MAEClassifier(pretrainer=MAEPretrainer(**SMALL, max_epochs=0), random_state=0)
-    WindowedClassifier(estimator, window=20).fit(X, [0, 1] * 2).save(path)
+    WindowedClassifier(estimator, window=40).fit(X, [0, 1] * 2).save(path)
 
 
 def write_state_dict(path: Path) -> None:
