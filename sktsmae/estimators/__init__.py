@@ -1,4 +1,4 @@
-"""The scikit-learn estimators: a transformer, a pretrainer, a classifier, a regressor and an anomaly detector.
+"""The scikit-learn estimators: transformer, pretrainer, classifier, regressor, anomaly detector, windowed classifier.
 
 These modules may import `training`, `signals`, `models`, `layers`, `functional`, scikit-learn and each other. Each
 estimator has its own module. Modules whose names start with an underscore contain shared code.
@@ -9,5 +9,13 @@ from .classifier import MAEClassifier
 from .cwt import CWTTransformer
 from .pretrainer import MAEPretrainer
 from .regressor import MAERegressor
+from .windowed import WindowedClassifier
 
-__all__ = ["CWTTransformer", "MAEAnomalyDetector", "MAEClassifier", "MAEPretrainer", "MAERegressor"]
+__all__ = [
+    "CWTTransformer",
+    "MAEAnomalyDetector",
+    "MAEClassifier",
+    "MAEPretrainer",
+    "MAERegressor",
+    "WindowedClassifier",
+]

@@ -247,10 +247,14 @@ class MAESupervised(  # numpydoc ignore=PR02
             name files, devices or code (`callbacks`, `checkpoint_dir`, `device`, a `pretrainer` other than None and
             "scratch"), and the attribute `pretrainer_` are not written.
         """
+        self._write(path, {})
+
+    def _write(self, path: str | os.PathLike[str], extra: dict[str, Any]) -> None:
+        """Write the fitted estimator, with more metadata of an estimator that contains it."""
         check_is_fitted(self)
         # Clones, because safetensors refuses shared tensors, and the network and the probe may share their encoder.
         state = {name: tensor.clone() for name, tensor in self.ensemble_.state_dict().items()}
-        write_safetensors(path, state, self._metadata())
+        write_safetensors(path, state, {**self._metadata(), **extra})
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:

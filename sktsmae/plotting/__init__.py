@@ -7,6 +7,7 @@ from .anomaly import AnomalyDisplay
 from .ensemble import EnsembleDisplay
 from .history import HistoryDisplay
 from .reconstruction import ReconstructionDisplay
+from .recording import RecordingDisplay
 from .relevance import RelevanceDisplay
 from .report import report
 from .scalogram import ScalogramDisplay
@@ -16,6 +17,7 @@ __all__ = [
     "EnsembleDisplay",
     "HistoryDisplay",
     "ReconstructionDisplay",
+    "RecordingDisplay",
     "RelevanceDisplay",
     "ScalogramDisplay",
     "report",

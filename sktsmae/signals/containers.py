@@ -74,11 +74,22 @@ def as_array(X: Any, length: int = 0) -> Any:
             return np.asarray(X)
     except ValueError as error:
         raise ValueError(RAGGED) from error
-    return stack_signals([_time_last(signal) for signal in X], length)
+    return stack_signals([time_last(signal) for signal in X], length)
 
 
-def _time_last(signal: Any) -> Any:
-    """Convert a DataFrame (time, channels) of sktime to an array (channels, time); return other signals unchanged."""
+def time_last(signal: Any) -> Any:
+    """Convert a signal that is a DataFrame of sktime.
+
+    Parameters
+    ----------
+    signal : object
+        A signal.
+
+    Returns
+    -------
+    object
+        An array (channels, time) if the signal is a DataFrame (time, channels), and the signal itself otherwise.
+    """
     return signal.to_numpy().T if hasattr(signal, "columns") and hasattr(signal, "to_numpy") else signal
 
 

@@ -29,7 +29,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from sktsmae import MAEAnomalyDetector, MAEClassifier, MAEPretrainer
+from sktsmae import MAEAnomalyDetector, MAEClassifier, MAEPretrainer, WindowedClassifier
 from sktsmae.datasets import read_signals
 from sktsmae.models import CWT_MAE_RoPE, TF_MAE_Classifier, load_reference_mae
 from sktsmae.training.checkpoint_files import read_checkpoint
@@ -85,6 +85,13 @@ def write_anomaly_detector(path: Path) -> None:
     """Write an anomaly detector with windows by `MAEAnomalyDetector.save`."""
     X = np.random.default_rng(0).normal(size=(8, 60))
     MAEAnomalyDetector(features=("summary", "statistics")).fit(X).save(path)
+
+
+def write_windowed_classifier(path: Path) -> None:
+    """Write a classifier of recordings by `WindowedClassifier.save`."""
+    X = list(np.random.default_rng(0).normal(size=(4, 60)))
+    estimator = MAEClassifier(pretrainer=MAEPretrainer(**SMALL, max_epochs=0), random_state=0)
+    WindowedClassifier(estimator, window=40).fit(X, [0, 1] * 2).save(path)
 
 
 def write_state_dict(path: Path) -> None:
@@ -151,6 +158,7 @@ KINDS: dict[str, tuple[str, Callable[[Path], None], Callable[[Path], Any]]] = {
     "pretrainer": ("a.safetensors", write_pretrainer, MAEPretrainer.load),
     "classifier": ("a.safetensors", write_classifier, MAEClassifier.load),
     "anomaly-detector": ("a.safetensors", write_anomaly_detector, MAEAnomalyDetector.load),
+    "windowed-classifier": ("a.safetensors", write_windowed_classifier, WindowedClassifier.load),
     "pretrainer, read by TF_MAE_Classifier": (
         "a.safetensors",
         write_pretrainer,

@@ -7,10 +7,19 @@ import re
 
 import pytest
 
-from sktsmae import CWTTransformer, MAEAnomalyDetector, MAEClassifier, MAEPretrainer, MAERegressor
+from sktsmae import (
+    CWTTransformer,
+    MAEAnomalyDetector,
+    MAEClassifier,
+    MAEPretrainer,
+    MAERegressor,
+    WindowedClassifier,
+)
+
+ESTIMATORS = [CWTTransformer, MAEPretrainer, MAEClassifier, MAERegressor, MAEAnomalyDetector, WindowedClassifier]
 
 
-@pytest.mark.parametrize("cls", [CWTTransformer, MAEPretrainer, MAEClassifier, MAERegressor, MAEAnomalyDetector])
+@pytest.mark.parametrize("cls", ESTIMATORS)
 def test_each_parameter_is_documented_once(cls):
     section = re.search(r"    Parameters\n    -+\n(.*?)\n\n    Attributes\n", cls.__doc__, re.DOTALL)[1]
     entries = re.findall(r"^    (\w[\w, ]*) : \S", section, re.MULTILINE)
@@ -18,7 +27,7 @@ def test_each_parameter_is_documented_once(cls):
     assert sorted(documented) == sorted(inspect.signature(cls).parameters)
 
 
-@pytest.mark.parametrize("cls", [CWTTransformer, MAEPretrainer, MAEClassifier, MAERegressor, MAEAnomalyDetector])
+@pytest.mark.parametrize("cls", ESTIMATORS)
 def test_documented_defaults_match_the_signature(cls):
     section = re.search(r"    Parameters\n    -+\n(.*?)\n\n    Attributes\n", cls.__doc__, re.DOTALL)[1]
     defaults = {name: parameter.default for name, parameter in inspect.signature(cls).parameters.items()}

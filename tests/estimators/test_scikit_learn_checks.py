@@ -6,9 +6,18 @@ from typing import Any
 
 import pytest
 from sklearn.base import BaseEstimator, is_classifier
+from sklearn.linear_model import LogisticRegression, RidgeClassifier
+from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from sktsmae import CWTTransformer, MAEAnomalyDetector, MAEClassifier, MAEPretrainer, MAERegressor
+from sktsmae import (
+    CWTTransformer,
+    MAEAnomalyDetector,
+    MAEClassifier,
+    MAEPretrainer,
+    MAERegressor,
+    WindowedClassifier,
+)
 
 # The smallest networks and the fewest training steps that pass the accuracy checks of classifiers.
 SIZES = {"cwt_scales": 4, "embed_dim": 8, "depth": 1, "num_heads": 1, "decoder_embed_dim": 8}
@@ -35,6 +44,12 @@ REGRESSORS = [
     MAERegressor(
         pretrainer=PRETRAINER, probe=False, finetune="full", **{**HEADS["reasoning"], **QUICK, "max_epochs": 40}
     ),
+]
+WINDOWED = [
+    WindowedClassifier(LogisticRegression()),
+    WindowedClassifier(RidgeClassifier()),
+    WindowedClassifier(DecisionTreeClassifier(random_state=0), window=2, step=1, vote="confidence"),
+    WindowedClassifier(MAEClassifier(pretrainer=PRETRAINER, random_state=0)),
 ]
 
 
@@ -83,7 +98,7 @@ def _with_array_api(monkeypatch: pytest.MonkeyPatch) -> None:
 # A check of scikit-learn sets n_iter_no_change=20 in every classifier that has this parameter.
 @pytest.mark.filterwarnings("ignore:n_iter_no_change=20 has no effect")
 @parametrize_with_checks(
-    [*TRANSFORMERS, PRETRAINER, *CLASSIFIERS, *CLASSIFIERS_WITH_PROBE, *REGRESSORS, MAEAnomalyDetector()],
+    [*TRANSFORMERS, PRETRAINER, *CLASSIFIERS, *CLASSIFIERS_WITH_PROBE, *REGRESSORS, MAEAnomalyDetector(), *WINDOWED],
     expected_failed_checks=expected_failures,
 )
 def test_estimator_passes_the_scikit_learn_checks(estimator, check):
