@@ -25,15 +25,16 @@ from ..functional.standardization import standardize
 from ..functional.wavelets import BOUNDARIES, view_orders
 from ..layers.channel_mixing import CHANNEL_MIXING
 from ..models import PRETEXT_TASKS, CWT_MAE_RoPE, Encoder, EncoderEmbedding, PretextTask, SignalEncoder
-from ..models.auto import auto_num_heads, auto_patch_size, auto_scales
+from ..models.auto import auto_num_heads, auto_patch_size, auto_scales, auto_waveform_patch_size
 from ..models.checkpoints import read_safetensors, write_safetensors
 from ..models.features.embedding import THRESHOLD_SIGNALS
 from ..models.require_positive import require_positive
 from ..models.restore import load_matching, restore
 from ..models.scalogram import WAVELETS
-from ..models.settings import EncoderSettings
+from ..models.settings import REPRESENTATIONS, EncoderSettings
 from ..models.signal_encoder import copy_for_length
 from ..models.spectrograms import check_spectrogram, require_views
+from ..models.waveform import SIGNALS_ONLY
 from ..signals.batches import load_batch, sample_batches
 from ..signals.dask_signals import local_copy
 from ..signals.dataset import SignalDataset
@@ -70,6 +71,7 @@ from ._unused import LOOP_PARAMETERS, STOPPING_PARAMETERS, changed_parameters, w
 
 # Parameters that determine the shapes of the encoder's weights, or the images for which it was trained.
 ARCHITECTURE_PARAMETERS = (
+    "representation",
     "cwt_scales",
     "diff_orders",
     "standardize",
@@ -86,6 +88,8 @@ ARCHITECTURE_PARAMETERS = (
 )
 # Parameters that add layers to the encoder from which `init` continues, if that encoder has no such layers.
 MIXING_PARAMETERS = ("channel_mixing", "channel_layout")
+# Parameters that have no effect on waveforms. Masking is among them because a waveform has one row of patches.
+IMAGE_PARAMETERS = ("cwt_scales", "diff_orders", "standardize", "boundary", "wavelet", "w0", "masking")
 # Values of ``max_epochs="auto"`` (`tests/benchmarks/defaults.md`, `tests/benchmarks/learning.md`).
 EPOCHS_FROM_RANDOM, EPOCHS_FROM_PRETRAINED = 120, 4
 # Minimum number of warm-up steps from pre-trained weights. In the first steps, the moving averages of AdamW are
@@ -108,10 +112,14 @@ class MAEPretrainer(  # numpydoc ignore=PR02
         about twice as long.
     init : {"auto", "shipped", "random"}, str or path-like, default="auto"
         Initial weights. "shipped" continues from the encoder of the package, ``MAEPretrainer.from_pretrained()``, which
-        determines the architecture: the parameters from `cwt_scales` to `patch_size`, `embed_dim`, `depth`,
+        determines the architecture: the parameters from `representation` to `patch_size`, `embed_dim`, `depth`,
         `num_heads`, `mlp_rank_ratio` and `rope` have no effect. A path does the same with a file that `save` wrote.
         "auto" means "shipped" if all of these parameters have their defaults and X contains signals, and "random"
         otherwise.
+    representation : {"image", "waveform"}, default="image"
+        What is divided into patches: the wavelet image of each signal, or with "waveform", the standardised signal
+        itself, as in Ti-MAE [5]_. "waveform" is for comparison (`tests/benchmarks/waveform.md`); the parameters from
+        `cwt_scales` to `w0` and `masking` then have no effect, and X must contain signals.
     cwt_scales : "auto", int or array-like of float, default="auto"
         Scales of the wavelets in samples. "auto" uses 32 logarithmically spaced scales from 0.7 to a fifth of the
         signal length. An int n uses the grid of CWT-MAE-RoPE [1]_: 0.1, 1.1, ..., n - 0.9. An array contains the scales
@@ -135,7 +143,8 @@ class MAEPretrainer(  # numpydoc ignore=PR02
         does not resample.
     patch_size : "auto" or tuple of int, default="auto"
         Numbers of scales and samples in a patch. "auto" divides an image into a grid of about 4 x 16 patches, or of up
-        to 4 x 64 patches if signals have more than 800 samples.
+        to 4 x 64 patches if signals have more than 800 samples. A waveform is divided into about as many patches; if
+        sizes are given, the first must be 1.
     embed_dim, depth, num_heads : int, default=64, 4 and 2
         Embedding size, number of blocks and number of attention heads of the encoder. The model in [1]_ is
         ``MAEPretrainer(cwt_scales=64, boundary="zeros", masking="patches", pooling="mean", patch_size=(4, 50),
@@ -234,6 +243,8 @@ class MAEPretrainer(  # numpydoc ignore=PR02
     .. [4] Z. Weng et al., "SPECTRE: spectral pre-training embeddings with cylindrical temporal rotary position encoding
        for fine-grained sEMG-based movement decoding", arXiv:2512.22481.
 
+    .. [5] Z. Li et al., "Ti-MAE: self-supervised masked time series autoencoders", arXiv:2301.08871.
+
     K. He et al., "Masked autoencoders are scalable vision learners", CVPR 2022.
 
     L. Wang et al., "VideoMAE V2: scaling video masked autoencoders with dual masking", CVPR 2023 (`decode_ratio`).
@@ -253,6 +264,7 @@ class MAEPretrainer(  # numpydoc ignore=PR02
 
     pretext_task: str = "reconstruction"
     init: str | os.PathLike[str] = "auto"
+    representation: str = "image"
     cwt_scales: int | Sequence[float] | str = "auto"
     diff_orders: Sequence[int] = (0, 1, 2)
     standardize: bool | str = True
@@ -285,6 +297,7 @@ class MAEPretrainer(  # numpydoc ignore=PR02
         **TrainingParameters._parameter_constraints,
         "pretext_task": [str],
         "init": [str, os.PathLike],
+        "representation": [StrOptions(set(REPRESENTATIONS))],
         "cwt_scales": [StrOptions({"auto"}), *SCALES],
         "diff_orders": ["array-like"],
         "standardize": ["boolean", StrOptions({"per_scale"})],
@@ -712,7 +725,7 @@ class MAEPretrainer(  # numpydoc ignore=PR02
 
     @property
     def _ignores_mean(self) -> bool:
-        return self.boundary == "reflect"
+        return self.boundary == "reflect" or self.representation == "waveform"
 
     @property
     def _n_features_out(self) -> int:
@@ -777,6 +790,8 @@ class MAEPretrainer(  # numpydoc ignore=PR02
         signal_len = self.signal_len or X.shape[-1]
         cwt_scales = auto_scales(self.cwt_scales, signal_len)
         if X.ndim == 4:
+            if self.representation == "waveform":
+                raise ValueError(SIGNALS_ONLY)
             if self.signal_len is not None:
                 raise ValueError(
                     f"signal_len={signal_len}, but X is a spectrogram, which is not resampled; give signal_len=None."
@@ -813,6 +828,8 @@ class MAEPretrainer(  # numpydoc ignore=PR02
     def _resolve_patch_size(self, num_scales: int, signal_len: int) -> tuple[int, int]:
         size = self.patch_size
         if isinstance(size, str):
+            if self.representation == "waveform":
+                return auto_waveform_patch_size(signal_len)
             return auto_patch_size(num_scales, signal_len)
         if len(size) != 2 or not all(isinstance(side, (int, np.integer)) and side > 0 for side in size):
             raise ValueError(f"patch_size={size!r}: give 'auto' or two positive whole numbers (scales, samples).")
@@ -850,6 +867,8 @@ class MAEPretrainer(  # numpydoc ignore=PR02
             has_mixing = source.model_.settings["channel_mixing"] != "none"
             names = [*ARCHITECTURE_PARAMETERS, *(MIXING_PARAMETERS if has_mixing else ())]
             unused[f"init={self.init!r}: give init='random'"] = names
+        elif self.representation == "waveform":
+            unused["representation='waveform': choose representation='image'"] = IMAGE_PARAMETERS
         elif is_spectrogram:
             unused["spectrograms as X: give signals"] = ["cwt_scales", "boundary", "wavelet", "w0"]
         elif self.wavelet == "ricker":

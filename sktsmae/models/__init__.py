@@ -37,6 +37,7 @@ from .settings import EncoderSettings, MAESettings
 from .signal_classifier import SignalClassifier
 from .signal_encoder import SignalEncoder
 from .tf_mae_classifier import TF_MAE_Classifier
+from .waveform import Waveform
 from .window_profile import WindowProfile
 
 __all__ = [
@@ -74,6 +75,7 @@ __all__ = [
     "Spectrum",
     "SummaryStatistics",
     "TF_MAE_Classifier",
+    "Waveform",
     "WaveletStatistics",
     "WindowProfile",
     "load_mae",

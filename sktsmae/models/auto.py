@@ -48,6 +48,23 @@ def auto_patch_size(num_scales: int, n_timepoints: int) -> tuple[int, int]:
     return -(-num_scales // 4), max(width_of_64_columns, min(50, width_of_16_columns))
 
 
+def auto_waveform_patch_size(n_timepoints: int) -> tuple[int, int]:
+    """Return the default patch size for waveforms, which gives about as many tokens as the default images.
+
+    Parameters
+    ----------
+    n_timepoints : int
+        Length of the signals.
+
+    Returns
+    -------
+    tuple of int
+        1, and a quarter of the number of samples in a patch of an image, because images have four rows of patches.
+    """
+    _, samples = auto_patch_size(4, n_timepoints)
+    return 1, -(-samples // 4)
+
+
 def auto_num_heads(decoder_embed_dim: int) -> int:
     """Return the default number of attention heads of a decoder.
 

@@ -11,6 +11,7 @@ from .require_positive import require_positive
 from .to_jsonable import to_jsonable
 
 Rope = Literal["axial", "raster"]
+REPRESENTATIONS = ("image", "waveform")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +24,10 @@ class EncoderSettings:  # numpydoc ignore=PR02
     ----------
     signal_len : int, default=3000
         Number of samples T of a signal.
+    representation : {"image", "waveform"}, default="image"
+        What is divided into patches: the image of a signal, or with "waveform", the signal itself, as in `Waveform`.
+        Then `patch_size_freq` must be 1, and `cwt_scales`, `diff_orders`, `standardize`, `boundary`, `wavelet` and `w0`
+        have no effect.
     cwt_scales : int or sequence of float, default=64
         Number of scales of the linear grid 0.1, 1.1, ..., or the scales in samples.
     diff_orders : sequence of {0, 1, 2}, default=(0, 1, 2)
@@ -56,7 +61,7 @@ class EncoderSettings:  # numpydoc ignore=PR02
     Raises
     ------
     ValueError
-        If a size is not a positive whole number or a ratio is not positive.
+        If a size is not a positive whole number, a ratio is not positive, or the representation is invalid.
 
     References
     ----------
@@ -64,6 +69,7 @@ class EncoderSettings:  # numpydoc ignore=PR02
     """
 
     signal_len: int = 3000
+    representation: str = "image"
     cwt_scales: int | Sequence[float] = 64
     diff_orders: Sequence[int] = DIFF_ORDERS
     patch_size_freq: int = 4
@@ -88,6 +94,13 @@ class EncoderSettings:  # numpydoc ignore=PR02
         for name in ("mlp_ratio", "mlp_rank_ratio"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name}={getattr(self, name)}: give a positive number.")
+        if self.representation not in REPRESENTATIONS:
+            raise ValueError(f"representation={self.representation!r}: choose 'image' or 'waveform'.")
+        if self.representation == "waveform" and self.patch_size_freq != 1:
+            raise ValueError(
+                f"patch_size_freq={self.patch_size_freq}, but representation='waveform' has one row; give "
+                "patch_size_freq=1, which is the first number of patch_size in MAEPretrainer."
+            )
 
     @classmethod
     def among(cls, settings: Mapping[str, Any]) -> Self:

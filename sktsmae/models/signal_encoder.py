@@ -14,6 +14,7 @@ from .positions import resample_pos_embed
 from .restore import load_matching
 from .scalogram import Scalogram
 from .settings import EncoderSettings
+from .waveform import Waveform
 
 
 class SignalEncoder(nn.Module):
@@ -22,7 +23,7 @@ class SignalEncoder(nn.Module):
     Parameters
     ----------
     scalogram : Scalogram
-        Transforms signals to images.
+        Transforms signals to images. A `Waveform` does so without a wavelet transform.
     encoder : Encoder
         Encodes the patches of these images.
 
@@ -60,16 +61,7 @@ class SignalEncoder(nn.Module):
             If a setting is invalid. The message names it.
         """
         config = EncoderSettings(**settings)
-        resample_to = config.signal_len if config.resample else None
-        scalogram = Scalogram(
-            config.cwt_scales,
-            config.diff_orders,
-            config.standardize,
-            config.boundary,
-            resample_to,
-            config.wavelet,
-            config.w0,
-        )
+        scalogram = _scalogram(config)
         image_size = (scalogram.num_views, len(scalogram.scales), config.signal_len)
         patch_size = (config.patch_size_freq, config.patch_size_time)
         encoder = Encoder(
@@ -237,6 +229,22 @@ class SignalEncoder(nn.Module):
             "num_channels": self.num_channels(x.shape[1:]),
             "missing": missing_channels(x),
         }
+
+
+def _scalogram(config: EncoderSettings) -> Scalogram:
+    """Return the transform of signals to images that the settings describe."""
+    resample_to = config.signal_len if config.resample else None
+    if config.representation == "waveform":
+        return Waveform(resample_to)
+    return Scalogram(
+        config.cwt_scales,
+        config.diff_orders,
+        config.standardize,
+        config.boundary,
+        resample_to,
+        config.wavelet,
+        config.w0,
+    )
 
 
 def copy_for_length(signal_encoder: SignalEncoder, settings: Mapping[str, Any], signal_len: int) -> SignalEncoder:

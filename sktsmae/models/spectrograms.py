@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .signal_encoder import SignalEncoder
+from .waveform import SIGNALS_ONLY, Waveform
 
 
 def check_spectrogram(signal_encoder: SignalEncoder, shape: tuple[int, ...]) -> None:
@@ -19,8 +20,10 @@ def check_spectrogram(signal_encoder: SignalEncoder, shape: tuple[int, ...]) -> 
     ------
     ValueError
         If the number of channels is not a multiple of V, if the number of scales differs, or if the signal encoder
-        resamples signals, because spectrograms cannot be resampled.
+        encodes waveforms or resamples signals, because spectrograms cannot be resampled.
     """
+    if isinstance(signal_encoder.scalogram, Waveform):
+        raise ValueError(SIGNALS_ONLY)
     require_views(shape, signal_encoder.scalogram.num_views)
     _, num_scales, _ = signal_encoder.encoder.image_size
     any_length = signal_encoder.scalogram.resample_to is not None

@@ -131,7 +131,7 @@ def draw_image(
     _colour_bar(axis, mesh, label, "both")
 
 
-def draw_relevance(axis: Any, ratio: np.ndarray, time: TimeAxis, scales: np.ndarray) -> None:
+def draw_relevance(axis: Any, ratio: np.ndarray, time: TimeAxis, scales: np.ndarray | None) -> None:
     """Draw a relevance map.
 
     Parameters
@@ -142,8 +142,8 @@ def draw_relevance(axis: Any, ratio: np.ndarray, time: TimeAxis, scales: np.ndar
         Relevance divided by the value that it would have if it were uniform.
     time : TimeAxis
         Time axis of the columns.
-    scales : ndarray of shape (S,)
-        Scales in samples.
+    scales : ndarray of shape (S,) or None
+        Scales in samples; None shows the indices of the scales.
     """
     mesh = axis.pcolormesh(time.edges, _row_edges(axis, scales, len(ratio), time), ratio, cmap="magma_r")
     mesh.set_clim(0, max(float(ratio.max()), 1.0))
@@ -154,6 +154,9 @@ def _row_edges(axis: Any, scales: np.ndarray | None, num_rows: int, time: TimeAx
     """Label the vertical axis of an image, and return the edges of its rows. All rows have the same height."""
     axis.set_ylim(num_rows - 0.5, -0.5)  # small scales, that is high frequencies, are at the top
     edges: np.ndarray = np.arange(num_rows + 1) - 0.5
+    if scales is None and num_rows == 1:  # the image of a waveform
+        axis.set_yticks([])
+        return edges
     if scales is None:
         axis.set_ylabel("scale (index)")
         return edges

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..estimators import MAEPretrainer
+from ..models import Waveform
 from ._drawing import TimeAxis, axes_of, colour_limit, draw_image
 from ._preparation import original_scales, pad_to_fitted_length, pick_channel, sampling_rate_of
 
@@ -19,7 +20,7 @@ class ReconstructionDisplay:
     signal, signal_pred : ndarray of shape (T,)
         The standardised signal and its reconstruction.
     image, image_pred : ndarray of shape (S, T)
-        The image of the first view and its reconstruction.
+        The image of the first view and its reconstruction. A pretrainer of waveforms has images of one row, the signal.
     mask : ndarray of shape (S, T), bool
         True for a masked value, which is drawn in grey.
     scales : ndarray of shape (S,) or None, default=None
@@ -113,14 +114,16 @@ class ReconstructionDisplay:
         pick_channel(out.signal[0], channel)  # raises if the channel does not exist
         first_view = (0, channel, 0)
         image = out.image[first_view]
-        scales, time_step = original_scales(estimator.model_.scalogram.scales.cpu().numpy(), x, image.shape[-1])
+        scalogram = estimator.model_.scalogram
+        scales, time_step = original_scales(scalogram.scales.cpu().numpy(), x, image.shape[-1])
+        has_scales = x.ndim < 3 and not isinstance(scalogram, Waveform)
         display = cls(
             out.signal[0, channel],
             out.signal_pred[0, channel],
             image,
             out.image_pred[first_view],
             out.mask[0, channel],
-            scales=scales if x.ndim < 3 else None,
+            scales=scales if has_scales else None,
             sampling_rate=sampling_rate_of(estimator, sampling_rate),
             time_step=time_step,
         )

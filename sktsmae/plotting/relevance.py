@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..estimators import MAEClassifier
+from ..models import Waveform
 from ._drawing import TimeAxis, axes_of, draw_relevance
 from ._preparation import original_scales, pad_to_fitted_length, pick_channel, sampling_rate_of
 
@@ -23,8 +24,8 @@ class RelevanceDisplay:
     relevance : ndarray of shape (S, T)
         Relevance of each scale and time for the predicted class: one channel of an array that `MAEClassifier.explain`
         returns. The values of all channels of a signal sum to 1.
-    scales : ndarray of shape (S,)
-        Scales in samples.
+    scales : ndarray of shape (S,) or None
+        Scales in samples; None shows the indices of the scales.
     title : str, default=""
         Title of the figure.
     sampling_rate : float or None, default=None
@@ -56,7 +57,7 @@ class RelevanceDisplay:
         self,
         signal: np.ndarray,
         relevance: np.ndarray,
-        scales: np.ndarray,
+        scales: np.ndarray | None,
         *,
         title: str = "",
         sampling_rate: float | None = None,
@@ -123,7 +124,7 @@ class RelevanceDisplay:
         display = cls(
             signal,
             maps[channel],
-            scales,
+            None if isinstance(scalogram, Waveform) else scales,
             title=title,
             sampling_rate=sampling_rate_of(classifier, sampling_rate),
             num_channels=len(maps),

@@ -271,6 +271,7 @@ INVALID_PARAMETERS = {
         "device": ["nonsense", "cuda:99", 3],
     },
     "pretrainer": {
+        "representation": ["raw", None],
         "cwt_scales": BAD_SCALES,
         "diff_orders": BAD_DIFF_ORDERS,
         "standardize": ["yes", None, "column"],

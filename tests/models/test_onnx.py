@@ -10,6 +10,7 @@ import pytest
 import torch
 from numpy.testing import assert_allclose
 from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
 from sklearn.utils.fixes import parse_version
 
 from sktsmae import CWTTransformer, MAEClassifier, MAEPretrainer
@@ -88,6 +89,14 @@ def test_exported_classifier_accepts_spectrograms(new_classifier, X, y, tmp_path
         classifier.predict_proba(images[:3]),
         atol=1e-5,
     )
+
+
+@pytest.mark.slow
+def test_exported_classifier_encodes_waveforms(new_classifier, X, y, tmp_path):
+    pretrainer = MAEPretrainer(representation="waveform", embed_dim=32, depth=1, max_epochs=0, device="cpu").fit(X)
+    classifier = new_classifier(pretrainer=FrozenEstimator(pretrainer), max_epochs=1).fit(X, y)
+    actual = probabilities(export_and_load(classifier, tmp_path), X.astype(np.float32))
+    assert_allclose(actual, classifier.predict_proba(X), atol=1e-5)
 
 
 @pytest.mark.slow
