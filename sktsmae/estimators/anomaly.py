@@ -6,6 +6,7 @@ import operator
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from numbers import Real
 from typing import Any, ClassVar, Self
 
@@ -298,12 +299,7 @@ class MAEAnomalyDetector(OutlierMixin, SignalInputMixin, BaseEstimator):  # nump
             window = None if settings["profile"] is None else [operator.index(size) for size in settings["profile"]]
             if window is not None and not 0 <= window[0] <= detector.input_shape_[-1] // 2:
                 raise ValueError(f"window_length={window[0]}")
-
-        def build() -> nn.ModuleDict:
-            model = NoveltyModel(detector._build_features(names), n_samples)
-            return _joined(model, None if window is None else WindowProfile(detector._n_channels, *window))
-
-        joined: Any = restore(build, settings, state, path)
+        joined: Any = restore(partial(detector._build, names, n_samples, window), settings, state, path)
         detector.model_ = joined["model"]
         detector.profile_ = joined["profile"] if window is not None else None
         return detector
@@ -320,6 +316,10 @@ class MAEAnomalyDetector(OutlierMixin, SignalInputMixin, BaseEstimator):  # nump
             n_channels=self._n_channels, n_timepoints=self.input_shape_[-1], sampling_rate=self.sampling_rate
         )
         return build_features(context, names)
+
+    def _build(self, names: Sequence[str], n_samples: int, window: Sequence[int] | None) -> nn.ModuleDict:
+        model = NoveltyModel(self._build_features(names), n_samples)
+        return _joined(model, None if window is None else WindowProfile(self._n_channels, *window))
 
     @property
     def _n_channels(self) -> int:
