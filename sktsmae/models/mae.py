@@ -167,7 +167,7 @@ class CWT_MAE_RoPE(PretextTask):  # noqa: N801 - the name in the reference imple
         imgs : Tensor of shape (B, V, S, T), with M after B if `x` has channels
             The standardised images.
         """
-        drawn = None if noise is None else {"noise": noise.flatten(0, -2), "columns": columns}
+        drawn = None if noise is None else {"noise": noise} | ({} if columns is None else {"columns": columns})
         out, losses, axes = self._reconstruct_signals(x, drawn)
         imgs = out.image.unflatten(0, axes)
         return losses.mean(), out.pred_spec.unflatten(0, axes), out.pred_time.unflatten(0, axes), imgs
@@ -317,14 +317,14 @@ class CWT_MAE_RoPE(PretextTask):  # noqa: N801 - the name in the reference imple
         return out.image[:, 0, 0] if x.ndim == 4 else unit_amplitude(self.scalogram.resampled(x.float()).flatten(0, -2))
 
     def _reconstruct_signals(
-        self, x: Tensor, drawn: Mapping[str, Tensor | None] | None
+        self, x: Tensor, drawn: Mapping[str, Tensor] | None
     ) -> tuple[Reconstruction, Tensor, torch.Size]:
         """Return the reconstruction of signals, their losses (B,), and the sizes of the axes before V in the images."""
         drawn = drawn or self.draw(len(x) * self.signal_encoder.num_channels(x.shape[1:]), x.device)
         x = drop_channels(x, drawn.get("channel_noise"))
         imgs, missing = self.scalogram(x), missing_channels(x)
         axes = imgs.shape[:-3]
-        out = self.reconstruct(imgs, drawn["noise"], drawn.get("columns"), missing)
+        out = self.reconstruct(imgs, drawn["noise"].flatten(0, -2), drawn.get("columns"), missing)
         losses = self.channel_losses(out, x).unflatten(0, (len(x), -1))  # (B, M)
         if missing is not None:
             losses = torch.where(missing, 0, losses) / (~missing).float().mean(1, keepdim=True)

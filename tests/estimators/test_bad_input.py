@@ -287,6 +287,8 @@ INVALID_PARAMETERS = {
         "decoder_embed_dim": [0, -32, 33],
         "decoder_depth": [0, -1],
         "rope": ["spiral", None],
+        "channel_mixing": ["all", None],
+        "channel_layout": ["line", True],
         "mask_ratio": [0, 1, -0.5, 1.5, np.nan, 0.99, 1e-17],
         "masking": ["bands", None],
         "time_loss_weight": [-1, "half"],
