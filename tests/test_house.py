@@ -25,7 +25,7 @@ def test_imports_obey_the_import_linter_contracts():
 
 def test_ci_runs_the_commands_in_the_readme():
     readme, ci = (ROOT / "README.md").read_text(), (ROOT / ".ci" / "run").read_text()
-    match = re.search(r'^(python -m pip install "\.\[test\]") && (python -m pytest)$', readme, re.MULTILINE)
+    match = re.search(r'^(python -m pip install "\.\[test\]") && (python -m pytest -n auto)$', readme, re.MULTILINE)
     install_command, test_command = match.groups()
     assert install_command.replace("install", "install --quiet") in ci
     assert test_command in ci

@@ -473,6 +473,7 @@ class MAESupervised(  # numpydoc ignore=PR02
         elif self.finetune == "lora":
             signal_encoder.encoder.requires_grad_(False)
             inject_lora(signal_encoder.encoder.blocks)
+            inject_lora(signal_encoder.encoder.mixing)
         elif not isinstance(self.finetune, str):
             freeze_below(signal_encoder, self.finetune)
         classes = self._classes_of(samples.targets)

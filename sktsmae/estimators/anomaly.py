@@ -224,8 +224,9 @@ class MAEAnomalyDetector(OutlierMixin, SignalInputMixin, BaseEstimator):  # nump
         ndarray of shape (n, T), float32
             The profiles; NaN where a signal has padding. A profile is the distance of the windows that contain a time
             step from the nearest windows of normal signals: about 0 for normal signals, which rarely exceed 1. It is
-            the maximum over the channels of a mean of two distances for three window lengths: one between values, and
-            one between shapes, as in the matrix profile. Signals in `fit` are compared with windows of other signals.
+            the maximum over the channels of the mean of two numbers: the largest distance between values over three
+            window lengths, and the mean distance between shapes, as in the matrix profile. Signals in `fit` are
+            compared with windows of other signals.
 
         Raises
         ------

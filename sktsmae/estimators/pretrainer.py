@@ -18,6 +18,7 @@ from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
+from ..functional.gaps import missing_channels
 from ..functional.patches import unpatchify
 from ..functional.pooling import POOLINGS
 from ..functional.scales import scale_grid
@@ -29,7 +30,7 @@ from ..models.auto import auto_num_heads, auto_patch_size, auto_scales, auto_wav
 from ..models.checkpoints import read_safetensors, write_safetensors
 from ..models.features.embedding import THRESHOLD_SIGNALS
 from ..models.require_positive import require_positive
-from ..models.restore import load_matching, restore
+from ..models.restore import keep_new_mixing, load_matching, restore
 from ..models.scalogram import WAVELETS
 from ..models.settings import REPRESENTATIONS, EncoderSettings
 from ..models.signal_encoder import copy_for_length
@@ -161,8 +162,9 @@ class MAEPretrainer(  # numpydoc ignore=PR02
         Attention between the channels of a signal, after every second block of the encoder. With "none", the encoder
         processes each channel alone, so that its features do not depend on how channels relate. With "cls", the class
         tokens of all channels attend to each other, as in NormWear [3]_; with "tokens", the tokens of all channels at
-        each position. Training then drops random channels. Any number of channels is accepted, whatever the
-        pre-training had. New layers of an encoder from which `init` continues change nothing before they are trained.
+        each position. `fit` then drops random channels of signals. A classifier may have another number of channels
+        than its pretrainer; later, a channel that is absent is given as NaN. New layers of an encoder from which `init`
+        continues change nothing before they are trained.
     channel_layout : {"ring"} or None, default=None
         "ring" means that the channels lie on a ring, such as electrodes around an arm: their attention then depends on
         the angles between them [4]_. With None, the order of the channels has no effect on it.
@@ -532,7 +534,7 @@ class MAEPretrainer(  # numpydoc ignore=PR02
             x = load_batch(X, slice(None)).to(device)
             images = model.scalogram(x)
             lead = images.shape[:-3] if images.ndim == 5 else (len(X), 1)
-            out = model.reconstruct(images)
+            out = model.reconstruct(images, missing=missing_channels(x))
             mask = out.mask[..., None].expand(-1, -1, patch_size[0] * patch_size[1])  # (B, N, P / V)
             results = {
                 "image": out.image,
@@ -875,6 +877,8 @@ class MAEPretrainer(  # numpydoc ignore=PR02
             unused["wavelet='ricker': choose wavelet='morlet'"] = ["w0"]
         if self.channel_mixing == "none":
             unused["channel_mixing='none': choose channel_mixing='tokens'"] = ["channel_layout"]
+        elif self.input_shape_[:-1] in ((), (1,)):
+            unused["one channel in X: give several channels"] = MIXING_PARAMETERS
         return unused
 
 
@@ -889,8 +893,7 @@ def _load_weights(model: PretextTask, source: PretextTask, signal_encoder: Signa
 
     Layers that mix channels keep their initial weights if the source has no such layers.
     """
-    new_layers = {name: tensor for name, tensor in model.state_dict().items() if ".mixing." in name}
-    state = {**new_layers, **source.state_dict()}
+    state = keep_new_mixing(model, source.state_dict())
     shapes = {name: tensor.shape for name, tensor in model.state_dict().items()}
     if type(model) is type(source) and shapes == {name: tensor.shape for name, tensor in state.items()}:
         model.load_state_dict(state)

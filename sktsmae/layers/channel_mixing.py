@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor, nn
 
@@ -41,6 +43,9 @@ class TokenMixing(nn.Module):
     >>> TokenMixing(8, 2)(torch.randn(5, 3, 10, 8)).shape
     torch.Size([5, 3, 10, 8])
     """
+
+    # Minimum number of blocks of an encoder: the mixing follows every second block.
+    min_depth: ClassVar[int] = 2
 
     def __init__(self, dim: int, num_heads: int, ring: bool = False) -> None:
         super().__init__()
@@ -102,6 +107,8 @@ class ClsMixing(TokenMixing):  # numpydoc ignore=PR02
     >>> ClsMixing(8, 2)(torch.randn(5, 3, 10, 8)).shape
     torch.Size([5, 3, 10, 8])
     """
+
+    min_depth: ClassVar[int] = 3  # the patch tokens attend to the mixed class tokens in the third block
 
     def forward(self, tokens: Tensor, missing: Tensor | None = None) -> Tensor:
         """Mix the class tokens of all channels.

@@ -226,9 +226,10 @@ def _channel_mixing(kind: str, layout: str | None, depth: int, embed_dim: int, n
         return nn.ModuleDict()
     if kind not in CHANNEL_MIXING:
         raise ValueError(f"channel_mixing={kind!r}: choose one of 'none', {', '.join(map(repr, CHANNEL_MIXING))}.")
-    if depth < 2:
-        raise ValueError(
-            f"channel_mixing={kind!r} mixes channels after every second block, but depth={depth}; give depth=2 or more."
-        )
     mixing = CHANNEL_MIXING[kind]
+    if depth < mixing.min_depth:
+        raise ValueError(
+            f"channel_mixing={kind!r} mixes channels after every second block, but depth={depth}; give "
+            f"depth={mixing.min_depth} or more."
+        )
     return nn.ModuleDict({str(i): mixing(embed_dim, num_heads, layout == "ring") for i in range(1, depth, 2)})

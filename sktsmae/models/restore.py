@@ -20,6 +20,27 @@ _LAYER_COUNTS = {"depth", "decoder_depth", "num_res_blocks"}
 _MAX_SCALES = 10**6
 
 
+def keep_new_mixing(model: nn.Module, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Add a model's own layers that mix channels to the weights of a network that has no such layers.
+
+    Parameters
+    ----------
+    model : nn.Module
+        The model into which the weights are to be loaded.
+    state : mapping of str to Tensor
+        The state dict of the other network.
+
+    Returns
+    -------
+    dict of str to Tensor
+        The state dict, with the present weights of the model's layers if the other network has no such layers.
+    """
+    if any("mixing." in name for name in state):
+        return dict(state)
+    own = {name: tensor for name, tensor in model.state_dict().items() if "mixing." in name}
+    return {**own, **state}
+
+
 def load_matching(model: nn.Module, state: Mapping[str, Tensor], source: object) -> None:
     """Load a state dict into a model if all tensors fit.
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from ..functional.gaps import missing_channels
 from .encoder import Encoder
 from .positions import resample_pos_embed
-from .restore import load_matching
+from .restore import keep_new_mixing, load_matching
 from .scalogram import Scalogram
 from .settings import EncoderSettings
 from .waveform import Waveform
@@ -218,10 +218,7 @@ class SignalEncoder(nn.Module):
         if "pos_embed" in weights and (weights["pos_embed"].shape[1] - 1) % old_rows == 0:
             old_grid = (old_rows, (weights["pos_embed"].shape[1] - 1) // old_rows)
             weights["pos_embed"] = resample_pos_embed(weights["pos_embed"], old_grid, (old_rows, columns))
-        if not any(name.startswith("mixing.") for name in weights):  # then the mixing of channels is new
-            own = self.encoder.state_dict()
-            weights |= {name: tensor for name, tensor in own.items() if name.startswith("mixing.")}
-        load_matching(self.encoder, weights, source)
+        load_matching(self.encoder, keep_new_mixing(self.encoder, weights), source)
 
     def _encoder_inputs(self, x: Tensor) -> dict[str, Any]:
         return {

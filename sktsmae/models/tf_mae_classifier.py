@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import fields
 from functools import partial
 from typing import Any
 
@@ -104,11 +103,12 @@ def _read_encoder(path: str | os.PathLike[str], settings: dict[str, Any]) -> tup
         return state, {**settings, **implied_settings}
     state, metadata = read_safetensors(path, kind="mae")
     stored = metadata["settings"]
-    encoder_names = {field.name for field in fields(EncoderSettings)} - {"signal_len"}
+    defaults = EncoderSettings().to_dict()  # files do not contain settings that were added after them
+    encoder_names = defaults.keys() - {"signal_len"}
     differing = [
-        f"{name}={value!r} (in the file {stored.get(name)!r})"
+        f"{name}={value!r} (in the file {stored.get(name, defaults[name])!r})"
         for name, value in settings.items()
-        if name in encoder_names and to_jsonable(value) != stored.get(name)
+        if name in encoder_names and to_jsonable(value) != stored.get(name, defaults[name])
     ]
     if differing:
         raise ValueError(

@@ -90,7 +90,7 @@ def _to_signal(cell: Any, row: Hashable, column: Hashable) -> np.ndarray:
         raise ValueError(f"X has channels of unequal lengths {place}; {_EXPECTED}") from None
     if signal.dtype == object:
         signal = np.array([np.nan if value is None else value for value in signal.flat]).reshape(signal.shape)
-    if signal.ndim not in (1, 2) or signal.dtype.kind not in "biuf":
+    if signal.ndim not in (1, 2) or signal.dtype.kind not in "biuf" or not signal.size:
         given = repr(cell) if signal.ndim == 0 else f"an array of shape {signal.shape} and dtype {signal.dtype}"
         raise ValueError(f"X has {given} {place}; {_EXPECTED}")
     return signal

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from sklearn.frozen import FrozenEstimator
 
 from sktsmae import MAEClassifier, MAEPretrainer
@@ -69,7 +70,7 @@ def test_layout_without_mixing_has_no_effect_and_warns(X):
 
 
 def test_mixing_of_an_encoder_of_one_block_is_refused(X):
-    with pytest.raises(ValueError, match="depth=1; give depth=2 or more"):
+    with pytest.raises(ValueError, match="depth=1; give depth=3 or more"):
         MAEPretrainer(channel_mixing="cls", **{**SMALL, "depth": 1}, **QUICK).fit(X)
 
 
@@ -81,3 +82,32 @@ def test_decisions_of_a_classifier_with_mixing_are_explained(kind, X):
     relevance = classifier.explain(X[:2])
     assert relevance.shape == (2, 3, 8, 200)
     np.testing.assert_allclose(relevance.sum((1, 2, 3)), 1, rtol=1e-5)
+
+
+@pytest.mark.parametrize("finetune", ["full", "lora", 1])
+def test_fine_tuning_trains_new_layers_that_mix_channels(finetune, X):
+    pretrainer = MAEPretrainer(channel_mixing="tokens", **{**SMALL, "depth": 4}, **{**QUICK, "max_epochs": 0})
+    settings = {"probe": False, "max_epochs": 1, "random_state": 0}
+    classifier = MAEClassifier(pretrainer=pretrainer, finetune=finetune, **settings).fit(X, np.arange(len(X)) % 2)
+    last = classifier.encoder_.mixing["3"].attn.proj.weight
+    assert last.abs().max() > 0  # the initial weights are zeros
+
+
+def test_reconstruction_does_not_attend_to_a_channel_without_values(X):
+    pretrainer = MAEPretrainer(channel_mixing="tokens", **SMALL, **{**QUICK, "max_epochs": 0}).fit(X)
+    for mixing in pretrainer.encoder_.mixing.values():
+        torch.nn.init.xavier_uniform_(mixing.attn.proj.weight)
+    dead = X[:2].copy()
+    dead[:, 2] = np.nan
+    with pytest.warns(UserWarning, match="2 of 2 signals"):
+        reconstructed = pretrainer.reconstruct(dead).signal_pred
+    images = pretrainer.model_.scalogram(torch.from_numpy(dead).float())
+    with torch.no_grad(), torch.random.fork_rng():
+        torch.manual_seed(pretrainer.seed_)
+        expected = pretrainer.model_.reconstruct(images, missing=torch.tensor([[False, False, True]] * 2)).pred_time
+    np.testing.assert_allclose(reconstructed, expected.unflatten(0, (2, 3)), atol=1e-5)  # rounding
+
+
+def test_mixing_of_one_channel_has_no_effect_and_warns(X):
+    with pytest.warns(UserWarning, match="channel_mixing='tokens' has no effect with one channel in X"):
+        MAEPretrainer(channel_mixing="tokens", **SMALL, **QUICK).fit(X[:, 0])

@@ -68,6 +68,7 @@ def test_readout_of_a_layer_contains_the_mixing_after_its_block(mixing, x):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_encoder_with_new_mixing_returns_the_tokens_of_the_loaded_encoder(kind, small_encoder, x):
+    small_encoder |= {"depth": 3}
     loaded = SignalEncoder.from_settings(**small_encoder).eval()
     state = {f"signal_encoder.{name}": tensor for name, tensor in loaded.state_dict().items()}
     mixing = SignalEncoder.from_settings(**small_encoder, channel_mixing=kind).eval()
@@ -79,7 +80,8 @@ def test_encoder_with_new_mixing_returns_the_tokens_of_the_loaded_encoder(kind, 
     ("settings", "message"),
     [
         ({"channel_mixing": "all"}, "channel_mixing='all': choose one of 'none', 'cls', 'tokens'"),
-        ({"channel_mixing": "cls", "depth": 1}, "depth=1; give depth=2 or more"),
+        ({"channel_mixing": "cls", "depth": 2}, "depth=2; give depth=3 or more"),
+        ({"channel_mixing": "tokens", "depth": 1}, "depth=1; give depth=2 or more"),
         ({"channel_mixing": "cls", "channel_layout": "line"}, "channel_layout='line': give 'ring' or None"),
     ],
 )
@@ -89,7 +91,7 @@ def test_invalid_mixing_is_refused(settings, message, small_encoder):
 
 
 def make_task(name: str, small: dict[str, Any], kind: str) -> CWT_MAE_RoPE:
-    task = PRETEXT_TASKS[name](**small, channel_mixing=kind)
+    task = PRETEXT_TASKS[name](**{**small, "depth": 3}, channel_mixing=kind)
     assert isinstance(task, CWT_MAE_RoPE)
     randomize_mixing(task)
     return task
@@ -123,5 +125,5 @@ def test_loss_of_a_signal_with_a_dropped_channel_is_that_of_the_other_channels(n
 
 
 def test_teacher_and_student_both_have_the_layers_that_mix_channels(small):
-    task = LatentMAE(**small, channel_mixing="cls")
+    task = LatentMAE(**small, channel_mixing="tokens")
     assert len(task.encoder.mixing) == len(task.student.mixing) == 1
