@@ -24,6 +24,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import torch
 from accuracy import DEVELOPMENT, load
 from scipy.stats import rankdata
 from sklearn.covariance import LedoitWolf
@@ -113,6 +114,24 @@ def both(train: np.ndarray, test: np.ndarray) -> np.ndarray:
     return rankdata(detect(train, test)) + rankdata(reconstruct(train, test))
 
 
+def disagree(train: np.ndarray, test: np.ndarray) -> np.ndarray:
+    """Return the difference of two reconstructions, as in TFMAE (Y. Fang et al., ICDE 2024).
+
+    The first one does not see the times of the highest variance; the second one does not see the scales of the lowest
+    amplitude.
+    """
+    model = MAEPretrainer(random_state=0).fit(train).model_
+    rows, columns = model.encoder.grid_size
+    with torch.inference_mode():
+        image = model.scalogram(torch.from_numpy(np.asarray(test, np.float32)))
+        patches = model.encoder.patchify(image).unflatten(1, (rows, columns))
+        variance = patches[:, 0].var(-1)[:, None].expand(-1, rows, -1)  # of the finest scales, in each column
+        weakness = -patches.square().mean((2, 3))[..., None].expand(-1, -1, columns)
+        ties = 1e-3 * torch.rand(len(patches), rows, columns, generator=torch.Generator().manual_seed(0))
+        first, second = (model.reconstruct(image, (noise + ties).flatten(1)) for noise in (variance, weakness))
+        return (first.pred_spec - second.pred_spec).square().mean((1, 2)).numpy()
+
+
 KINDS = ("summary", "statistics", "positions", "competition", "spectrum")
 VARIANTS: dict[str, Method] = {
     **{kind: partial(detect, features=(kind,)) for kind in KINDS},
@@ -124,6 +143,7 @@ VARIANTS: dict[str, Method] = {
     "embedding, 1-NN": embedded,
     "reconstruction": reconstruct,
     "distance and reconstruction, mean rank": both,
+    "disagreement of two masks": disagree,
 }
 
 
