@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from ..estimators import MAEClassifier
 from ..models.atomic import atomic_write
+from ._occlusion import NUM_SEGMENTS, occlusion
 from .ensemble import EnsembleDisplay
 
 # A label is suspicious if its probability is lower.
@@ -34,8 +35,8 @@ def report(
 
     The page shows accuracy, macro-averaged F1 score and log-loss beside those of a baseline that always predicts the
     class frequencies; the confusion matrix; a reliability diagram; the weights of the ensemble; for each class the
-    signal that is classified with most confidence, and the most confident mistake; and suspicious labels, whose
-    probability is below 5 %.
+    signal that is classified with most confidence, and the most confident mistake, with the times and the frequency
+    band on which it depends most; and suspicious labels, whose probability is below 5 %.
 
     Parameters
     ----------
@@ -95,7 +96,9 @@ def report(
             "weights of the ensemble", EnsembleDisplay.from_estimator(classifier, ax=_figure(7, 4).subplots()).figure_
         ),
         "<h2>Typical signals, and confident mistakes</h2>",
-        _image("signals of each class", _examples(signals, codes, probabilities, classes, rows)),
+        "<p>In a mistake, red marks times without which the predicted class is less probable. The title names the "
+        "octave of frequencies, in cycles per sample, without which it is least probable.</p>",
+        _image("signals of each class", _examples(classifier, signals, codes, probabilities, rows)),
         f"<h2>Suspicious labels (probability below {SUSPICIOUS:.0%})</h2>",
         _suspicious(codes, probabilities, classes, rows),
     ]
@@ -148,10 +151,10 @@ def _reliability(codes: np.ndarray, probabilities: np.ndarray) -> Any:
 
 
 def _examples(
-    signals: np.ndarray, codes: np.ndarray, probabilities: np.ndarray, classes: np.ndarray, rows: np.ndarray
+    classifier: MAEClassifier, signals: np.ndarray, codes: np.ndarray, probabilities: np.ndarray, rows: np.ndarray
 ) -> Any:
     """Draw for each class the most confident correct signal, and the most confident mistake."""
-    predicted, confidence = probabilities.argmax(1), probabilities.max(1)
+    predicted, confidence, classes = probabilities.argmax(1), probabilities.max(1), classifier.classes_
     present = np.unique(codes)[:_MAX_CLASSES]
     axes = _figure(10, 1.8 * len(present)).subplots(len(present), 2, squeeze=False)
     for (left, right), code in zip(axes, present, strict=True):
@@ -165,9 +168,25 @@ def _examples(
                 continue
             best = candidates[confidence[candidates].argmax()]
             axis.plot(signals[best].reshape(-1, signals.shape[-1])[0], linewidth=0.8)
-            said = f", predicted {classes[predicted[best]]}" if name == "mistake" else ""
+            said = ""
+            if name == "mistake":
+                band = _mark_evidence(axis, classifier, signals[best], predicted[best])
+                said = f", predicted {classes[predicted[best]]}{band}"
             axis.set_title(f"{classes[code]}: {name}, row {rows[best]}{said} ({confidence[best]:.2f})", size=9)
     return axes[0, 0].figure
+
+
+def _mark_evidence(axis: Any, classifier: MAEClassifier, signal: np.ndarray, code: int) -> str:
+    """Mark the times on which a prediction depends, and return the frequency band on which it depends most."""
+    if signal.ndim > 2 or signal.shape[-1] < 2 * NUM_SEGMENTS or not np.isfinite(signal).all():
+        return ""
+    times, bands, edges = occlusion(classifier, signal, code)
+    limits = np.linspace(0, signal.shape[-1] - 1, NUM_SEGMENTS + 1)
+    strength = (times / max(times.max(), 1e-3)).clip(0)  # smaller changes are not worth a mark
+    for start, stop, opacity in zip(limits[:-1], limits[1:], strength, strict=True):
+        axis.axvspan(start, stop, color="red", alpha=0.4 * opacity, linewidth=0)
+    most = int(bands.argmax())
+    return f" by {edges[most]:.2g} to {edges[most + 1]:.2g}" if bands[most] > 1e-3 else ""
 
 
 def _suspicious(codes: np.ndarray, probabilities: np.ndarray, classes: np.ndarray, rows: np.ndarray) -> str:
