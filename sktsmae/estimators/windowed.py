@@ -320,7 +320,9 @@ class WindowedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  #
             raise ValueError(
                 f"save needs a MAEClassifier, but the estimator is a {type(self.estimator_).__name__}; use pickle."
             )
-        self.estimator_._write(path, {"windowed": {"params": dump_estimator(self)["params"]}})
+        params = dump_estimator(self)["params"]
+        params.pop("estimator", None)  # `load` makes it from `estimator_`
+        self.estimator_._write(path, {"windowed": {"params": params}})
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:
@@ -341,18 +343,25 @@ class WindowedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  #
         FileNotFoundError
             If the file does not exist.
         ValueError
-            If the file is damaged, or was not written by one of these classes.
+            If the file is damaged, was not written by one of these classes, or contains a classifier of spectrograms.
         """
         estimator = MAEClassifier.load(path)
         metadata = read_safetensors(path, kind=MAEClassifier._kind)[1]
         with damaged_metadata(path):
-            windowed = cls(clone(estimator), **params_of(metadata.get("windowed", {"params": {}})))
+            params = params_of(metadata.get("windowed", {"params": {}}))
+            params.pop("estimator", None)  # None in files of earlier versions
+            windowed = cls(clone(estimator), **params)
             windowed._check_params()
             *channels, windowed.window_ = estimator.input_shape_
             (windowed.n_channels_,) = channels or [1]
         windowed.estimator_, windowed.classes_ = estimator, estimator.classes_
         return windowed
 
+        if len(estimator.input_shape_) == 3:
+            raise ValueError(
+                f"{path}: the classifier in the file was fitted on spectrograms; {cls.__name__} needs one that was "
+                "fitted on signals."
+            )
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         inner = get_tags(self._inner)

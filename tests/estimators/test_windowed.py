@@ -16,7 +16,7 @@ from sklearn.linear_model import LogisticRegression, RidgeClassifier
 from sklearn.model_selection import GridSearchCV, GroupKFold, KFold, cross_val_score, cross_validate
 from sklearn.pipeline import make_pipeline
 
-from sktsmae import CWTTransformer, MAEClassifier, WindowedClassifier
+from sktsmae import CWTTransformer, MAEClassifier, MAEPretrainer, WindowedClassifier
 from sktsmae.estimators import windowed as windowed_module
 from sktsmae.estimators._votes import VOTES
 
@@ -393,6 +393,25 @@ def test_invalid_parameters_are_refused(refused, fitted, steps, params, message)
         ),
         ([np.ones(5)] * 2, [[(0.5, 5, 1)], []], r"y\[0\] contains \(0.5, 5, 1\)"),
     ],
+def test_default_estimator_is_saved_and_loaded(tmp_path):
+    X = np.random.default_rng(0).normal(size=(4, 60))
+    path = tmp_path / "windowed.safetensors"
+    windowed = WindowedClassifier(window=40).fit(X, [0, 1, 0, 1])
+    windowed.save(path)
+    assert_array_equal(WindowedClassifier.load(path).predict_proba(X), windowed.predict_proba(X))
+    windowed.estimator_._write(path, {"windowed": {"params": {"estimator": None, "window": 40}}})  # earlier files
+    assert isinstance(WindowedClassifier.load(path).estimator, MAEClassifier)
+
+
+def test_classifier_of_spectrograms_is_refused(tmp_path, X):
+    path = tmp_path / "classifier.safetensors"
+    images = CWTTransformer(cwt_scales=8).fit_transform(X[:4, :60])
+    pretrainer = MAEPretrainer(embed_dim=8, depth=1, num_heads=1, patch_size=(4, 20), max_epochs=0)
+    MAEClassifier(pretrainer=pretrainer).fit(images, [0, 1, 0, 1]).save(path)
+    with pytest.raises(ValueError, match=r"was fitted on spectrograms; WindowedClassifier needs one .* on signals"):
+        WindowedClassifier.load(path)
+
+
 )
 def test_invalid_recordings_and_labels_are_refused(refused, fitted, X, y, message):
     with refused(fitted, message):
