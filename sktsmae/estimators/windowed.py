@@ -85,7 +85,7 @@ class WindowedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  #
     there are M > 1 channels. Classifiers that accept only tables of channels need a transformer, for example
     ``make_pipeline(CWTTransformer(output="statistics"), LogisticRegression())``.
 
-    **Short recordings.** A recording or interval that is shorter than the window is padded with NaN at the end. The
+    **Padding and gaps.** A recording or interval that is shorter than the window is padded with NaN at the end. The
     estimators of this package ignore this padding. If an estimator does not accept NaN, the error names the recording.
     Leading and trailing NaN of a recording is padding, too, and has no windows. Windows that consist of NaN are left
     out.
@@ -150,8 +150,8 @@ class WindowedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  #
         Raises
         ------
         ValueError
-            If a parameter, X or y is invalid, or if a recording is shorter than the window and the estimator does not
-            accept NaN. The message names it, and the estimator is unchanged.
+            If a parameter, X or y is invalid, or if a recording is shorter than the window or has a gap and the
+            estimator does not accept NaN. The message names it, and the estimator is unchanged.
         """
         if y is None:
             raise ValueError(f"{type(self).__name__} requires y to be passed, but the target y is None.")
@@ -160,7 +160,7 @@ class WindowedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  #
             recordings = self._read(X, reset=True)
             windows, target, self.window_ = self._label_windows(recordings, y)
             data = stack_windows(recordings, windows, self.window_)
-            with _named_short_windows(windows, self.window_):
+            with _named_recording(data, windows):
                 self.estimator_ = clone(self._inner).fit(data, target)
             self.classes_ = self.estimator_.classes_
         return self
@@ -387,6 +387,11 @@ class WindowedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  #
         if reset:
             for name in ("n_features_in_", "feature_names_in_"):  # from an earlier fit on an array
                 self.__dict__.pop(name, None)
+        if not all(hasattr(self._inner, name) for name in ("get_params", "__sklearn_tags__")):
+            raise ValueError(
+                f"estimator={self.estimator!r} is not an estimator of scikit-learn; let its class inherit from "
+                "sklearn.base.ClassifierMixin and sklearn.base.BaseEstimator."
+            )
         if not is_list_of_recordings(X):
             validate_data(self, X, reset=reset, skip_check_array=True)
         n_channels = 1 if recordings[0].ndim == 1 else len(recordings[0])
@@ -428,7 +433,7 @@ class WindowedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  #
         for start in range(0, len(windows.start), size):
             chunk = Segments(*(column[start : start + size] for column in windows))
             data = stack_windows(recordings, chunk, self.window_)
-            with _named_short_windows(chunk, self.window_):
+            with _named_recording(data, chunk):
                 parts.append(self._proba_of_chunk(data))
         return np.concatenate(parts)
 
@@ -440,16 +445,24 @@ class WindowedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  #
 
 
 @contextmanager
-def _named_short_windows(windows: Segments, window: int) -> Iterator[None]:
-    """Name the shortest recording in the error of an estimator that does not accept its padding."""
+def _named_recording(data: np.ndarray, windows: Segments) -> Iterator[None]:
+    """Name a recording in the error of an estimator that does not accept NaN in the windows `data`."""
     try:
         yield
     except ValueError as error:
-        lengths = windows.stop - windows.start
-        if lengths.min() == window or "NaN" not in str(error):
+        lengths, window = windows.stop - windows.start, data.shape[-1]
+        has_nan = np.isnan(data).reshape(len(data), -1).any(1)
+        if "Input X contains NaN" not in str(error) or not has_nan.any():
             raise
         raise ValueError(
-            f"X[{windows.recording[lengths.argmin()]}], or an interval of it, has {lengths.min()} samples, but "
-            f"window={window}; it was padded with NaN, which the estimator does not accept. Remove it, give "
-            f"window={lengths.min()} or less, or use an estimator that accepts NaN."
+            f"X[{windows.recording[row]}] contains NaN between samples {windows.start[row]} and {windows.stop[row]}, "
+            "which the estimator does not accept. Fill the gap, remove the recording, or use an estimator that accepts "
+            "NaN."
         ) from error
+        if lengths.min() < window:
+            raise ValueError(
+                f"X[{windows.recording[lengths.argmin()]}], or an interval of it, has {lengths.min()} samples, but "
+                f"window={window}; it was padded with NaN, which the estimator does not accept. Remove it, give "
+                f"window={lengths.min()} or less, or use an estimator that accepts NaN."
+            ) from error
+        row = has_nan.argmax()

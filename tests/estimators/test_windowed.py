@@ -15,6 +15,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clo
 from sklearn.linear_model import LogisticRegression, RidgeClassifier
 from sklearn.model_selection import GridSearchCV, GroupKFold, KFold, cross_val_score, cross_validate
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
 
 from sktsmae import CWTTransformer, MAEClassifier, MAEPretrainer, WindowedClassifier
 from sktsmae.estimators import windowed as windowed_module
@@ -41,6 +42,19 @@ class SignOfMean(ClassifierMixin, BaseEstimator):
 
     def predict(self, X):
         return self.classes_[self.predict_proba(X).argmax(1)]
+
+
+class NotOfScikitLearn:
+    """A classifier that does not inherit from a class of scikit-learn."""
+
+    def fit(self, X, y):
+        return self
+
+    def predict(self, X):
+        return np.zeros(len(X))
+
+    def get_params(self, deep=True):
+        return {}
 
 
 class KeepsWindows(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
@@ -426,4 +440,22 @@ def test_recording_without_values_is_refused(refused):
 
 def test_other_number_of_channels_is_refused(refused, fitted):
     with refused(fitted, r"X has recordings of 2 channel\(s\), but WindowedClassifier was fitted on recordings of 1"):
+        ({"estimator": NotOfScikitLearn()}, r"estimator=<.*NotOfScikitLearn.*let its class inherit from sklearn\.base"),
         fitted.predict([np.ones((2, 8))])
+def test_recording_with_a_gap_is_named(refused, steps):
+    windowed = WindowedClassifier(LogisticRegression(), window=3, step=3)
+    gap = np.where(np.arange(8) == 4, np.nan, steps[0])
+    with refused(windowed, r"X\[1\] contains NaN between samples 3 and 6, which the estimator does not accept"):
+        windowed.fit([steps[0], gap], [0, 1])
+    windowed.fit(steps, [0, 1])
+    with refused(windowed, r"X\[0\] contains NaN between samples 3 and 6"):
+        windowed.predict([gap])
+
+
+def test_nan_of_features_is_not_blamed_on_a_recording(refused, steps):
+    to_nan = FunctionTransformer(lambda X: np.full((len(X), 1), np.nan))
+    windowed = WindowedClassifier(make_pipeline(to_nan, LogisticRegression()), window=3)
+    with refused(windowed, "^Input X contains NaN"):
+        windowed.fit(steps, [0, 1])
+
+
