@@ -57,6 +57,32 @@ def labelled_rows(
     return rows, y[rows], weights[rows]
 
 
+def class_labels(y: Any, unlabeled: Any) -> np.ndarray:
+    """Return class labels as an array. Nullable types become the types of numpy.
+
+    Parameters
+    ----------
+    y : array-like of shape (n,)
+        Labels.
+    unlabeled : object
+        Value of `y` that marks rows without a label; None means that all rows have a label.
+
+    Returns
+    -------
+    ndarray of shape (n,)
+        The labels, and the marks.
+
+    Raises
+    ------
+    ValueError
+        If a row has neither a label nor the mark, or if y contains text and numbers.
+    """
+    labels, is_labelled = _read_labels(y, unlabeled)
+    if labels.dtype.kind == "f":
+        assert_all_finite(labels[is_labelled], input_name="y")
+    return labels if is_labelled.all() else _to_array(y, unlabeled)
+
+
 def _read_labels(y: Any, mark: Any) -> tuple[np.ndarray, np.ndarray]:
     """Return y as an array, and a mask of the rows whose value in y differs from `mark`."""
     y = _to_array(y, mark)
@@ -75,7 +101,7 @@ def _read_labels(y: Any, mark: Any) -> tuple[np.ndarray, np.ndarray]:
         rows = ", ".join(map(str, missing[:5])) + (" ..." if len(missing) > 5 else "")
         raise ValueError(
             f"y has no value in {len(missing)} of {len(y)} rows ({rows}); remove these rows, or set "
-            "unlabeled=float('nan') to use them unlabelled."
+            "unlabeled=float('nan') of a MAEClassifier or MAERegressor to use them unlabelled."
         )
     known = [value for value, is_known in zip(values, labelled, strict=True) if is_known]
     # Objects of one type, and numbers, get the dtype of that type. Text stays an object, whatever its length.
@@ -93,8 +119,9 @@ def _to_array(y: Any, mark: Any) -> np.ndarray:
         # `np.array` would convert all values to text.
         others = [value for value in y if not isinstance(value, str) and not _is_missing(value)]
         if others and (mark is None or not all(_is_same(value, mark) for value in others)):
+            text = next(value for value in y if isinstance(value, str))
             raise ValueError(
-                f"y contains text and {type(others[0]).__name__} {others[0]!r}; convert all labels to text."
+                f"y contains text {text!r} and {type(others[0]).__name__} {others[0]!r}; convert all labels to text."
             )
         array = np.empty(len(y), dtype=object)
         array[:] = y

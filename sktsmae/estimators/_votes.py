@@ -30,7 +30,7 @@ def soft_vote(proba: np.ndarray) -> np.ndarray:
 
 
 def confidence_vote(proba: np.ndarray) -> np.ndarray:
-    """Average probabilities with the weight 1 - H / log(C) of each window, of which H is the entropy.
+    """Average probabilities with the weight 1 - H / log(C), where H is the entropy of the probabilities of a window.
 
     Parameters
     ----------

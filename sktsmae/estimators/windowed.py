@@ -11,24 +11,24 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
 from sklearn.metrics import accuracy_score
-from sklearn.utils import Bunch, Tags, column_or_1d, get_tags
+from sklearn.utils import Bunch, Tags, get_tags
 from sklearn.utils._param_validation import HasMethods
-from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
+from sklearn.utils.validation import _check_sample_weight, check_consistent_length, check_is_fitted, validate_data
 
 from ..models.checkpoints import read_safetensors
+from ..signals.intervals import are_intervals, read_intervals
 from ..signals.recordings import (
     Segments,
-    are_intervals,
     as_recordings,
     cut_windows,
     is_list_of_recordings,
-    read_intervals,
     stack_windows,
     whole_recordings,
 )
 from ..training.constraints import POSITIVE_INT, SAMPLING_RATE
 from ._persistence import damaged_metadata, dump_estimator, params_of
 from ._rollback import rollback_on_error
+from ._targets import class_labels
 from ._votes import VOTES
 from .classifier import MAEClassifier
 
@@ -57,8 +57,8 @@ class WindowedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  #
         the end of the recording. Predictions use the current value, so `set_params` may change it after `fit`.
     vote : {"soft", "confidence", "trimmed"}, default="soft"
         How the probabilities of windows are averaged. "soft": mean. "confidence": mean with the weight
-        1 - H / log(C), of which H is the entropy of a window. "trimmed": for each class, mean without the lowest 10 %
-        and the highest 10 %.
+        1 - H / log(C), where H is the entropy of the probabilities of a window. "trimmed": for each class, mean
+        without the lowest 10 % and the highest 10 %.
     sampling_rate : float or None, default=None
         Sampling rate in Hz; times and figures are then in seconds.
 
@@ -85,16 +85,18 @@ class WindowedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  #
     there are M > 1 channels. Classifiers that accept only tables of channels need a transformer, for example
     ``make_pipeline(CWTTransformer(output="statistics"), LogisticRegression())``.
 
-    **Short recordings.** A recording or interval that is shorter than the window is padded with NaN at the end. The
+    **Padding and gaps.** A recording or interval that is shorter than the window is padded with NaN at the end. The
     estimators of this package ignore this padding. If an estimator does not accept NaN, the error names the recording.
     Leading and trailing NaN of a recording is padding, too, and has no windows. Windows that consist of NaN are left
     out.
 
     **Splits.** Cross-validation of this estimator splits recordings, so all windows of one recording are on one side.
-    If there are several recordings per person, give the persons as `groups` of ``GroupKFold``. To cross-validate a
-    classifier of windows, use `windows`, or `get_groups`, with ``GroupKFold``. To search parameters, put this estimator
-    inside ``GridSearchCV``, not vice versa. An estimator that splits the windows itself (`MAEClassifier` weighs its
-    models by leave-one-out predictions) does not know the recordings, so its own estimates are too optimistic.
+    If there are several recordings per person, give the persons as `groups` of ``GroupKFold``. If y contains intervals,
+    give ``cv=KFold(...)`` or ``cv=GroupKFold(...)``; a number, such as ``cv=3``, stratifies by the labels of whole
+    recordings, which do not exist. To cross-validate a classifier of windows, use `windows`, or `get_groups`, with
+    ``GroupKFold``. To search parameters, put this estimator inside ``GridSearchCV``, not vice versa. An estimator that
+    splits the windows itself (`MAEClassifier` weighs its models by leave-one-out predictions) does not know the
+    recordings, so its own estimates are too optimistic.
 
     Examples
     --------
@@ -132,15 +134,16 @@ class WindowedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  #
     }
 
     def fit(self, X: Any, y: Any) -> Self:
-        """Fit the estimator on all windows, of which it receives a copy.
+        """Fit the estimator on all windows of the recordings. The windows are copied to one array.
 
         Parameters
         ----------
         X : list of array of shape (T_i,) or (M, T_i), or array-like of shape (n, T) or (n, M, T)
             Recordings. A list may contain memory-mapped arrays.
         y : array-like of shape (n,), or list of list of (start, stop, label)
-            One label per recording; or, for each recording, labelled intervals in samples, of which `stop` is
-            exclusive. Windows are then cut from the intervals, so no window contains a boundary.
+            One label per recording; or, for each recording, labelled intervals in samples. `stop` is exclusive. The
+            intervals of a recording may also be an array or a DataFrame of three columns. Windows are then cut from
+            the intervals, so no window contains a boundary.
 
         Returns
         -------
@@ -150,8 +153,8 @@ class WindowedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  #
         Raises
         ------
         ValueError
-            If a parameter, X or y is invalid, or if a recording is shorter than the window and the estimator does not
-            accept NaN. The message names it, and the estimator is unchanged.
+            If a parameter, X or y is invalid, or if a recording is shorter than the window or has a gap and the
+            estimator does not accept NaN. The message names it, and the estimator is unchanged.
         """
         if y is None:
             raise ValueError(f"{type(self).__name__} requires y to be passed, but the target y is None.")
@@ -160,7 +163,7 @@ class WindowedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  #
             recordings = self._read(X, reset=True)
             windows, target, self.window_ = self._label_windows(recordings, y)
             data = stack_windows(recordings, windows, self.window_)
-            with _named_short_windows(windows, self.window_):
+            with _named_recording(data, windows):
                 self.estimator_ = clone(self._inner).fit(data, target)
             self.classes_ = self.estimator_.classes_
         return self
@@ -220,7 +223,8 @@ class WindowedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  #
         Parameters
         ----------
         X : list of array of shape (T_i,) or (M, T_i), or array-like of shape (n, T) or (n, M, T)
-            Recordings of any length.
+            Recordings of any length. If X is a 2-D array in `fit` and here, the length must be the same; give
+            recordings of another length as a list, for example ``list(X)``.
 
         Returns
         -------
@@ -250,7 +254,8 @@ class WindowedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  #
         Parameters
         ----------
         X : list of array of shape (T_i,) or (M, T_i), or array-like of shape (n, T) or (n, M, T)
-            Recordings of any length.
+            Recordings of any length. If X is a 2-D array in `fit` and here, the length must be the same; give
+            recordings of another length as a list, for example ``list(X)``.
 
         Returns
         -------
@@ -265,7 +270,8 @@ class WindowedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  #
         Parameters
         ----------
         X : list of array of shape (T_i,) or (M, T_i), or array-like of shape (n, T) or (n, M, T)
-            Recordings of any length.
+            Recordings of any length. If X is a 2-D array in `fit` and here, the length must be the same; give
+            recordings of another length as a list, for example ``list(X)``.
 
         Returns
         -------
@@ -281,11 +287,12 @@ class WindowedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  #
         Parameters
         ----------
         X : list of array of shape (T_i,) or (M, T_i), or array-like of shape (n, T) or (n, M, T)
-            Recordings.
+            Recordings of any length. If X is a 2-D array in `fit` and here, the length must be the same; give
+            recordings of another length as a list, for example ``list(X)``.
         y : array-like of shape (n,), or list of list of (start, stop, label)
             True labels; if they are intervals, the accuracy is that of the windows cut from them.
         sample_weight : array-like of shape (n,), default=None
-            Weights of the recordings. They do not apply to intervals.
+            Weights of the recordings. If y contains intervals, each window has the weight of its recording.
 
         Returns
         -------
@@ -293,12 +300,14 @@ class WindowedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  #
             The accuracy.
         """
         if not are_intervals(y):
-            return float(super().score(X, y, sample_weight))
+            return float(super().score(X, self._labels(y), sample_weight))
         recordings = self._ready(X)
         check_consistent_length(recordings, y)
         segments, labels = read_intervals(y, recordings)
+        weights = _check_sample_weight(sample_weight, recordings, dtype=np.float64)
         windows, owners = self._cut(recordings, segments, self.window_)
-        return float(accuracy_score(labels[owners], self.classes_[self._proba(recordings, windows).argmax(1)]))
+        true, predicted = self._labels(labels)[owners], self.classes_[self._proba(recordings, windows).argmax(1)]
+        return float(accuracy_score(true, predicted, sample_weight=weights[windows.recording]))
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write a fitted classifier whose `estimator_` is a `MAEClassifier` to one safetensors file.
@@ -320,7 +329,9 @@ class WindowedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  #
             raise ValueError(
                 f"save needs a MAEClassifier, but the estimator is a {type(self.estimator_).__name__}; use pickle."
             )
-        self.estimator_._write(path, {"windowed": {"params": dump_estimator(self)["params"]}})
+        params = dump_estimator(self)["params"]
+        params.pop("estimator", None)  # `load` makes it from `estimator_`
+        self.estimator_._write(path, {"windowed": {"params": params}})
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:
@@ -341,12 +352,19 @@ class WindowedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  #
         FileNotFoundError
             If the file does not exist.
         ValueError
-            If the file is damaged, or was not written by one of these classes.
+            If the file is damaged, was not written by one of these classes, or contains a classifier of spectrograms.
         """
         estimator = MAEClassifier.load(path)
+        if len(estimator.input_shape_) == 3:
+            raise ValueError(
+                f"{path}: the classifier in the file was fitted on spectrograms; {cls.__name__} needs one that was "
+                "fitted on signals."
+            )
         metadata = read_safetensors(path, kind=MAEClassifier._kind)[1]
         with damaged_metadata(path):
-            windowed = cls(clone(estimator), **params_of(metadata.get("windowed", {"params": {}})))
+            params = params_of(metadata.get("windowed", {"params": {}}))
+            params.pop("estimator", None)  # None in files of earlier versions
+            windowed = cls(clone(estimator), **params)
             windowed._check_params()
             *channels, windowed.window_ = estimator.input_shape_
             (windowed.n_channels_,) = channels or [1]
@@ -369,6 +387,11 @@ class WindowedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  #
 
     def _check_params(self) -> None:
         self._validate_params()
+        if not all(hasattr(self._inner, name) for name in ("get_params", "__sklearn_tags__")):
+            raise ValueError(
+                f"estimator={self.estimator!r} is not an estimator of scikit-learn; let its class inherit from "
+                "sklearn.base.ClassifierMixin and sklearn.base.BaseEstimator."
+            )
         if self.vote not in VOTES:
             raise ValueError(f"vote={self.vote!r}: give one of {', '.join(map(repr, VOTES))}.")
 
@@ -399,14 +422,14 @@ class WindowedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  #
     def _label_windows(self, recordings: list[np.ndarray], y: Any) -> tuple[Segments, Any, int]:
         """Return the windows, their labels and the length of a window for the current parameters."""
         check_consistent_length(recordings, y)
-        labels: Any
-        if are_intervals(y):
-            segments, labels = read_intervals(y, recordings)
-        else:
-            segments, labels = whole_recordings(recordings), None if y is None else column_or_1d(y, warn=True)
+        segments, labels = read_intervals(y, recordings) if are_intervals(y) else (whole_recordings(recordings), y)
+        labels = None if labels is None else self._labels(labels)
         window = self.window or int((segments.stop - segments.start).max())
         windows, owners = self._cut(recordings, segments, window)
         return windows, None if labels is None else labels[owners], window
+
+    def _labels(self, y: Any) -> np.ndarray:
+        return class_labels(y, getattr(self._inner, "unlabeled", None))
 
     def _cut(self, recordings: list[np.ndarray], segments: Segments, window: int) -> tuple[Segments, np.ndarray]:
         """Return the windows of segments and the segment of each window."""
@@ -419,7 +442,7 @@ class WindowedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  #
         for start in range(0, len(windows.start), size):
             chunk = Segments(*(column[start : start + size] for column in windows))
             data = stack_windows(recordings, chunk, self.window_)
-            with _named_short_windows(chunk, self.window_):
+            with _named_recording(data, chunk):
                 parts.append(self._proba_of_chunk(data))
         return np.concatenate(parts)
 
@@ -431,16 +454,24 @@ class WindowedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  #
 
 
 @contextmanager
-def _named_short_windows(windows: Segments, window: int) -> Iterator[None]:
-    """Name the shortest recording in the error of an estimator that does not accept its padding."""
+def _named_recording(data: np.ndarray, windows: Segments) -> Iterator[None]:
+    """Name a recording in the error of an estimator that does not accept NaN in the windows `data`."""
     try:
         yield
     except ValueError as error:
-        lengths = windows.stop - windows.start
-        if lengths.min() == window or "NaN" not in str(error):
+        lengths, window = windows.stop - windows.start, data.shape[-1]
+        has_nan = np.isnan(data).reshape(len(data), -1).any(1)
+        if "Input X contains NaN" not in str(error) or not has_nan.any():
             raise
+        if lengths.min() < window:
+            raise ValueError(
+                f"X[{windows.recording[lengths.argmin()]}], or an interval of it, has {lengths.min()} samples, but "
+                f"window={window}; it was padded with NaN, which the estimator does not accept. Remove it, give "
+                f"window={lengths.min()} or less, or use an estimator that accepts NaN."
+            ) from error
+        row = has_nan.argmax()
         raise ValueError(
-            f"X[{windows.recording[lengths.argmin()]}], or an interval of it, has {lengths.min()} samples, but "
-            f"window={window}; it was padded with NaN, which the estimator does not accept. Remove it, give "
-            f"window={lengths.min()} or less, or use an estimator that accepts NaN."
+            f"X[{windows.recording[row]}] contains NaN between samples {windows.start[row]} and {windows.stop[row]}, "
+            "which the estimator does not accept. Fill the gap, remove the recording, or use an estimator that accepts "
+            "NaN."
         ) from error

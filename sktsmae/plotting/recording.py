@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..estimators import WindowedClassifier
+from ..signals.recordings import as_recordings
 from ._drawing import TimeAxis, axes_of
 from ._preparation import sampling_rate_of
 
@@ -82,7 +83,7 @@ class RecordingDisplay:
         ----------
         estimator : WindowedClassifier
             The fitted classifier.
-        x : array-like of shape (T,) or (M, T)
+        x : array-like of shape (T,) or (M, T), or DataFrame of shape (T, M)
             One recording.
         sampling_rate : float or None, default=None
             Sampling rate in Hz; None uses the parameter `sampling_rate` of the estimator. If that is None too, the axes
@@ -102,12 +103,14 @@ class RecordingDisplay:
         """
         if not isinstance(estimator, WindowedClassifier):
             raise ValueError(f"a {type(estimator).__name__} has no windows; give a fitted WindowedClassifier.")
-        x = np.asarray(x)
-        if x.ndim not in (1, 2):
-            raise ValueError(f"x has shape {x.shape}; give one recording, of shape (length,) or (channels, length).")
-        (windows,) = estimator.predict_windows([x])
+        if np.ndim(x) not in (1, 2):
+            raise ValueError(
+                f"x has shape {np.shape(x)}; give one recording, of shape (length,) or (channels, length)."
+            )
+        (recording,) = as_recordings([x])
+        (windows,) = estimator.predict_windows([recording])
         display = cls(
-            x,
+            recording,
             windows.starts,
             windows.stops,
             windows.proba,

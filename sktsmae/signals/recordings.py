@@ -1,4 +1,4 @@
-"""Recordings of unequal lengths, their labelled intervals, and windows of them."""
+"""Recordings of unequal lengths, and windows of them."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def is_list_of_recordings(X: Any) -> bool:
     Returns
     -------
     bool
-        The answer.
+        Whether the elements of X are recordings: arrays, or lists of different lengths.
     """
     if not _is_sequence(X) or len(X) == 0:
         return False
@@ -106,60 +106,6 @@ def whole_recordings(recordings: Sequence[np.ndarray]) -> Segments:
     """
     count, lengths = len(recordings), [recording.shape[-1] for recording in recordings]
     return Segments(np.arange(count), np.zeros(count, int), np.array(lengths))
-
-
-def are_intervals(y: Any) -> bool:
-    """Return whether y contains labelled intervals and not one label per recording.
-
-    Parameters
-    ----------
-    y : object
-        Labels.
-
-    Returns
-    -------
-    bool
-        Whether y is a sequence that contains, for each recording, a list of (start, stop, label).
-    """
-    if not _is_sequence(y) or not all(isinstance(intervals, (list, tuple)) for intervals in y):
-        return False
-    return any(isinstance(interval, (list, tuple)) for intervals in y for interval in intervals)
-
-
-def read_intervals(y: Sequence[Any], recordings: Sequence[np.ndarray]) -> tuple[Segments, np.ndarray]:
-    """Validate labelled intervals.
-
-    Parameters
-    ----------
-    y : sequence of list of (start, stop, label)
-        Intervals of each recording, in samples; `stop` is exclusive.
-    recordings : sequence of ndarray of shape (..., T_i)
-        The recordings.
-
-    Returns
-    -------
-    tuple of Segments and ndarray
-        The intervals of all recordings and their labels.
-
-    Raises
-    ------
-    ValueError
-        If an interval is not inside its recording, or not three values. The message names the recording.
-    """
-    rows, labels = [], []
-    for number, (intervals, recording) in enumerate(zip(y, recordings, strict=True)):
-        length = recording.shape[-1]
-        for interval in intervals:
-            if not _is_inside(interval, length):
-                raise ValueError(
-                    f"y[{number}] contains {interval!r}, but recording {number} has {length} samples; give (start, "
-                    f"stop, label) with integers 0 <= start < stop <= {length}."
-                )
-            rows.append((number, *interval[:2]))
-            labels.append(interval[2])
-    if not rows:
-        raise ValueError("y contains no interval; give at least one (start, stop, label).")
-    return Segments(*np.array(rows, dtype=int).T), np.array(labels)
 
 
 def cut_windows(
@@ -239,11 +185,3 @@ def _is_sequence(values: Any) -> bool:
 
 def _as_recording(recording: Any) -> np.ndarray:
     return to_numpy(recording) if isinstance(recording, torch.Tensor) else np.asarray(time_last(recording))
-
-
-def _is_inside(interval: Any, length: int) -> bool:
-    """Return whether an interval is (start, stop, label) and inside a recording of the given length."""
-    if not isinstance(interval, (list, tuple)) or len(interval) != 3:
-        return False
-    integers = all(isinstance(value, (int, np.integer)) for value in interval[:2])
-    return integers and 0 <= interval[0] < interval[1] <= length

@@ -403,5 +403,5 @@ def test_rows_with_missing_labels_are_named_or_used_without_labels(new_classifie
 
 def test_text_and_numbers_in_a_list_of_labels_are_refused(new_classifier, X, refused):
     classifier = new_classifier()
-    with refused(classifier, "y contains text and int 1; convert all labels to text"):
+    with refused(classifier, "y contains text 'a' and int 1; convert all labels to text"):
         classifier.fit(X, ["a", *[1] * 40])

@@ -15,8 +15,9 @@ from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clo
 from sklearn.linear_model import LogisticRegression, RidgeClassifier
 from sklearn.model_selection import GridSearchCV, GroupKFold, KFold, cross_val_score, cross_validate
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
 
-from sktsmae import CWTTransformer, MAEClassifier, WindowedClassifier
+from sktsmae import CWTTransformer, MAEClassifier, MAEPretrainer, WindowedClassifier
 from sktsmae.estimators import windowed as windowed_module
 from sktsmae.estimators._votes import VOTES
 
@@ -41,6 +42,19 @@ class SignOfMean(ClassifierMixin, BaseEstimator):
 
     def predict(self, X):
         return self.classes_[self.predict_proba(X).argmax(1)]
+
+
+class NotOfScikitLearn:
+    """A classifier that does not inherit from a class of scikit-learn."""
+
+    def fit(self, X, y):
+        return self
+
+    def predict(self, X):
+        return np.zeros(len(X))
+
+    def get_params(self, deep=True):
+        return {}
 
 
 class KeepsWindows(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
@@ -228,10 +242,52 @@ def test_cross_validation_splits_recordings_and_persons(many):
         assert_array_equal(fitted.estimator_.X_, windowed.windows([X[row] for row in train]).data)
 
 
+def test_intervals_need_a_splitter_without_strata(steps):
+    X, y = [*steps, *steps, *steps], [[(0, 4, 0), (4, 8, 1)], [(0, 4, 1)]] * 3
+    windowed = WindowedClassifier(LogisticRegression(), window=2)
+    assert_allclose(cross_val_score(windowed, X, y, cv=KFold(3)), 1)
+    assert_allclose(cross_val_score(windowed, X, y, groups=[0, 1, 2] * 2, cv=GroupKFold(3)), 1)
+    with pytest.raises(ValueError, match="legacy multi-label"):  # the reason for the advice in the class docstring
+        cross_val_score(windowed, X, y, cv=3)
+
+
+def test_score_weighs_the_windows_of_a_recording(fitted, steps):
+    y = [[(0, 4, 0), (4, 8, 0)], [(0, 4, 1)]]  # one of two windows of the first recording is predicted as 0
+    assert fitted.score(steps, y) == pytest.approx(2 / 3)
+    assert fitted.score(steps, y, sample_weight=[1, 0]) == pytest.approx(1 / 2)
+    assert fitted.score(steps, y, sample_weight=[1, 4]) == pytest.approx(5 / 6)
+    with pytest.raises(ValueError, match=r"sample_weight.*shape"):
+        fitted.score(steps, y, sample_weight=[1, 2, 3])
+
+
 def test_score_of_intervals_is_the_accuracy_of_their_windows(fitted, steps):
     assert fitted.score(steps, [[(0, 4, 0), (4, 8, 1)], [(0, 4, 0)]]) == pytest.approx(2 / 3)
     scores = cross_val_score(fitted, [*steps, *steps], [[(0, 4, 0), (4, 8, 1)], [(0, 4, 1)]] * 2, cv=KFold(2))
     assert_allclose(scores, 1)
+
+
+@pytest.mark.parametrize(
+    ("y", "classes"),
+    [
+        (pd.array([0, 1], dtype="Int64"), np.array([0, 1])),
+        (pd.array([False, True], dtype="boolean"), np.array([False, True])),
+        (pd.Categorical([5, 3]), np.array([3, 5])),
+        ([[(0, 4, False), (4, 8, True)], [(0, 4, True)]], np.array([False, True])),
+        (["b", "a"], np.array(["a", "b"])),
+    ],
+)
+def test_labels_keep_their_type(steps, y, classes):
+    windowed = WindowedClassifier(LogisticRegression(), window=3).fit(steps, y)
+    assert_array_equal(windowed.classes_, classes)
+    assert windowed.classes_.dtype == classes.dtype
+    assert 0 <= windowed.score(steps, y) <= 1
+
+
+def test_windows_keep_the_mark_of_recordings_without_a_label(steps):
+    estimator = MAEClassifier(unlabeled=float("nan"))
+    for y in (pd.array([1, None], dtype="Int64"), [np.nan, 1.0], [None, "a"]):
+        target = WindowedClassifier(estimator, window=6).windows(steps, y).target
+        assert_array_equal(pd.isna(target), np.repeat(pd.isna(np.array(y, dtype=object)), [2, 1]))
 
 
 def test_parameters_can_be_searched():
@@ -307,7 +363,7 @@ def test_arrays_have_a_number_of_features_and_lists_do_not(steps):
     assert windowed.n_features_in_ == 8
     with pytest.raises(ValueError, match="X has 9 features, but WindowedClassifier is expecting 8"):
         windowed.predict(np.ones((2, 9)))
-    assert windowed.predict([np.ones(9)]) == 1
+    assert_array_equal(windowed.predict(list(np.ones((2, 9)))), [1, 1])
     assert not hasattr(windowed.fit(steps, [0, 1]), "n_features_in_")
     assert WindowedClassifier(SignOfMean()).fit(np.ones((2, 3, 8)), [0, 1]).predict(np.ones((1, 3, 20))) == 1
 
@@ -335,6 +391,25 @@ def test_loaded_classifier_gives_the_same_predictions(tmp_path, X_channels):
     of_windows.save(tmp_path / "classifier.safetensors")
     bare = WindowedClassifier.load(tmp_path / "classifier.safetensors").set_params(step=60, vote="trimmed")
     assert_array_equal(bare.predict_proba(recordings), windowed.predict_proba(recordings))
+
+
+def test_default_estimator_is_saved_and_loaded(tmp_path):
+    X = np.random.default_rng(0).normal(size=(4, 60))
+    path = tmp_path / "windowed.safetensors"
+    windowed = WindowedClassifier(window=40).fit(X, [0, 1, 0, 1])
+    windowed.save(path)
+    assert_array_equal(WindowedClassifier.load(path).predict_proba(X), windowed.predict_proba(X))
+    windowed.estimator_._write(path, {"windowed": {"params": {"estimator": None, "window": 40}}})  # earlier files
+    assert isinstance(WindowedClassifier.load(path).estimator, MAEClassifier)
+
+
+def test_classifier_of_spectrograms_is_refused(tmp_path, X):
+    path = tmp_path / "classifier.safetensors"
+    images = CWTTransformer(cwt_scales=8).fit_transform(X[:4, :60])
+    pretrainer = MAEPretrainer(embed_dim=8, depth=1, num_heads=1, patch_size=(4, 20), max_epochs=0)
+    MAEClassifier(pretrainer=pretrainer).fit(images, [0, 1, 0, 1]).save(path)
+    with pytest.raises(ValueError, match=r"was fitted on spectrograms; WindowedClassifier needs one .* on signals"):
+        WindowedClassifier.load(path)
 
 
 @pytest.mark.parametrize("params", [{"step": 0}, {"step": "x"}, {"vote": "unknown"}, {"unknown": 1}, [], None])
@@ -365,6 +440,7 @@ def test_clone_is_unfitted_and_nested_parameters_can_be_set(fitted):
         ({"step": 1.5}, "'step' parameter"),
         ({"vote": "hard"}, "vote='hard': give one of 'soft', 'confidence', 'trimmed'"),
         ({"estimator": CWTTransformer()}, "'estimator' parameter"),
+        ({"estimator": NotOfScikitLearn()}, r"estimator=<.*NotOfScikitLearn.*let its class inherit from sklearn\.base"),
         ({"sampling_rate": 0}, "'sampling_rate' parameter"),
         ({"estimator": LogisticRegression(), "window": 7}, r"X\[1\], or an interval.*has 6 samples, but window=7"),
     ],
@@ -389,14 +465,34 @@ def test_invalid_parameters_are_refused(refused, fitted, steps, params, message)
         (
             [np.ones(5)] * 2,
             [[(0, 5, 1)], [(2, 4)]],
-            r"give \(start, stop, label\) with integers 0 <= start < stop <= 5",
+            r"give lists of \(start, stop, label\) with integers 0 <= start < stop <= 5",
         ),
         ([np.ones(5)] * 2, [[(0.5, 5, 1)], []], r"y\[0\] contains \(0.5, 5, 1\)"),
+        ([np.ones(5)] * 2, [[(0, 2, 1), (2, 5, "b")], []], "y contains text 'b' and int 1; convert all labels to text"),
+        ([np.ones(5), np.ones(3)], [1.0, np.nan], "Input y contains NaN"),
+        ([np.ones(5), np.ones(3)], ["a", None], r"y has no value in 1 of 2 rows \(1\)"),
     ],
 )
 def test_invalid_recordings_and_labels_are_refused(refused, fitted, X, y, message):
     with refused(fitted, message):
         fitted.fit(X, y)
+
+
+def test_recording_with_a_gap_is_named(refused, steps):
+    windowed = WindowedClassifier(LogisticRegression(), window=3, step=3)
+    gap = np.where(np.arange(8) == 4, np.nan, steps[0])
+    with refused(windowed, r"X\[1\] contains NaN between samples 3 and 6, which the estimator does not accept"):
+        windowed.fit([steps[0], gap], [0, 1])
+    windowed.fit(steps, [0, 1])
+    with refused(windowed, r"X\[0\] contains NaN between samples 3 and 6"):
+        windowed.predict([gap])
+
+
+def test_nan_of_features_is_not_blamed_on_a_recording(refused, steps):
+    to_nan = FunctionTransformer(lambda X: np.full((len(X), 1), np.nan))
+    windowed = WindowedClassifier(make_pipeline(to_nan, LogisticRegression()), window=3)
+    with refused(windowed, "^Input X contains NaN"):
+        windowed.fit(steps, [0, 1])
 
 
 def test_recording_without_values_is_refused(refused):

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import matplotlib as mpl
 import numpy as np
+import pandas as pd
 import pytest
+import torch
+from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import LogisticRegression
 
 from sktsmae import MAEClassifier, WindowedClassifier
@@ -48,6 +51,15 @@ def test_recording_labels_and_probabilities_are_drawn(windowed, recording):
     np.testing.assert_allclose(image[0, 0, :3], high.get_facecolor()[0, :3])
     assert [label.get_text() for label in probabilities.get_yticklabels()] == ["high", "low"]
     assert probabilities.get_xlabel() == "time (s)"
+
+
+@pytest.mark.parametrize("convert", [lambda x: pd.DataFrame(x.T), torch.from_numpy, lambda x: x.tolist()])
+def test_recording_may_be_given_in_several_containers(recording, convert):
+    x = np.stack([recording, -recording])
+    constant = WindowedClassifier(DummyClassifier(), window=10).fit([x, x], [0, 1])
+    display = RecordingDisplay.from_estimator(constant, convert(x))
+    np.testing.assert_array_equal(display.recording, x)
+    assert len(display.axes_[0].lines) == 2
 
 
 def test_each_of_two_windows_covers_half_of_their_overlap(windowed, recording):

@@ -1,4 +1,4 @@
-"""Tests of recordings: their containers, their labelled intervals and their windows."""
+"""Tests of recordings: their containers and their windows."""
 
 from __future__ import annotations
 
@@ -10,11 +10,9 @@ from numpy.testing import assert_array_equal
 
 from sktsmae.signals.recordings import (
     Segments,
-    are_intervals,
     as_recordings,
     cut_windows,
     is_list_of_recordings,
-    read_intervals,
     stack_windows,
     whole_recordings,
 )
@@ -47,30 +45,6 @@ def test_recordings_may_be_on_disk(tmp_path):
     X = np.arange(24.0).reshape(2, 3, 4)
     with h5py.File(tmp_path / "X.h5", "w") as file:
         assert_array_equal(as_recordings(file.create_dataset("X", data=X)), X)
-
-
-@pytest.mark.parametrize(
-    ("y", "expected"),
-    [
-        ([[(0, 3, "a")], []], True),
-        ([[[0, 3, 1], [3, 5, 0]]], True),
-        ([[1], [0]], False),  # a column of labels
-        (["a", "b"], False),
-        (np.array([0, 1]), False),
-        (None, False),
-    ],
-)
-def test_intervals_are_told_from_labels(y, expected):
-    assert are_intervals(y) == expected
-
-
-def test_intervals_become_segments_and_labels():
-    recordings = [np.ones(5), np.ones(7)]
-    segments, labels = read_intervals([[(0, 2, "a"), (2, 5, "b")], [(1, 7, "a")]], recordings)
-    assert_array_equal(segments, [[0, 0, 1], [0, 2, 1], [2, 5, 7]])
-    assert_array_equal(labels, ["a", "b", "a"])
-    with pytest.raises(ValueError, match="y contains no interval; give at least one"):
-        read_intervals([[], []], recordings)
 
 
 @pytest.mark.parametrize("length", [1, 4, 7, 8, 23])
