@@ -66,7 +66,7 @@ def _split(X: Any) -> tuple[np.ndarray, Sequence[Hashable], Sequence[Hashable]]:
         if any(dtype.kind == "O" for dtype in dtypes):
             # Cross-validation keeps the index, so that it names a row better than a position does.
             cells, rows = X.to_numpy(dtype=object), X.index.tolist()
-    elif not hasattr(X, "ndim") and hasattr(X, "to_numpy"):  # polars
+    elif columns and not hasattr(X, "ndim") and hasattr(X, "to_numpy"):  # polars
         cells, rows = X.to_numpy(), range(len(X))
     elif isinstance(X, np.ndarray) and X.ndim == 2:
         cells, rows, columns = X, range(len(X)), list(range(X.shape[1]))

@@ -32,7 +32,7 @@ PINNED_HEADER = (
 )
 # Optional dependencies that are tested in their oldest versions, like the required ones. Other optional dependencies
 # are not constrained.
-OPTIONAL = ("accelerate", "dask[distributed]", "pandas", "pyarrow", "zarr", "h5py")
+OPTIONAL = ("accelerate", "dask[distributed]", "pandas", "polars", "pyarrow", "zarr", "h5py")
 
 
 def floors() -> list[str]:
