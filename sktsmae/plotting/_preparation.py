@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from ..models import Scalogram, Waveform
+
 
 def sampling_rate_of(estimator: Any, sampling_rate: float | None) -> float | None:
     """Return the given sampling rate, or the estimator's sampling rate if the given one is None.
@@ -116,3 +118,24 @@ def original_scales(scales: np.ndarray, x: np.ndarray, columns: int) -> tuple[np
     length = without_padding(x).shape[-1]
     step = (length - 1) / max(1, columns - 1) if length > 1 else 1.0
     return scales * step, step
+
+
+def scales_of_images(scalogram: Scalogram, x: np.ndarray, columns: int) -> tuple[np.ndarray | None, float]:
+    """Return the scales of the images of a network, and the time between two columns, as `original_scales` does.
+
+    Parameters
+    ----------
+    scalogram : Scalogram
+        The scalogram of the network.
+    x : ndarray of shape (..., T)
+        The original signal.
+    columns : int
+        Number of columns of the image.
+
+    Returns
+    -------
+    tuple of ndarray of shape (S,) or None, and float
+        The scales and the time, in samples; None for waveforms, which have no scales.
+    """
+    scales, step = original_scales(scalogram.scales.cpu().numpy(), x, columns)
+    return None if isinstance(scalogram, Waveform) else scales, step

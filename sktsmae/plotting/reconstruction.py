@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 
 from ..estimators import MAEPretrainer
-from ..models import Waveform
 from ._drawing import TimeAxis, axes_of, colour_limit, draw_image
-from ._preparation import original_scales, pad_to_fitted_length, pick_channel, sampling_rate_of
+from ._preparation import pad_to_fitted_length, pick_channel, sampling_rate_of, scales_of_images
 
 
 class ReconstructionDisplay:
@@ -114,16 +113,14 @@ class ReconstructionDisplay:
         pick_channel(out.signal[0], channel)  # raises if the channel does not exist
         first_view = (0, channel, 0)
         image = out.image[first_view]
-        scalogram = estimator.model_.scalogram
-        scales, time_step = original_scales(scalogram.scales.cpu().numpy(), x, image.shape[-1])
-        has_scales = x.ndim < 3 and not isinstance(scalogram, Waveform)
+        scales, time_step = scales_of_images(estimator.model_.scalogram, x, image.shape[-1])
         display = cls(
             out.signal[0, channel],
             out.signal_pred[0, channel],
             image,
             out.image_pred[first_view],
             out.mask[0, channel],
-            scales=scales if has_scales else None,
+            scales=scales if x.ndim < 3 else None,
             sampling_rate=sampling_rate_of(estimator, sampling_rate),
             time_step=time_step,
         )

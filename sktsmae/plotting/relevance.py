@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 
 from ..estimators import MAEClassifier
-from ..models import Waveform
 from ._drawing import TimeAxis, axes_of, draw_relevance
-from ._preparation import original_scales, pad_to_fitted_length, pick_channel, sampling_rate_of
+from ._preparation import pad_to_fitted_length, pick_channel, sampling_rate_of, scales_of_images
 
 
 class RelevanceDisplay:
@@ -120,11 +119,11 @@ class RelevanceDisplay:
         if len(maps) > 1:
             title += f"\nchannel {channel} has {maps[channel].sum():.0%} of the relevance of all {len(maps)} channels"
         scalogram = classifier.model_.scalogram
-        scales, _ = original_scales(scalogram.scales.cpu().numpy(), x, scalogram.resample_to or x.shape[-1])
+        scales, _ = scales_of_images(scalogram, x, scalogram.resample_to or x.shape[-1])
         display = cls(
             signal,
             maps[channel],
-            None if isinstance(scalogram, Waveform) else scales,
+            scales,
             title=title,
             sampling_rate=sampling_rate_of(classifier, sampling_rate),
             num_channels=len(maps),
