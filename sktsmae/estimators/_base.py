@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -40,7 +41,8 @@ class SignalInputMixin:
         X = check_signals(self, X, reset=False)
         device = resolve_device(self.device, fitted=True)
         for network in self._networks():
-            network.to(device)
+            if _device_of(network) != device:  # `to` visits all layers, which takes a millisecond
+                network.to(device)
         return X, device
 
     def __sklearn_tags__(self) -> Tags:
@@ -77,3 +79,9 @@ class EmbeddingMixin(SignalEstimatorMixin, ClassNamePrefixFeaturesOutMixin):
         """
         names: np.ndarray = super().get_feature_names_out()
         return names
+
+
+def _device_of(network: nn.Module) -> torch.device | None:
+    """Return the device of the first tensor of a network; None if it has no tensors."""
+    first = next(chain(network.parameters(), network.buffers()), None)
+    return None if first is None else first.device

@@ -21,9 +21,10 @@ def statistics_by_definition(row: list[float], threshold: float) -> tuple[list[f
     return whole, [quarter.count("1") / len(quarter) for quarter in quarters]
 
 
+@pytest.mark.parametrize("n_signals", [1, 4, 5])
 @pytest.mark.parametrize("n_timepoints", [4, 5, 7, 64, 101])
-def test_threshold_statistics_agree_with_their_definition(n_timepoints):
-    rows = torch.randn(6, 3, n_timepoints)
+def test_threshold_statistics_agree_with_their_definition(n_signals, n_timepoints):
+    rows = torch.randn(n_signals, 3, n_timepoints)
     thresholds = torch.tensor([[-0.5, 0.0, 0.5, 9.0], [-9.0, 0.1, 0.2, 0.3], [0.0, 0.0, 1.0, 2.0]])
     for part, function in enumerate((threshold_statistics, quarter_fractions)):
         expected = [
@@ -40,9 +41,10 @@ def test_a_value_equal_to_its_threshold_is_not_above_it():
     assert (threshold_statistics(torch.zeros(1, 1, 8), torch.zeros(1, 1))[0, 0, 0, [0, 1]] == 0).all()
 
 
-def test_signals_longer_than_the_int16_range_do_not_overflow():
-    rows = torch.ones(1, 1, 2**15 + 8)
-    assert_close(threshold_statistics(rows, torch.zeros(1, 1))[0, 0, 0, :2], torch.ones(2))
+@pytest.mark.parametrize("n_signals", [1, 5])
+def test_signals_longer_than_the_int16_range_do_not_overflow(n_signals):
+    rows = torch.ones(n_signals, 1, 2**15 + 8)
+    assert_close(threshold_statistics(rows, torch.zeros(1, 1))[:, 0, 0, :2], torch.ones(n_signals, 2))
 
 
 def test_thresholds_are_quantiles_that_are_denser_in_the_tails():
