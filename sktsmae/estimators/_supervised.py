@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
@@ -55,6 +56,9 @@ from .pretrainer import MAEPretrainer
 # Mean of the prior of the weight of a fine-tuned network, which the linear models usually outperform if there are few
 # labels (`tests/benchmarks/learning.md`).
 NETWORK_PRIOR_WEIGHT = 0.1
+# With ``max_epochs="auto"``, fine-tuning ends after the epoch in which it makes step `MAX_STEPS`, or after `MAX_EPOCHS`
+# (`tests/benchmarks/finetuning.md`).
+MAX_STEPS, MAX_EPOCHS = 600, 60
 # Largest number of channels with which the linear models use the encoder of the package. With more channels, it takes
 # most of the time and does not improve the predictions (`tests/benchmarks/ensemble.md`).
 MAX_ENCODER_CHANNELS = 8
@@ -109,6 +113,9 @@ class MAESupervised(  # numpydoc ignore=PR02
     layer_decay : float, default=0.75
         Layer-wise learning rate decay: the learning rate of a block of the encoder is this factor times that of the
         next block.
+    max_epochs : "auto" or int, default="auto"
+        Number of passes over the labelled samples; 0 leaves the initial weights unchanged. "auto" is the number of
+        passes that make 600 steps, at most 60.
     unlabeled : object, default=None
         Value of `y` that marks rows without a label or target, such as -1 or NaN. These rows are used only to pre-train
         the encoder and to learn thresholds. None means that all rows have a label or target.
@@ -486,7 +493,7 @@ class MAESupervised(  # numpydoc ignore=PR02
             train_set,
             valid_set,
             device,
-            max_epochs=self.max_epochs,
+            max_epochs=self._num_epochs(len(train_set)),
             layer_decay=self.layer_decay,
             start=self.pretrainer_.model_,
         )
@@ -494,6 +501,11 @@ class MAESupervised(  # numpydoc ignore=PR02
         if self.finetune != "head":
             merge_lora(signal_encoder.encoder)  # unfreezes all parameters, also without LoRA
         return network, unseen
+
+    def _num_epochs(self, num_samples: int) -> int:
+        if not isinstance(self.max_epochs, str):
+            return self.max_epochs
+        return min(MAX_EPOCHS, math.ceil(MAX_STEPS / math.ceil(num_samples / self.batch_size)))
 
     def _network_weight(
         self,

@@ -293,7 +293,6 @@ class MAEPretrainer(  # numpydoc ignore=PR02
     sampling_rate: float | None = None
     warm_start: bool = False
     batch_size: int = 64
-    max_epochs: int | str = "auto"  # type: ignore[assignment]
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **TrainingParameters._parameter_constraints,
@@ -325,7 +324,6 @@ class MAEPretrainer(  # numpydoc ignore=PR02
         "pooling": [StrOptions(set(POOLINGS))],
         "sampling_rate": SAMPLING_RATE,
         "warm_start": ["boolean"],
-        "max_epochs": [NON_NEGATIVE_INT, StrOptions({"auto"})],
     }
 
     def fit(self, X: Any, y: Any = None) -> MAEPretrainer:

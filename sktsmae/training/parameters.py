@@ -27,7 +27,7 @@ class TrainingParameters(BaseEstimator):  # numpydoc ignore=PR02
 
     Parameters
     ----------
-    max_epochs : int, default=60
+    max_epochs : "auto" or int, default="auto"
         Number of passes over the training data.
     batch_size : int, default=32
         Number of signals per step.
@@ -64,7 +64,7 @@ class TrainingParameters(BaseEstimator):  # numpydoc ignore=PR02
         uninterrupted fit. `random_state` must then be an int.
     """
 
-    max_epochs: int = 60
+    max_epochs: int | str = "auto"
     batch_size: int = 32
     lr: float = 1e-3
     weight_decay: float = 0.05
@@ -81,7 +81,7 @@ class TrainingParameters(BaseEstimator):  # numpydoc ignore=PR02
     checkpoint_dir: str | os.PathLike[str] | None = None
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "max_epochs": [NON_NEGATIVE_INT],
+        "max_epochs": [NON_NEGATIVE_INT, StrOptions({"auto"})],
         "batch_size": [POSITIVE_INT],
         "lr": [POSITIVE_REAL],
         "weight_decay": [NON_NEGATIVE_REAL],
