@@ -72,7 +72,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--epochs",
         type=positive_int,
-        help="number of epochs of fine-tuning; needs --finetune with a value other than none (default: those of 600 steps, at most 60)",
+        help="number of epochs of fine-tuning; needs --finetune with a value other than none (default: as many as make "
+        "600 steps, at most 60)",
     )
     parser.add_argument("--seed", type=int, default=0, help="seed of the random numbers (default: 0)")
     add_device_argument(parser)

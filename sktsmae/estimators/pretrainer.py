@@ -45,7 +45,6 @@ from ..signals.map_batches import map_batches
 from ..signals.validation import check_signals
 from ..training.constraints import (
     MORLET_W0,
-    NON_NEGATIVE_INT,
     NON_NEGATIVE_REAL,
     OPEN_FRACTION,
     POSITIVE_FRACTION,
