@@ -6,37 +6,29 @@ import copy
 import os
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import partial
 from importlib.resources import as_file, files
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from sklearn.utils import Bunch
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
-from ..functional.gaps import missing_channels
-from ..functional.patches import unpatchify
 from ..functional.pooling import POOLINGS
-from ..functional.scales import scale_grid
-from ..functional.standardization import standardize
-from ..functional.wavelets import BOUNDARIES, view_orders
+from ..functional.wavelets import BOUNDARIES
 from ..layers.channel_mixing import CHANNEL_MIXING
-from ..models import PRETEXT_TASKS, CWT_MAE_RoPE, Encoder, EncoderEmbedding, PretextTask, SignalEncoder
-from ..models.auto import auto_num_heads, auto_patch_size, auto_scales, auto_waveform_patch_size
+from ..models import Encoder, EncoderEmbedding, PretextTask, SignalEncoder
 from ..models.checkpoints import read_safetensors, write_safetensors
 from ..models.features.embedding import THRESHOLD_SIGNALS
-from ..models.require_positive import require_positive
-from ..models.restore import keep_new_mixing, load_matching, restore
+from ..models.restore import load_matching, restore
 from ..models.scalogram import WAVELETS
 from ..models.settings import REPRESENTATIONS, EncoderSettings
 from ..models.signal_encoder import copy_for_length
-from ..models.spectrograms import check_spectrogram, require_views
-from ..models.waveform import SIGNALS_ONLY
-from ..signals.batches import load_batch, sample_batches
+from ..models.spectrograms import check_spectrogram
+from ..signals.batches import sample_batches
 from ..signals.dask_signals import local_copy
 from ..signals.dataset import SignalDataset
 from ..signals.device import resolve_device
@@ -66,6 +58,8 @@ from ._base import EmbeddingMixin
 from ._blockwise import blockwise
 from ._docs import inherit_parameter_docs
 from ._persistence import damaged_metadata, dump_estimator, params_of, restore_fitted
+from ._pretext_network import MIXING_PARAMETERS, build_network, pretext_task_class, require_same_architecture
+from ._reconstruction import ReconstructionMixin
 from ._rollback import rollback_on_error
 from ._unused import LOOP_PARAMETERS, STOPPING_PARAMETERS, changed_parameters, warn_unused
 
@@ -86,8 +80,6 @@ ARCHITECTURE_PARAMETERS = (
     "mlp_rank_ratio",
     "rope",
 )
-# Parameters that add layers to the encoder from which `init` continues, if that encoder has no such layers.
-MIXING_PARAMETERS = ("channel_mixing", "channel_layout")
 # Parameters that have no effect on waveforms. Masking is among them because a waveform has one row of patches.
 IMAGE_PARAMETERS = ("cwt_scales", "diff_orders", "standardize", "boundary", "wavelet", "w0", "masking")
 # Values of ``max_epochs="auto"`` (`tests/benchmarks/defaults.md`, `tests/benchmarks/learning.md`).
@@ -100,7 +92,7 @@ WARMUP_STEPS_FROM_PRETRAINED = 20
 @inherit_parameter_docs
 @dataclass(kw_only=True, eq=False, repr=False)
 class MAEPretrainer(  # numpydoc ignore=PR02
-    EmbeddingMixin, TrainingParameters
+    EmbeddingMixin, ReconstructionMixin, TrainingParameters
 ):
     """Learn features from unlabelled signals by reconstructing masked patches of their wavelet images.
 
@@ -382,9 +374,9 @@ class MAEPretrainer(  # numpydoc ignore=PR02
                 world.require_same(describe_training(self, train_set, previous))
                 net_class = partial(DistributedNet, world=world)
             with seeded(self.seed_, device):
-                model = self._build(X, source)
+                model, self.readout_layers_ = build_network(self, X, source)
                 if previous is not None:
-                    _require_same_architecture(previous.settings, model.settings)
+                    require_same_architecture(previous.settings, model.settings)
                     load_matching(model, previous.state_dict(), "warm_start")
                 self.net_ = train(
                     self,
@@ -456,7 +448,10 @@ class MAEPretrainer(  # numpydoc ignore=PR02
                 self.seed_, self.history_, self._optimizer_state = draw_seed(self.random_state), [], None
             earlier = self.history_
             with seeded(self.seed_ + len(earlier), device):
-                model = self._build(X, self._source(X)) if fitted is None else copy.deepcopy(fitted)
+                if fitted is None:
+                    model, self.readout_layers_ = build_network(self, X, self._source(X))
+                else:
+                    model = copy.deepcopy(fitted)
                 dataset = SignalDataset(X, np.arange(len(X)))
                 self.net_, self._optimizer_state = train_one_pass(
                     self, model, MeanLoss(), dataset, device, self._optimizer_state, net_class=PretextNet
@@ -488,119 +483,6 @@ class MAEPretrainer(  # numpydoc ignore=PR02
         X, device = self._ready(X)
         embedding = self._embedding(self.model_).to(device)
         return map_batches(embedding, X, embedding.batch_size(self.batch_size, X.shape[-1]), device)
-
-    def reconstruct(self, X: Any) -> Bunch:
-        """Mask patches of the image of each signal, and reconstruct them.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, T), (n, M, T) or (n, M * V, S, T)
-            Signals of the same shape as in `fit`, or spectrograms if `fit` was called with spectrograms. The result has
-            three images per channel and signal, so pass only a few.
-
-        Returns
-        -------
-        Bunch
-            ``image`` (n, M, V, S, T): the standardised images; ``mask`` (n, M, S, T), bool: True where the image was
-            masked; ``image_pred`` (n, M, V, S, T): the predicted images, which are meaningful only in masked patches;
-            ``signal`` and ``signal_pred`` (n, M, T): the standardised signals and their predictions. The padding of
-            a signal is removed, and the rest is stretched to T samples.
-
-        Raises
-        ------
-        ValueError
-            If the pretext task is not "reconstruction".
-
-        Examples
-        --------
-        >>> from sktsmae import MAEPretrainer
-        >>> from sktsmae.datasets import load_sparwatch
-        >>> X = load_sparwatch().data[:20, 0]
-        >>> MAEPretrainer(max_epochs=1, random_state=0).fit(X).reconstruct(X[:2]).image_pred.shape
-        (2, 1, 3, 32, 512)
-        """
-        X, device = self._ready(X)
-        model = self.model_
-        if not isinstance(model, CWT_MAE_RoPE):
-            raise ValueError(
-                f"reconstruct needs pretext_task='reconstruction', but this pretrainer was fitted with pretext_task="
-                f"{self.pretext_task!r}."
-            )
-        size, patch_size = model.encoder.image_size[1:], model.encoder.patch_size
-        with torch.inference_mode(), seeded(self.seed_, device):
-            x = load_batch(X, slice(None)).to(device)
-            images = model.scalogram(x)
-            lead = images.shape[:-3] if images.ndim == 5 else (len(X), 1)
-            out = model.reconstruct(images, missing=missing_channels(x))
-            mask = out.mask[..., None].expand(-1, -1, patch_size[0] * patch_size[1])  # (B, N, P / V)
-            results = {
-                "image": out.image,
-                "mask": unpatchify(mask, size, patch_size)[:, 0] > 0,
-                "image_pred": unpatchify(out.pred_spec, size, patch_size),
-                "signal": standardize(model.waveform(out, x), -1),
-                "signal_pred": out.pred_time,
-            }
-        return Bunch(**{name: value.unflatten(0, lead).cpu().numpy() for name, value in results.items()})
-
-    def score(self, X: Any, y: Any = None) -> float:
-        """Return the negative mean loss for random masks, which are seeded by `seed_`.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, T), (n, M, T) or (n, M * V, S, T)
-            Signals of the same shape as in `fit`, or spectrograms if `fit` was called with spectrograms.
-        y : None
-            Ignored.
-
-        Returns
-        -------
-        float
-            The score; higher is better.
-        """
-        X, device = self._ready(X)
-        with local_copy(X) as X, seeded(self.seed_, device):
-            losses = map_batches(self.model_.signal_losses, X, self.batch_size, device, draws=True)
-        return -float(losses.mean(dtype=np.float64))
-
-    @blockwise
-    def score_samples(self, X: Any, n_draws: int = 8) -> np.ndarray:
-        """Return the negative loss of each signal as an anomaly score; as in scikit-learn, low scores mean anomalies.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, T), (n, M, T) or (n, M * V, S, T)
-            Signals of the same shape as in `fit`, or spectrograms if `fit` was called with spectrograms.
-        n_draws : int, default=8
-            Number of masks over which the loss of each signal is averaged. All signals share the same masks,
-            derived from `seed_`, so a signal's score is independent of the rest of X.
-
-        Returns
-        -------
-        ndarray of shape (n,), float32
-            The scores. A lazy Dask array if X is a Dask array.
-
-        Raises
-        ------
-        ValueError
-            If `n_draws` is not a positive whole number.
-
-        Examples
-        --------
-        >>> from sktsmae import MAEPretrainer
-        >>> from sktsmae.datasets import load_sparwatch
-        >>> X = load_sparwatch().data[:20, 0]
-        >>> MAEPretrainer(max_epochs=1, random_state=0).fit(X).score_samples(X[:3]).shape
-        (3,)
-        """
-        require_positive(n_draws=n_draws)
-        X, device = self._ready(X)
-        model = self.model_
-        channels = model.signal_encoder.num_channels(X.shape[1:])
-        with seeded(self.seed_, device):
-            draws = [model.draw(channels, device) for _ in range(n_draws)]
-        batch_size = max(1, self.batch_size // channels)
-        scores: np.ndarray = -map_batches(partial(_mean_losses, model, draws), X, batch_size, device)
-        return scores
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the fitted estimator to one safetensors file.
@@ -660,7 +542,7 @@ class MAEPretrainer(  # numpydoc ignore=PR02
         stored = metadata["settings"]
         description = metadata.get("estimator", {"params": {}, "fitted": {"input_shape_": [stored.get("signal_len")]}})
         with damaged_metadata(path):
-            task = _pretext_task(params_of(description).get("pretext_task", "reconstruction"))
+            task = pretext_task_class(params_of(description).get("pretext_task", "reconstruction"))
         model = restore(lambda: task(**stored), stored, state, path)
         settings = model.settings
         shared = set(cls._parameter_constraints) & set(settings)
@@ -759,53 +641,6 @@ class MAEPretrainer(  # numpydoc ignore=PR02
             return self.max_epochs
         return EPOCHS_FROM_RANDOM if source is None else EPOCHS_FROM_PRETRAINED
 
-    def _build(self, X: np.ndarray, source: MAEPretrainer | None) -> PretextTask:
-        """Return a network for signals with the shape of X, with the weights of a pretrainer or with random weights."""
-        task = _pretext_task(self.pretext_task)
-        names = {field.name for field in fields(task.settings_class)}
-        if source is None:
-            signal_encoder, architecture = None, self._architecture(X)
-        else:
-            signal_encoder, architecture = source._signal_encoder_for(X)
-            adds_mixing = architecture["channel_mixing"] == "none" != self.channel_mixing
-            if adds_mixing:
-                architecture |= {name: getattr(self, name) for name in MIXING_PARAMETERS}
-        settings = {
-            **self.get_params(deep=False),
-            "decoder_num_heads": auto_num_heads(self.decoder_embed_dim),
-            **architecture,
-        }
-        model = task(**{name: value for name, value in settings.items() if name in names})
-        self.readout_layers_: Sequence[int] | None = self.readout_layers
-        if source is not None and self.readout_layers is None and not adds_mixing:
-            self.readout_layers_ = source.readout_layers_
-        EncoderEmbedding(model.signal_encoder, self.pooling, self.readout_layers_)  # validates the layers
-        if source is not None and signal_encoder is not None:
-            _load_weights(model, source.model_, signal_encoder)
-        return model
-
-    def _architecture(self, X: np.ndarray) -> dict[str, Any]:
-        """Return the settings of the encoder that depend on the shape of X."""
-        signal_len = self.signal_len or X.shape[-1]
-        cwt_scales = auto_scales(self.cwt_scales, signal_len)
-        if X.ndim == 4:
-            if self.representation == "waveform":
-                raise ValueError(SIGNALS_ONLY)
-            if self.signal_len is not None:
-                raise ValueError(
-                    f"signal_len={signal_len}, but X is a spectrogram, which is not resampled; give signal_len=None."
-                )
-            require_views(X.shape, len(view_orders(self.diff_orders)))
-            cwt_scales = X.shape[2]
-        patch_size = self._resolve_patch_size(len(scale_grid(cwt_scales)), signal_len)
-        return {
-            "signal_len": signal_len,
-            "cwt_scales": cwt_scales,
-            "patch_size_freq": patch_size[0],
-            "patch_size_time": patch_size[1],
-            "resample": self.signal_len is not None,
-        }
-
     def _signal_encoder_for(self, X: np.ndarray) -> tuple[SignalEncoder, dict[str, Any]]:
         """Return the encoder for the length of the samples, and its settings.
 
@@ -823,16 +658,6 @@ class MAEPretrainer(  # numpydoc ignore=PR02
         settings = EncoderSettings.among(model.settings).to_dict()
         signal_encoder = copy_for_length(model.signal_encoder, settings, X.shape[-1])
         return signal_encoder, {**settings, "signal_len": signal_encoder.signal_len}
-
-    def _resolve_patch_size(self, num_scales: int, signal_len: int) -> tuple[int, int]:
-        size = self.patch_size
-        if isinstance(size, str):
-            if self.representation == "waveform":
-                return auto_waveform_patch_size(signal_len)
-            return auto_patch_size(num_scales, signal_len)
-        if len(size) != 2 or not all(isinstance(side, (int, np.integer)) and side > 0 for side in size):
-            raise ValueError(f"patch_size={size!r}: give 'auto' or two positive whole numbers (scales, samples).")
-        return int(size[0]), int(size[1])
 
     def _embedding(self, model: PretextTask) -> EncoderEmbedding:
         """Return the embedding that `transform` computes."""
@@ -877,38 +702,3 @@ class MAEPretrainer(  # numpydoc ignore=PR02
         elif self.input_shape_[:-1] in ((), (1,)):
             unused["one channel in X: give several channels"] = MIXING_PARAMETERS
         return unused
-
-
-def _pretext_task(name: str) -> type[PretextTask]:
-    if name not in PRETEXT_TASKS:
-        raise ValueError(f"pretext_task={name!r}: choose one of {', '.join(map(repr, PRETEXT_TASKS))}.")
-    return PRETEXT_TASKS[name]
-
-
-def _load_weights(model: PretextTask, source: PretextTask, signal_encoder: SignalEncoder) -> None:
-    """Load the weights of an encoder, and those of the decoder if both networks have the same architecture.
-
-    Layers that mix channels keep their initial weights if the source has no such layers.
-    """
-    state = keep_new_mixing(model, source.state_dict())
-    shapes = {name: tensor.shape for name, tensor in model.state_dict().items()}
-    if type(model) is type(source) and shapes == {name: tensor.shape for name, tensor in state.items()}:
-        model.load_state_dict(state)
-    else:
-        weights = {f"signal_encoder.{name}": tensor for name, tensor in signal_encoder.state_dict().items()}
-        model.load_encoder(weights, "init")
-
-
-def _mean_losses(model: PretextTask, draws: list[dict[str, Tensor]], batch: Tensor) -> Tensor:
-    """Return the losses (B,) of signals, averaged over several random masks, shared by all signals."""
-    repeated = ({name: value.repeat(len(batch), 1) for name, value in drawn.items()} for drawn in draws)
-    return torch.stack([model.signal_losses(batch, drawn) for drawn in repeated]).mean(0)
-
-
-def _require_same_architecture(old: dict[str, Any], new: dict[str, Any]) -> None:
-    """Raise if two networks differ in architecture; the settings of masks and losses may differ."""
-    encoder_settings = {field.name for field in fields(EncoderSettings)}
-    names = [name for name in new if name in encoder_settings or name.startswith("decoder_")]
-    changed = [f"{name} was {old[name]!r} and is {new[name]!r}" for name in names if old.get(name) != new[name]]
-    if changed:
-        raise ValueError(f"warm_start=True, but the network differs: {'; '.join(changed)}. Give warm_start=False.")
