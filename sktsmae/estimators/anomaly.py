@@ -52,7 +52,7 @@ class MAEAnomalyDetector(OutlierMixin, SignalInputMixin, BaseEstimator):  # nump
     ----------
     features : sequence of str, default=("statistics", "competition")
         Kinds of frozen features, keys of `models.FEATURES` that need no encoder: "summary", "statistics", "positions",
-        "quarters", "competition" or "spectrum".
+        "quarters", "competition", "shapelets" or "spectrum".
     contamination : "auto" or float, default="auto"
         Fraction of anomalies among the signals in `fit`, in (0, 0.5]. It determines `offset_`. "auto" sets the offset
         1.5 interquartile ranges below the lower quartile of the leave-one-out scores (Tukey's fence).

@@ -75,7 +75,8 @@ class CWTTransformer(SignalEstimatorMixin, BaseEstimator):  # numpydoc ignore=PR
         threshold. The thresholds are quantiles of the signals in `fit`. "positions" computes the mean position in time
         of the values above each threshold (4 numbers), and "quarters" the fractions of time in each quarter of the
         signal (16 numbers). "competition" computes how often random convolution kernels have the
-        largest or smallest response (`models.CompetingKernels`). "spectrum" computes logarithmic power spectra and the
+        largest or smallest response (`models.CompetingKernels`). "shapelets" computes the distance from random windows
+        of the signals in `fit` (`models.Shapelets`). "spectrum" computes logarithmic power spectra and the
         autocorrelation, and with a `sampling_rate` the power of the bands delta to gamma (`models.Spectrum`). "summary"
         computes the mean, mean absolute deviation, minimum and maximum of each channel and the mean of each quarter.
     sampling_rate : float or None, default=None

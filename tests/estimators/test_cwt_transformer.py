@@ -203,6 +203,7 @@ def test_input_shape_is_stored(X, X_channels):
         ),
         ("positions", "ch0_signal_mean_position_above_q3", "ch1_d0_s3.1+d0_s6.1-d0_s7.1_mean_position_above_q97"),
         ("competition", "d0_dilation1_group0_kernel0_largest", "d1_dilation16_group31_kernel7_smallest"),
+        ("shapelets", "ch0_dilation1_values_shapelet0", "ch1_dilation16_shape_shapelet203"),
         ("spectrum", "ch0_log_power_0.03125_window32", "ch1_autocorrelation_lag128"),
     ],
 )
@@ -262,7 +263,7 @@ def test_morlet_image_is_brightest_at_the_frequency_of_the_signal(frequency):
     assert images.frequencies_[brightest] == pytest.approx(frequency, rel=0.05)
 
 
-@pytest.mark.parametrize("output", ["competition", "spectrum", "summary"])
+@pytest.mark.parametrize("output", ["competition", "shapelets", "spectrum", "summary"])
 def test_scales_that_an_output_does_not_use_warn(X_channels, output):
     with pytest.warns(UserWarning, match="cwt_scales"):
         CWTTransformer(output=output, cwt_scales=4).fit(X_channels)

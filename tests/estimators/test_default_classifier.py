@@ -138,7 +138,7 @@ def test_weights_of_the_ensemble_are_named_and_sum_to_one(X, y, new_classifier, 
     with monkeypatch.context() as patched:
         patched.setattr(mixture, "_NEGLIGIBLE", 0.0)
         default = MAEClassifier(random_state=0).fit(X, y)
-    kinds = ["summary", "statistics", "positions", "competition", "spectrum", "embedding"]
+    kinds = ["summary", "statistics", "positions", "competition", "shapelets", "spectrum", "embedding"]
     assert list(default.ensemble_weights_) == [*kinds, "statistics + competition"]
     assert sum(default.ensemble_weights_.values()) == pytest.approx(1)
     network = new_classifier(probe=False, finetune="head").fit(X, y)

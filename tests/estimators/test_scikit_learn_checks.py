@@ -28,7 +28,7 @@ HEADS: dict[str, dict[str, Any]] = {
 }
 QUICK: dict[str, Any] = {"max_epochs": 8, "lr": 0.01, "batch_size": 64, "random_state": 0}
 
-OUTPUTS = ("image", "flat", "summary", "statistics", "positions", "quarters", "competition", "spectrum")
+OUTPUTS = ("image", "flat", "summary", "statistics", "positions", "quarters", "competition", "shapelets", "spectrum")
 TRANSFORMERS = [CWTTransformer(cwt_scales=4, output=output) for output in OUTPUTS]
 CLASSIFIERS = [
     MAEClassifier(pretrainer=PRETRAINER, probe=False, finetune=finetune, **HEADS[head], **QUICK)

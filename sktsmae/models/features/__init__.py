@@ -9,6 +9,7 @@ from .competition import CompetingKernels
 from .embedding import EncoderEmbedding
 from .positions import PositionStatistics
 from .quarters import QuarterStatistics
+from .shapelets import Shapelets
 from .spectrum import Spectrum
 from .statistics import WaveletStatistics
 from .summary import SummaryStatistics
@@ -20,6 +21,7 @@ FEATURES: dict[str, type[Features]] = {
     "positions": PositionStatistics,
     "quarters": QuarterStatistics,
     "competition": CompetingKernels,
+    "shapelets": Shapelets,
     "spectrum": Spectrum,
     "embedding": EncoderEmbedding,
 }
@@ -32,6 +34,7 @@ __all__ = [
     "Features",
     "PositionStatistics",
     "QuarterStatistics",
+    "Shapelets",
     "Spectrum",
     "SummaryStatistics",
     "WaveletStatistics",

@@ -5,7 +5,7 @@ import pytest
 from sktsmae.models import FEATURES, FeatureContext
 
 
-@pytest.mark.parametrize("name", ["summary", "statistics", "positions", "quarters"])
+@pytest.mark.parametrize("name", ["summary", "statistics", "positions", "quarters", "shapelets", "spectrum"])
 def test_columns_of_a_channel_are_those_with_its_name(name):
     features = FEATURES[name].from_context(FeatureContext(n_channels=3, n_timepoints=40))
     names = features.feature_names()
