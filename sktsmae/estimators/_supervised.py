@@ -99,8 +99,8 @@ class MAESupervised(  # numpydoc ignore=PR02
         head; the tokens of the frozen encoder are computed once and kept in memory (4 * M * N * embed_dim bytes per
         signal of M channels with N patches each). "lora" fine-tunes a head and rank-8 updates of the matrices in the
         blocks of the encoder, and merges the updates into the matrices (E. J. Hu et al., "LoRA", ICLR 2022). An int n
-        fine-tunes a head and the last n blocks. ``probe=False, finetune="full"`` is the design of CWT-MAE-RoPE
-        (github.com/Dryilv/Wearable-Foundation-Model).
+        fine-tunes a head and the last n blocks. ``probe=False, finetune="full", patch_drop_rate=0`` is the design of
+        CWT-MAE-RoPE (github.com/Dryilv/Wearable-Foundation-Model).
     head : {"reasoning", "mlp"}, default="reasoning"
         Head of the network, a key of `models.HEADS`. "reasoning" has learned reasoning tokens that attend to all patch
         tokens; "mlp" is a residual multi-layer perceptron on the mean of the patch tokens.
@@ -110,6 +110,9 @@ class MAESupervised(  # numpydoc ignore=PR02
         Number of residual blocks and hidden size of the MLP head.
     dropout : float, default=0.1
         Dropout of the head.
+    patch_drop_rate : float, default=0.5
+        Fraction of the patches of a signal that are dropped at random in each step of fine-tuning (Y. Liu et al.,
+        "PatchDropout", WACV 2023). A step that encodes half of the patches takes half of the time.
     layer_decay : float, default=0.75
         Layer-wise learning rate decay: the learning rate of a block of the encoder is this factor times that of the
         next block.
@@ -131,6 +134,7 @@ class MAESupervised(  # numpydoc ignore=PR02
     num_res_blocks: int = 2
     hidden_dim: int = 128
     dropout: float = 0.1
+    patch_drop_rate: float = 0.5
     layer_decay: float = 0.75
     unlabeled: Any = None
     sampling_rate: float | None = None
@@ -145,6 +149,7 @@ class MAESupervised(  # numpydoc ignore=PR02
         "num_res_blocks": [NON_NEGATIVE_INT],
         "hidden_dim": [POSITIVE_INT],
         "dropout": [FRACTION],
+        "patch_drop_rate": [FRACTION],
         "layer_decay": [POSITIVE_FRACTION],
         "unlabeled": [object],
         "sampling_rate": SAMPLING_RATE,
@@ -450,13 +455,13 @@ class MAESupervised(  # numpydoc ignore=PR02
             pretrains = isinstance(self.pretrainer, MAEPretrainer) or (self.pretrainer is None and is_spectrogram)
             used = {"precision", "checkpoint_dir"} if pretrains else set()
             loop = [name for name in ("max_epochs", *LOOP_PARAMETERS) if name not in used]
-            names = ["head", *sorted(head_settings), "layer_decay", *loop, *STOPPING_PARAMETERS]
+            names = ["head", *sorted(head_settings), "layer_decay", "patch_drop_rate", *loop, *STOPPING_PARAMETERS]
             return {"finetune='none': choose another value of finetune": names}
         unused: dict[str, Sequence[str]] = {}
         of_other_heads = sorted(head_settings - set(HEADS[self.head].setting_names))
         unused[f"head={self.head!r}: choose another head"] = of_other_heads
         if self.finetune == "head":
-            unused["finetune='head': fine-tune blocks of the encoder"] = ["layer_decay"]
+            unused["finetune='head': fine-tune blocks of the encoder"] = ["layer_decay", "patch_drop_rate"]
         if not self.early_stopping:
             used = {"validation_fraction"} if self.probe else set()
             names = [name for name in STOPPING_PARAMETERS if name not in used]
@@ -473,7 +478,7 @@ class MAESupervised(  # numpydoc ignore=PR02
         self._head = {name: getattr(self, name) for name in ("head", *HEADS[self.head].setting_names)}
         if self.finetune != "head":
             signal_encoder = copy.deepcopy(signal_encoder).requires_grad_(True)  # that of the pretrainer may be frozen
-        network = SignalClassifier(signal_encoder, self._build_head(signal_encoder))
+        network = SignalClassifier(signal_encoder, self._build_head(signal_encoder), self.patch_drop_rate)
         trained: nn.Module = network
         if self.finetune == "head":
             trained, samples = network.head, self._encode(network, samples, device)

@@ -119,6 +119,36 @@ def random_masking(noise: Tensor, mask_ratio: float) -> tuple[Tensor, Tensor, Te
     return ids_shuffle[:, :kept], ids_restore, (ids_restore >= kept).float()
 
 
+def random_patches(noise: Tensor, drop_rate: float) -> Tensor:
+    """Choose the patches that patch dropout keeps: those with the smallest noise.
+
+    Parameters
+    ----------
+    noise : Tensor of shape (B, N)
+        Uniform noise, one value per patch.
+    drop_rate : float
+        Fraction of patches to drop, in [0, 1).
+
+    Returns
+    -------
+    Tensor of shape (B, K), int64
+        Indices of the patches that are kept; at least one per image.
+
+    References
+    ----------
+    Y. Liu et al., "PatchDropout: economizing vision transformers using patch dropout", WACV 2023.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sktsmae.functional.masking import random_patches
+    >>> random_patches(torch.tensor([[0.9, 0.1, 0.5, 0.7]]), 0.5).tolist()
+    [[1, 2]]
+    """
+    kept = max(1, round(noise.shape[1] * (1 - drop_rate)))
+    return noise.argsort(dim=1)[:, :kept]
+
+
 def drop_channels(x: Tensor, noise: Tensor | None) -> Tensor:
     """Replace random channels of signals by NaN, which marks a channel without values.
 

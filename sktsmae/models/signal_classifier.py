@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
+from ..functional.masking import random_patches
 from .encoder import Encoder
 from .scalogram import Scalogram
 from .signal_encoder import SignalEncoder
 
 
 class SignalClassifier(nn.Module):
-    """A signal encoder and a head on the patch tokens of all channels. It has no decoder and masks no patches.
+    """A signal encoder and a head on the patch tokens of all channels. It has no decoder.
 
     Parameters
     ----------
@@ -18,6 +20,8 @@ class SignalClassifier(nn.Module):
         Maps signals to tokens.
     head : nn.Module
         Maps tokens of shape (B, M * N, D), with N patches per channel, to outputs of shape (B, C).
+    patch_drop_rate : float, default=0
+        Fraction of the patches of a signal that are dropped at random in training.
 
     Examples
     --------
@@ -29,10 +33,11 @@ class SignalClassifier(nn.Module):
     torch.Size([4, 5])
     """
 
-    def __init__(self, signal_encoder: SignalEncoder, head: nn.Module) -> None:
+    def __init__(self, signal_encoder: SignalEncoder, head: nn.Module, patch_drop_rate: float = 0.0) -> None:
         super().__init__()
         self.signal_encoder = signal_encoder
         self.head = head
+        self.patch_drop_rate = patch_drop_rate
 
     @property
     def encoder(self) -> Encoder:
@@ -83,7 +88,11 @@ class SignalClassifier(nn.Module):
         Returns
         -------
         Tensor of shape (B, M * N, D)
-            The patch tokens of all channels, channel after channel.
+            The patch tokens of all channels, channel after channel; fewer in training with patch dropout.
         """
-        tokens: Tensor = self.signal_encoder(x)
+        ids_keep = None
+        if self.training and self.patch_drop_rate:
+            noise = torch.rand(len(x), self.encoder.num_patches, device=x.device)
+            ids_keep = random_patches(noise, self.patch_drop_rate)
+        tokens: Tensor = self.signal_encoder(x, ids_keep)
         return tokens[:, :, 1:].flatten(1, 2)  # without the class tokens

@@ -131,22 +131,26 @@ class SignalEncoder(nn.Module):
         """
         return self.encoder.patchify(self.scalogram(x))
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Encode all patches of every channel.
+    def forward(self, x: Tensor, ids_keep: Tensor | None = None) -> Tensor:
+        """Encode the patches of every channel.
 
         Parameters
         ----------
         x : Tensor of shape (B, T), (B, M, T) or (B, M * V, S, T)
             Signals of one channel or of M channels, or spectrograms.
+        ids_keep : Tensor of shape (B, K), int64, default=None
+            Indices of the patches to encode, the same for all channels of a signal. None encodes all N patches.
 
         Returns
         -------
-        Tensor of shape (B, M, 1 + N, D)
+        Tensor of shape (B, M, 1 + K, D)
             The class token and the patch tokens of each channel; NaN for a channel without values.
         """
         inputs = self._encoder_inputs(x)
-        tokens = self.encoder(**inputs)  # (B * M, 1 + N, D)
-        channels: Tensor = tokens.unflatten(0, (-1, inputs["num_channels"]))  # (B, M, 1 + N, D)
+        num_channels = inputs["num_channels"]
+        ids_keep = None if ids_keep is None else ids_keep.repeat_interleave(num_channels, dim=0)  # (B * M, K)
+        tokens = self.encoder(**inputs, ids_keep=ids_keep)  # (B * M, 1 + K, D)
+        channels: Tensor = tokens.unflatten(0, (-1, num_channels))  # (B, M, 1 + K, D)
         missing = inputs["missing"]
         return channels if missing is None else channels.masked_fill(missing[..., None, None], torch.nan)
 

@@ -309,6 +309,7 @@ INVALID_PARAMETERS = {
         "num_res_blocks": [-1, 1.5],
         "hidden_dim": [0, -1, 1.5],
         "dropout": [-0.1, 1, 2],
+        "patch_drop_rate": [-0.1, 1, None],
         "layer_decay": [0, -1, 1.5],
         "label_smoothing": [-0.1, 1],
         "class_weight": ["heavy", 3, {"ABD": -1.0}, {"ABD": np.nan}, {"nobody": 1.0}, dict.fromkeys(CLASSES, 0.0)],

@@ -31,6 +31,7 @@ FINE_TUNING_PARAMETERS = {
     "hidden_dim": 64,
     "dropout": 0.2,
     "layer_decay": 0.9,
+    "patch_drop_rate": 0.2,
     "label_smoothing": 0.0,
     "max_epochs": 10,
     "lr": 1e-4,
@@ -79,6 +80,7 @@ def test_warning_points_to_the_line_that_calls_fit(data):
         ({"n_iter_no_change": 3}, "n_iter_no_change=3 has no effect with early_stopping=False"),
         ({"finetune": "head", "layer_decay": 0.5}, "layer_decay=0.5 has no effect with finetune='head'"),
         ({"finetune": 1, "layer_decay": 0.5}, None),
+        ({"finetune": "head", "patch_drop_rate": 0.2}, "patch_drop_rate=0.2 has no effect with finetune='head'"),
     ],
 )
 def test_unused_parameters_of_head_and_early_stopping_cause_a_warning(new_classifier, X, y, params, expected_warning):

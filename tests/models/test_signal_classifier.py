@@ -9,7 +9,15 @@ from torch import nn
 from torch.nn import functional as F
 from torch.testing import assert_close
 
-from sktsmae.models import CWT_MAE_RoPE, LatentReasoningHead, ResidualMLPHead, TF_MAE_Classifier, save_mae
+from sktsmae.models import (
+    CWT_MAE_RoPE,
+    LatentReasoningHead,
+    ResidualMLPHead,
+    SignalClassifier,
+    SignalEncoder,
+    TF_MAE_Classifier,
+    save_mae,
+)
 from sktsmae.models.positions import resample_pos_embed
 
 ROPES_AND_HEADS = [(rope, use_cot) for rope in ("axial", "raster") for use_cot in (True, False)]
@@ -187,3 +195,29 @@ def test_signal_of_one_patch_can_be_classified(small_encoder):
 def test_error_names_invalid_settings(small_encoder, changes, words):
     with pytest.raises(ValueError, match="".join(f"(?=.*{word})" for word in words)):  # the message contains all words
         TF_MAE_Classifier(None, num_classes=3, **{**small_encoder, **changes})
+
+
+def test_patch_dropout_drops_patches_in_training_only():
+    signal_encoder = SignalEncoder.from_settings(signal_len=100, cwt_scales=16, embed_dim=16, depth=1, num_heads=2)
+    num_patches = signal_encoder.encoder.num_patches
+    model, x = SignalClassifier(signal_encoder, nn.Identity(), patch_drop_rate=0.75), torch.randn(2, 3, 100)
+    everything = model.eval().tokens(x)
+    assert everything.shape == (2, 3 * num_patches, 16)
+    kept = model.train().tokens(x).unflatten(1, (3, -1))
+    assert kept.shape == (2, 3, round(num_patches / 4), 16)
+    assert_close(model.eval().tokens(x), everything, rtol=0, atol=0)
+
+
+def test_a_patch_is_always_kept():
+    signal_encoder = SignalEncoder.from_settings(signal_len=30, cwt_scales=4, embed_dim=16, depth=1, num_heads=2)
+    assert signal_encoder.encoder.num_patches == 1
+    model = SignalClassifier(signal_encoder, nn.Identity(), patch_drop_rate=0.9)
+    assert model.train().tokens(torch.randn(2, 30)).shape == (2, 1, 16)
+
+
+def test_patches_that_are_kept_have_their_own_positions():
+    settings = {"signal_len": 100, "cwt_scales": 16, "embed_dim": 16, "depth": 1, "num_heads": 2}
+    signal_encoder, x = SignalEncoder.from_settings(**settings), torch.randn(2, 3, 100)
+    ids = torch.stack([torch.randperm(signal_encoder.encoder.num_patches) for _ in x])
+    expected = signal_encoder(x)[:, :, 1:].take_along_dim(ids[:, None, :, None], dim=2)
+    assert_close(signal_encoder(x, ids)[:, :, 1:], expected, rtol=1e-4, atol=1e-4)
