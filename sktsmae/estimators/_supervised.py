@@ -83,11 +83,11 @@ class MAESupervised(  # numpydoc ignore=PR02
         `MAEPretrainer.save`. ``"scratch"`` uses an untrained ``MAEPretrainer()``.
     probe : bool, default=True
         Whether to fit linear models on frozen features: a ridge regression on each of wavelet statistics, positions,
-        competing kernels, spectrum, and the embedding of the encoder, one on statistics and competing kernels together,
-        and if there are several channels, one on the statistics of each channel. All of them also use summary
-        statistics of the channels; one more ridge regression uses only these. With more than 8 channels, the embedding
-        is used only if `pretrainer` is set. For spectrograms, one ridge regression uses only the embedding. Each
-        feature is standardised, limited to two standard deviations in classifiers, and accompanied by its absolute
+        competing kernels, shapelets, spectrum, and the embedding of the encoder, one on statistics and competing
+        kernels together, and if there are several channels, one on the statistics of each channel. All of them also use
+        summary statistics of the channels; one more ridge regression uses only these. With more than 8 channels, the
+        embedding is used only if `pretrainer` is set. For spectrograms, one ridge regression uses only the embedding.
+        Each feature is standardised, limited to two standard deviations in classifiers, and accompanied by its absolute
         value (`models.PiecewiseLinear`). The outputs of the models are averaged with weights that are learned from
         leave-one-out predictions; models with negligible weights are dropped. All labelled samples are used. With more
         than 4,000 of them, or more than 4 * 10**8 values of one kind of features, each kind is projected at random to

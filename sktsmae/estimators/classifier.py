@@ -91,7 +91,8 @@ class MAEClassifier(ClassifierMixin, IncrementalSupervised):  # numpydoc ignore=
     ----------
     A. Dempster et al., "MiniRocket", KDD 2021, and C. W. Tan et al., "MultiRocket", Data Mining and Knowledge Discovery
     36, 2022 (linear classifiers on statistics of filtered signals); A. Dempster, D. F. Schmidt and G. I. Webb, "Hydra",
-    Data Mining and Knowledge Discovery 37, 2023 (competing kernels).
+    Data Mining and Knowledge Discovery 37, 2023 (competing kernels); A. Guillaume, C. Vrain and W. Elloumi, "Random
+    dilated shapelet transform: a new approach for time series shapelets", ICPRAI 2022 (shapelets).
 
     Examples
     --------

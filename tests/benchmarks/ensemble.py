@@ -109,7 +109,14 @@ def variants(columns: dict[str, Cached]) -> dict[str, dict[str, object]]:
     changed["without statistics + competition"] = {"joined": False}
     changed |= {f"only {name}": {"weights": {name: 1}} for name in default}
     changed["only statistics + competition"] = {"weights": {"statistics": 1, "competition": 1}, "only joined": True}
-    for name, weight in [("summary", 0.1), ("summary", 1.0), ("quarters", 1.0), ("spectrum", 1.0), ("embedding", 0.3)]:
+    for name, weight in [
+        ("summary", 0.1),
+        ("summary", 1.0),
+        ("quarters", 1.0),
+        ("shapelets", 2.0),
+        ("spectrum", 1.0),
+        ("embedding", 0.3),
+    ]:
         changed[f"prior weight of {name} {weight:g}"] = {"weights": {**default, name: weight}}
     changed["linear"] = {"linear": True, "limit": np.inf}
     changed |= {f"features limited to {limit:g}": {"limit": limit} for limit in (1.5, 3.0, np.inf)}

@@ -1,14 +1,20 @@
-"""Benchmark of the fine-tuning modes of `MAEClassifier`: accuracy, fit time and number of trained parameters.
+"""Benchmark of fine-tuning by `MAEClassifier`: modes, patch dropout and number of steps.
 
-Run ``python tests/benchmarks/finetuning.py DATA [--epochs N]``, with DATA as for ``accuracy.py``. The pre-trained
-encoder is the one shipped with the package. Fine-tuned networks are evaluated without the linear probe. The accuracy is
-measured by stratified 2-fold cross-validation on training splits; test splits are not used. The script prints a
-Markdown table; the last results are in ``finetuning.md``.
+Run ``python tests/benchmarks/finetuning.py DATA {modes,steps} [SET ...] [--epochs N]``, with DATA as for
+``accuracy.py``. The pre-trained encoder is the one shipped with the package. Fine-tuned networks are evaluated without
+the linear probe, on training splits; test splits are not used.
+
+- "modes": accuracy by stratified 2-fold cross-validation, fit time and number of trained parameters.
+- "steps": accuracy and fit time by patch dropout and number of steps, with up to 1,000 signals for training and up to
+  1,000 others for testing.
+
+The script prints a Markdown table; the last results are in ``finetuning.md``.
 """
 
 from __future__ import annotations
 
 import argparse
+import math
 import time
 from pathlib import Path
 from typing import Any, ClassVar
@@ -16,12 +22,15 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 from accuracy import load
-from sklearn.model_selection import StratifiedKFold
+from sklearn.model_selection import StratifiedKFold, train_test_split
 from skorch.callbacks import Callback
 
 from sktsmae import MAEClassifier
 
-SETS = ["GunPoint", "Trace", "UMD"]
+SETS = {
+    "modes": ["GunPoint", "Trace", "UMD"],
+    "steps": ["hard/ElectricDevices", "hard/FordB", "MiddlePhalanxOutlineCorrect"],
+}
 # With the default batch size of 32, the 18 to 50 training signals per fold would give only 20 to 40 optimizer steps in
 # 20 epochs.
 NETWORK = {"probe": False, "batch_size": 8}
@@ -33,6 +42,8 @@ MODES: dict[str, dict[str, Any]] = {
     '`finetune="lora"`': {**NETWORK, "finetune": "lora"},
     '`finetune="full"`': {**NETWORK, "finetune": "full"},
 }
+# Patch dropout, number of steps.
+STEPS = [(0.0, 150), (0.5, 300), (0.75, 600), (0.0, 300), (0.5, 600), (0.75, 1200), (0.0, 600)]
 
 
 class CountTrained(Callback):
@@ -46,12 +57,14 @@ class CountTrained(Callback):
         self.counts.append(sum(weights.numel() for group in net.optimizer_.param_groups for weights in group["params"]))
 
 
-def measure(params: dict[str, Any], epochs: int, folder: Path) -> tuple[list[float], list[float], list[int]]:
+def measure_mode(
+    params: dict[str, Any], epochs: int, folder: Path, sets: list[str]
+) -> tuple[list[float], list[float], list[int]]:
     """Return the accuracy on each data set, the time of each fit in seconds, and its number of trained parameters."""
     accuracies, seconds = [], []
     training = {"max_epochs": epochs, "callbacks": [CountTrained()]} if "finetune" in params else {}
     CountTrained.counts.clear()
-    for data_set in SETS:
+    for data_set in sets:
         X, y, _, _ = load(folder, data_set)
         correct = np.zeros(len(y))
         for train, test in StratifiedKFold(2, shuffle=True, random_state=0).split(X, y):
@@ -64,19 +77,49 @@ def measure(params: dict[str, Any], epochs: int, folder: Path) -> tuple[list[flo
     return accuracies, seconds, CountTrained.counts or [0]
 
 
+def print_modes(folder: Path, sets: list[str], epochs: int) -> None:
+    """Print the table of the modes."""
+    print("|".join(["", "mode", "mean accuracy", "fit time (s)", "trained parameters", *sets, ""]))
+    print("|".join(["", "---", *["---:"] * (3 + len(sets)), ""]))
+    for name, params in MODES.items():
+        accuracies, seconds, counts = measure_mode(params, epochs, folder, sets)
+        cells = [f"{np.mean(accuracies):.3f}", f"{np.mean(seconds):.1f}", f"{np.mean(counts):,.0f}"]
+        print("|".join(["", name, *cells, *(f"{accuracy:.3f}" for accuracy in accuracies), ""]), flush=True)
+
+
+def print_steps(folder: Path, sets: list[str]) -> None:
+    """Print the table of patch dropout and steps."""
+    print("|".join(["", "patch_drop_rate", "steps", *(f"{name}|seconds" for name in sets), ""]))
+    print("|".join(["", "---:", *["---:"] * (1 + 2 * len(sets)), ""]))
+    for rate, steps in STEPS:
+        cells = []
+        for name in sets:
+            X, y, _, _ = load(folder, name)
+            size = min(1000, len(y) // 2)
+            X, X_test, y, y_test = train_test_split(X, y, train_size=size, test_size=size, stratify=y, random_state=0)
+            epochs = math.ceil(steps / math.ceil(size / 32))
+            training = {"patch_drop_rate": rate, "max_epochs": epochs, "random_state": 0}
+            start = time.perf_counter()
+            classifier = MAEClassifier(probe=False, finetune="full", **training).fit(X, y)
+            seconds = time.perf_counter() - start
+            cells += [f"{classifier.score(X_test, y_test):.3f}", f"{seconds:.0f}"]
+        print("|".join(["", f"{rate:g}", str(steps), *cells, ""]), flush=True)
+
+
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", metavar="DATA", type=Path, help="folder with the data sets, as for accuracy.py")
-    parser.add_argument("--epochs", type=int, default=20, help="number of epochs of fine-tuning")
+    parser.add_argument("part", choices=SETS, help="what to compare")
+    parser.add_argument("sets", nargs="*", metavar="SET", help="names of data sets (default: three)")
+    parser.add_argument("--epochs", type=int, default=20, help="number of epochs of fine-tuning for the modes")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    print("|".join(["", "mode", "mean accuracy", "fit time (s)", "trained parameters", *SETS, ""]))
-    print("|".join(["", "---", *["---:"] * (3 + len(SETS)), ""]))
-    for name, params in MODES.items():
-        accuracies, seconds, counts = measure(params, options.epochs, options.data)
-        cells = [f"{np.mean(accuracies):.3f}", f"{np.mean(seconds):.1f}", f"{np.mean(counts):,.0f}"]
-        print("|".join(["", name, *cells, *(f"{accuracy:.3f}" for accuracy in accuracies), ""]), flush=True)
+    sets = options.sets or SETS[options.part]
+    if options.part == "modes":
+        print_modes(options.data, sets, options.epochs)
+    else:
+        print_steps(options.data, sets)
 
 
 if __name__ == "__main__":
