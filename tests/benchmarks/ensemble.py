@@ -113,7 +113,7 @@ def variants(columns: dict[str, Cached]) -> dict[str, dict[str, object]]:
         ("summary", 0.1),
         ("summary", 1.0),
         ("quarters", 1.0),
-        ("shapelets", 2.0),
+        ("shapelets", 1.0),
         ("spectrum", 1.0),
         ("embedding", 0.3),
     ]:

@@ -50,6 +50,7 @@ class Shapelets(Features):
     torch.Size([20, 2040])
     """
 
+    prior_weight: ClassVar[float] = 2.0
     max_fit_signals: ClassVar[int] = 1000
 
     scale: Tensor
