@@ -102,7 +102,7 @@ class IncrementalSupervised(MAESupervised, ABC):
             batch = batch._replace(weights=(batch.weights / self._weight_scale).astype(np.float32))
             targets = self._ridge_targets(batch.targets)
             if first:
-                warn_unused(self, self._unused_parameters(is_spectrogram=X.ndim == 4))
+                warn_unused(self, self._unused_parameters(self._pretrains(X)))
                 seed = draw_seed(self.random_state)
                 self.pretrainer_ = fit_pretrainer(self, self.pretrainer, X, seed)
                 with seeded(seed, device):

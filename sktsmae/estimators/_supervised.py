@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import copy
-import math
 import os
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -15,14 +13,11 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import torch
 from sklearn.frozen import FrozenEstimator
-from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
-from ..layers.lora import inject_lora, merge_lora
-from ..models import HEADS, Encoder, Ensemble, FeatureContext, Features, LinearProbe, SignalClassifier, SignalEncoder
+from ..models import Encoder, Ensemble, FeatureContext, Features, LinearProbe, SignalClassifier, SignalEncoder
 from ..models.checkpoints import read_safetensors, write_safetensors
-from ..models.heads import build_head
 from ..models.probe import ModelInput, applicable_features, build_features, model_inputs
 from ..models.restore import restore
 from ..models.to_jsonable import to_jsonable
@@ -31,15 +26,9 @@ from ..signals.dask_signals import local_copy
 from ..signals.device import resolve_device
 from ..signals.map_batches import map_batches
 from ..signals.validation import check_signals
-from ..training.constraints import FRACTION, NON_NEGATIVE_INT, POSITIVE_FRACTION, POSITIVE_INT, SAMPLING_RATE
+from ..training.constraints import SAMPLING_RATE
 from ..training.features import FeaturesInMemory, TrainingFeatures, are_streamed, fits_in_memory
-from ..training.freezing import freeze_below
-from ..training.history import history_rows
-from ..training.holdout import hold_out
 from ..training.labelled_samples import LabelledSamples
-from ..training.loop import train
-from ..training.net import Net
-from ..training.parameters import TrainingParameters
 from ..training.progress_bar import progress_bar
 from ..training.sample_weights import mean_one, mean_weight_of_classes
 from ..training.seeds import draw_seed, seeded
@@ -47,18 +36,13 @@ from ..training.streamed_features import StreamedFeatures
 from ._base import EmbeddingMixin
 from ._blockwise import blockwise
 from ._docs import inherit_parameter_docs
+from ._finetuning import FineTuning
 from ._persistence import damaged_metadata, dump_estimator, params_of, restore_fitted
 from ._pretrained import Pretrainer, fit_pretrainer
 from ._rollback import rollback_on_error
-from ._unused import LOOP_PARAMETERS, STOPPING_PARAMETERS, warn_unused
+from ._unused import warn_unused
 from .pretrainer import MAEPretrainer
 
-# Mean of the prior of the weight of a fine-tuned network, which the linear models usually outperform if there are few
-# labels (`tests/benchmarks/learning.md`).
-NETWORK_PRIOR_WEIGHT = 0.1
-# With ``max_epochs="auto"``, fine-tuning ends after the epoch in which it makes step `MAX_STEPS`, or after `MAX_EPOCHS`
-# (`tests/benchmarks/finetuning.md`).
-MAX_STEPS, MAX_EPOCHS = 600, 60
 # Largest number of channels with which the linear models use the encoder of the package. With more channels, it takes
 # most of the time and does not improve the predictions (`tests/benchmarks/ensemble.md`).
 MAX_ENCODER_CHANNELS = 8
@@ -67,7 +51,7 @@ MAX_ENCODER_CHANNELS = 8
 @inherit_parameter_docs
 @dataclass(kw_only=True, eq=False, repr=False)
 class MAESupervised(  # numpydoc ignore=PR02
-    EmbeddingMixin, TrainingParameters, ABC
+    EmbeddingMixin, FineTuning
 ):
     """Predict targets by linear models on frozen features, a fine-tuned network, or an ensemble of both.
 
@@ -94,31 +78,6 @@ class MAESupervised(  # numpydoc ignore=PR02
         4,096 columns, only sums over the samples are kept in memory, weights are learned from 5,000 leave-one-out
         predictions, and channels have no models of their own. The weight of a fine-tuned network is learned from a
         fraction `validation_fraction` of the samples, on which it is not trained.
-    finetune : {"none", "full", "head", "lora"} or int, default="none"
-        What to fine-tune. "none" fine-tunes nothing; "full" fine-tunes the encoder and a head. "head" fine-tunes only a
-        head; the tokens of the frozen encoder are computed once and kept in memory (4 * M * N * embed_dim bytes per
-        signal of M channels with N patches each). "lora" fine-tunes a head and rank-8 updates of the matrices in the
-        blocks of the encoder, and merges the updates into the matrices (E. J. Hu et al., "LoRA", ICLR 2022). An int n
-        fine-tunes a head and the last n blocks. ``probe=False, finetune="full", patch_drop_rate=0`` is the design of
-        CWT-MAE-RoPE (github.com/Dryilv/Wearable-Foundation-Model).
-    head : {"reasoning", "mlp"}, default="reasoning"
-        Head of the network, a key of `models.HEADS`. "reasoning" has learned reasoning tokens that attend to all patch
-        tokens; "mlp" is a residual multi-layer perceptron on the mean of the patch tokens.
-    num_reasoning_tokens : int, default=8
-        Number of tokens of the reasoning head.
-    num_res_blocks, hidden_dim : int, default=2 and 128
-        Number of residual blocks and hidden size of the MLP head.
-    dropout : float, default=0.1
-        Dropout of the head.
-    patch_drop_rate : float, default=0.5
-        Fraction of the patches of a signal that are dropped at random in each step of fine-tuning (Y. Liu et al.,
-        "PatchDropout", WACV 2023). A step that encodes half of the patches takes half of the time.
-    layer_decay : float, default=0.75
-        Layer-wise learning rate decay: the learning rate of a block of the encoder is this factor times that of the
-        next block.
-    max_epochs : "auto" or int, default="auto"
-        Number of passes over the labelled samples; 0 leaves the initial weights unchanged. "auto" is the number of
-        passes that make 600 steps, at most 60.
     unlabeled : object, default=None
         Value of `y` that marks rows without a label or target, such as -1 or NaN. These rows are used only to pre-train
         the encoder and to learn thresholds. None means that all rows have a label or target.
@@ -128,29 +87,13 @@ class MAESupervised(  # numpydoc ignore=PR02
 
     pretrainer: Pretrainer = None
     probe: bool = True
-    finetune: str | int = "none"
-    head: str = "reasoning"
-    num_reasoning_tokens: int = 8
-    num_res_blocks: int = 2
-    hidden_dim: int = 128
-    dropout: float = 0.1
-    patch_drop_rate: float = 0.5
-    layer_decay: float = 0.75
     unlabeled: Any = None
     sampling_rate: float | None = None
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        **TrainingParameters._parameter_constraints,
+        **FineTuning._parameter_constraints,
         "pretrainer": [MAEPretrainer, FrozenEstimator, str, os.PathLike, None],
         "probe": ["boolean"],
-        "finetune": [StrOptions({"none", "full", "head", "lora"}), POSITIVE_INT],
-        "head": [str],
-        "num_reasoning_tokens": [POSITIVE_INT],
-        "num_res_blocks": [NON_NEGATIVE_INT],
-        "hidden_dim": [POSITIVE_INT],
-        "dropout": [FRACTION],
-        "patch_drop_rate": [FRACTION],
-        "layer_decay": [POSITIVE_FRACTION],
         "unlabeled": [object],
         "sampling_rate": SAMPLING_RATE,
     }
@@ -158,27 +101,9 @@ class MAESupervised(  # numpydoc ignore=PR02
     _kind: ClassVar[str]  # kind of the saved files
     _probe_class: ClassVar[type[LinearProbe]]
 
-    @property
-    @abstractmethod
-    def _num_outputs(self) -> int:
-        """Number of outputs C of each member of the ensemble."""
-
-    @property
-    @abstractmethod
-    def _output(self) -> nn.Module:
-        """Module that is applied to the outputs of each member of the ensemble."""
-
     @abstractmethod
     def _encode_targets(self, X: np.ndarray, y: Any, sample_weight: Any) -> LabelledSamples:
         """Return the samples with encoded targets, and set the attributes that decode targets."""
-
-    @abstractmethod
-    def _classes_of(self, targets: np.ndarray) -> np.ndarray | None:
-        """Return the class of each target for stratified splits; None if there are no classes."""
-
-    @abstractmethod
-    def _criterion(self) -> nn.Module:
-        """Return the loss, a module that is called with the outputs and (targets, weights)."""
 
     @abstractmethod
     def _fit_probe(
@@ -189,12 +114,6 @@ class MAESupervised(  # numpydoc ignore=PR02
     @abstractmethod
     def _keep_loo(self, samples: LabelledSamples, loo: np.ndarray) -> None:
         """Set the attribute with the leave-one-out outputs (m, C) of the probe for the labelled samples."""
-
-    @abstractmethod
-    def _weigh(
-        self, outputs: np.ndarray, targets: np.ndarray, weights: np.ndarray, prior_weights: Sequence[float]
-    ) -> np.ndarray:
-        """Return mixture weights (K,) of the members of an ensemble from their outputs (K, n, C) on unseen samples."""
 
     @abstractmethod
     def _dump_targets(self) -> dict[str, Any]:
@@ -406,7 +325,7 @@ class MAESupervised(  # numpydoc ignore=PR02
             if self.finetune != "none" or not are_streamed(len(samples.rows)):  # X is read several times
                 X = stack.enter_context(local_copy(X))
             samples = samples._replace(X=X, weights=mean_one(samples.weights).astype(np.float32))
-            warn_unused(self, self._unused_parameters(is_spectrogram=X.ndim == 4))
+            warn_unused(self, self._unused_parameters(self._pretrains(X)))
             seed = draw_seed(self.random_state)
             self.pretrainer_ = fit_pretrainer(self, self.pretrainer, X, seed)
             with seeded(seed, device):
@@ -429,115 +348,24 @@ class MAESupervised(  # numpydoc ignore=PR02
         if not all(bool(weights.isfinite().all()) for weights in embedding.parameters()):
             raise ValueError(f"pretrainer={self.pretrainer!r}: the encoder has weights that are not finite.")
         self._readout = {"pooling": embedding.pooling, "layers": to_jsonable(embedding.layers)}
-        self._head: dict[str, Any] | None = None
+        self._head = None
         self.history_: list[dict[str, float]] = []
         for name in ("net_", "_accumulated", "reading_rules_"):
             self.__dict__.pop(name, None)
         signal_encoder, self._settings = self.pretrainer_._signal_encoder_for(X)
         return signal_encoder
 
+    def _pretrains(self, X: np.ndarray) -> bool:
+        """Return whether `fit` trains the encoder without labels."""
+        return isinstance(self.pretrainer, MAEPretrainer) or (self.pretrainer is None and X.ndim == 4)
+
     def _check_configuration(self) -> None:
         """Raise if parameters contradict each other."""
-        if self.head not in HEADS:
-            raise ValueError(f"head={self.head!r}: choose one of {', '.join(map(repr, HEADS))}.")
-        if isinstance(self.finetune, bool):
-            raise ValueError(f"finetune={self.finetune}: give 'none', 'full', 'head', 'lora' or a number of blocks.")
+        self._check_fine_tuning()
         if not self.probe and self.finetune == "none":
             raise ValueError("probe=False and finetune='none' leave no model that predicts; change one of them.")
         if isinstance(self.pretrainer, MAEPretrainer):  # before pre-training, which may take hours
-            _require_blocks(self.finetune, self.pretrainer.depth)
-
-    def _unused_parameters(self, is_spectrogram: bool) -> dict[str, Sequence[str]]:
-        """Return the names of the unused parameters, keyed by "reason: remedy" for `warn_unused`."""
-        head_settings = {name for head in HEADS.values() for name in head.setting_names}
-        if self.finetune == "none":
-            # If the encoder is pre-trained in `fit`, pre-training uses these parameters.
-            pretrains = isinstance(self.pretrainer, MAEPretrainer) or (self.pretrainer is None and is_spectrogram)
-            used = {"precision", "checkpoint_dir"} if pretrains else set()
-            loop = [name for name in ("max_epochs", *LOOP_PARAMETERS) if name not in used]
-            names = ["head", *sorted(head_settings), "layer_decay", "patch_drop_rate", *loop, *STOPPING_PARAMETERS]
-            return {"finetune='none': choose another value of finetune": names}
-        unused: dict[str, Sequence[str]] = {}
-        of_other_heads = sorted(head_settings - set(HEADS[self.head].setting_names))
-        unused[f"head={self.head!r}: choose another head"] = of_other_heads
-        if self.finetune == "head":
-            unused["finetune='head': fine-tune blocks of the encoder"] = ["layer_decay", "patch_drop_rate"]
-        if not self.early_stopping:
-            used = {"validation_fraction"} if self.probe else set()
-            names = [name for name in STOPPING_PARAMETERS if name not in used]
-            unused["early_stopping=False: set early_stopping=True"] = names
-        return unused
-
-    def _fine_tune(
-        self, signal_encoder: SignalEncoder, samples: LabelledSamples, seed: int, device: torch.device
-    ) -> tuple[SignalClassifier | None, np.ndarray]:
-        """Train a network or only its head; return it, or None if finetune is "none", and the samples held out."""
-        if self.finetune == "none":
-            return None, np.arange(0)
-        _require_blocks(self.finetune, len(signal_encoder.encoder.blocks))
-        self._head = {name: getattr(self, name) for name in ("head", *HEADS[self.head].setting_names)}
-        if self.finetune != "head":
-            signal_encoder = copy.deepcopy(signal_encoder).requires_grad_(True)  # that of the pretrainer may be frozen
-        network = SignalClassifier(signal_encoder, self._build_head(signal_encoder), self.patch_drop_rate)
-        trained: nn.Module = network
-        if self.finetune == "head":
-            trained, samples = network.head, self._encode(network, samples, device)
-        elif self.finetune == "lora":
-            signal_encoder.encoder.requires_grad_(False)
-            inject_lora(signal_encoder.encoder.blocks)
-            inject_lora(signal_encoder.encoder.mixing)
-        elif not isinstance(self.finetune, str):
-            freeze_below(signal_encoder, self.finetune)
-        classes = self._classes_of(samples.targets)
-        seen, unseen = hold_out(self, len(samples.rows), seed, classes, if_possible=self.probe)
-        train_set, valid_set = samples.dataset(seen), samples.dataset(unseen if self.early_stopping else unseen[:0])
-        self.net_: Net = train(
-            self,
-            trained,
-            self._criterion(),
-            train_set,
-            valid_set,
-            device,
-            max_epochs=self._num_epochs(len(train_set)),
-            layer_decay=self.layer_decay,
-            start=self.pretrainer_.model_,
-        )
-        self.history_ = history_rows(self.net_)
-        if self.finetune != "head":
-            merge_lora(signal_encoder.encoder)  # unfreezes all parameters, also without LoRA
-        return network, unseen
-
-    def _num_epochs(self, num_samples: int) -> int:
-        if not isinstance(self.max_epochs, str):
-            return self.max_epochs
-        return min(MAX_EPOCHS, math.ceil(MAX_STEPS / math.ceil(num_samples / self.batch_size)))
-
-    def _network_weight(
-        self,
-        network: SignalClassifier,
-        unseen: np.ndarray,
-        loo: np.ndarray,
-        samples: LabelledSamples,
-        device: torch.device,
-    ) -> float:
-        """Return the weight of the fine-tuned network in the ensemble, learned from the samples held out."""
-        unseen = unseen[np.isfinite(loo[unseen]).all(1)]
-        if len(unseen) == 0:
-            return NETWORK_PRIOR_WEIGHT
-        batch_size = max(1, self.batch_size // network.signal_encoder.num_channels(self.input_shape_))
-        outputs = map_batches(
-            lambda batch: self._output(network(batch)), samples.X, batch_size, device, samples.rows[unseen]
-        )
-        prior_weights = [1 - NETWORK_PRIOR_WEIGHT, NETWORK_PRIOR_WEIGHT]
-        members = np.stack([loo[unseen], outputs])
-        return float(self._weigh(members, samples.targets[unseen], samples.weights[unseen], prior_weights)[1])
-
-    def _encode(self, network: SignalClassifier, samples: LabelledSamples, device: torch.device) -> LabelledSamples:
-        """Return the labelled samples with patch tokens (m, M * N, D) in place of signals."""
-        channels = network.signal_encoder.num_channels(self.input_shape_)
-        batch_size = max(1, self.batch_size // channels)
-        tokens = map_batches(network.to(device).tokens, samples.X, batch_size, device, samples.rows)
-        return samples._replace(X=tokens, rows=np.arange(len(tokens)))
+            self._require_blocks(self.pretrainer.depth)
 
     def _fit_features_and_probe(
         self, signal_encoder: SignalEncoder, samples: LabelledSamples, seed: int, device: torch.device
@@ -621,13 +449,6 @@ class MAESupervised(  # numpydoc ignore=PR02
         )
         return build_features(context, names)
 
-    def _build_head(self, signal_encoder: SignalEncoder) -> nn.Module:
-        assert self._head is not None
-        encoder, settings = signal_encoder.encoder, dict(self._head)
-        channels = signal_encoder.num_channels(self.input_shape_)
-        name = settings.pop("head")
-        return build_head(name, encoder.embed_dim, self._num_outputs, encoder.num_heads, channels, settings)
-
     def _metadata(self) -> dict[str, Any]:
         """Return the metadata that is saved with the weights."""
         return {
@@ -657,10 +478,3 @@ def remove_unused_features(probe: LinearProbe) -> None:
     """
     for name in set(probe.features).difference(probe.used_kinds, ["embedding"]):  # `transform` needs the embedding
         del probe.features[name]
-
-
-def _require_blocks(finetune: str | int, depth: int) -> None:
-    if not isinstance(finetune, str) and finetune > depth:
-        raise ValueError(
-            f"finetune={finetune}, but the encoder has {depth} blocks; it must be at most {depth}, or 'full'."
-        )

@@ -347,8 +347,8 @@ class MAEClassifier(ClassifierMixin, IncrementalSupervised):  # numpydoc ignore=
     def _output(self) -> nn.Module:
         return nn.Softmax(dim=-1)
 
-    def _unused_parameters(self, is_spectrogram: bool) -> dict[str, Any]:
-        unused = super()._unused_parameters(is_spectrogram)
+    def _unused_parameters(self, pretrains: bool) -> dict[str, Any]:
+        unused = super()._unused_parameters(pretrains)
         if self.finetune == "none":
             unused = {reason: [*names, "label_smoothing"] for reason, names in unused.items()}
         return unused

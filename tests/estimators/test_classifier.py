@@ -405,3 +405,17 @@ def test_text_and_numbers_in_a_list_of_labels_are_refused(new_classifier, X, ref
     classifier = new_classifier()
     with refused(classifier, "y contains text 'a' and int 1; convert all labels to text"):
         classifier.fit(X, ["a", *[1] * 40])
+
+
+def test_head_on_cached_tokens_is_trained_on_all_patches(X, y, new_classifier):
+    settings = {"finetune": "head", "probe": False}
+    every = new_classifier(**settings).fit(X, y)
+    with pytest.warns(UserWarning, match="patch_drop_rate"):
+        dropped = new_classifier(**settings, patch_drop_rate=0.9).fit(X, y)
+    assert_array_equal(dropped.predict_proba(X), every.predict_proba(X))
+
+
+def test_number_of_epochs_makes_600_steps_but_not_more_than_60(X, y, new_classifier):
+    classifier = new_classifier(finetune="head", probe=False, max_epochs="auto")
+    assert [classifier._num_epochs(count) for count in (10, 400, 3000, 10**6)] == [60, 24, 4, 1]
+    assert new_classifier(max_epochs=7)._num_epochs(3000) == 7
