@@ -41,7 +41,7 @@ class SignalInputMixin:
         X = check_signals(self, X, reset=False)
         device = resolve_device(self.device, fitted=True)
         for network in self._networks():
-            if _device_of(network) != device:  # `to` visits all layers, which takes a millisecond
+            if not _is_on(network, device):
                 network.to(device)
         return X, device
 
@@ -81,7 +81,6 @@ class EmbeddingMixin(SignalEstimatorMixin, ClassNamePrefixFeaturesOutMixin):
         return names
 
 
-def _device_of(network: nn.Module) -> torch.device | None:
-    """Return the device of the first tensor of a network; None if it has no tensors."""
-    first = next(chain(network.parameters(), network.buffers()), None)
-    return None if first is None else first.device
+def _is_on(network: nn.Module, device: torch.device) -> bool:
+    """Return whether all tensors are on a device, which takes a fraction of the time of `Module.to`."""
+    return all(tensor.device == device for tensor in chain(network.parameters(), network.buffers()))

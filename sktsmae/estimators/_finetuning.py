@@ -60,7 +60,7 @@ class FineTuningParameters(TrainingParameters):  # numpydoc ignore=PR02
         Dropout of the head.
     patch_drop_rate : float, default=0.5
         Fraction of the patches of a signal that are dropped at random in each step of fine-tuning (Y. Liu et al.,
-        "PatchDropout", WACV 2023). A step that encodes half of the patches takes half of the time.
+        "PatchDropout", WACV 2023), which makes the step faster.
     layer_decay : float, default=0.75
         Layer-wise learning rate decay: the learning rate of a block of the encoder is this factor times that of the
         next block.

@@ -210,12 +210,15 @@ class MAESupervised(  # numpydoc ignore=PR02
         """
         state, metadata = read_safetensors(path, kind=cls._kind)
         with damaged_metadata(path):
-            estimator = cls(**params_of(metadata["estimator"]))
+            params, head = params_of(metadata["estimator"]), metadata["head"]
+            if head is not None:
+                params.setdefault("patch_drop_rate", 0.0)  # older files are of networks without patch dropout
+            estimator = cls(**params)
             restore_fitted(estimator, metadata["estimator"])
             estimator._validate_params()
             estimator._restore_targets(metadata)
             estimator._settings, estimator._readout = metadata["settings"], dict(metadata["readout"])
-            head, inputs = metadata["head"], metadata["probe"]
+            inputs = metadata["probe"]
             estimator._head = None if head is None else dict(head)
             network_weight = float(metadata.get("network_weight", 0.5))  # older files have none
             if not 0 <= network_weight <= 1:
@@ -428,7 +431,7 @@ class MAESupervised(  # numpydoc ignore=PR02
             used = dict.fromkeys(chain.from_iterable(kinds for kinds, _ in inputs))
             features = self._build_features(frozen, {**used, "embedding": None})  # `transform` needs the embedding
             probe = self._probe_class(features, self._num_outputs, inputs)
-        network = None if self._head is None else SignalClassifier(tuned, self._build_head(tuned))
+        network = None if self._head is None else SignalClassifier(tuned, self._build_head(tuned), self.patch_drop_rate)
         return self._join(frozen, probe, network)
 
     def _join(

@@ -51,8 +51,8 @@ class MAEAnomalyDetector(OutlierMixin, SignalInputMixin, BaseEstimator):  # nump
     Parameters
     ----------
     features : sequence of str, default=("statistics", "competition")
-        Kinds of frozen features, keys of `models.FEATURES` that need no encoder: "summary", "statistics", "positions",
-        "quarters", "competition", "shapelets" or "spectrum".
+        Kinds of frozen features, keys of `models.FEATURES`: "summary", "statistics", "positions", "quarters",
+        "competition" or "spectrum".
     contamination : "auto" or float, default="auto"
         Fraction of anomalies among the signals in `fit`, in (0, 0.5]. It determines `offset_`. "auto" sets the offset
         1.5 interquartile ranges below the lower quartile of the leave-one-out scores (Tukey's fence).
@@ -306,7 +306,10 @@ class MAEAnomalyDetector(OutlierMixin, SignalInputMixin, BaseEstimator):  # nump
         return detector
 
     def _check_features(self) -> None:
-        allowed = [name for name, kind in FEATURES.items() if not kind.needs_encoder]
+        unsuitable = {
+            name for name, kind in FEATURES.items() if kind.needs_encoder or kind.compares_with_training_signals
+        }
+        allowed = [name for name in FEATURES if name not in unsuitable]
         if not self.features or not set(self.features) <= set(allowed) or len(set(self.features)) < len(self.features):
             raise ValueError(
                 f"features={self.features!r}: give one or more of {', '.join(map(repr, allowed))}, each at most once."

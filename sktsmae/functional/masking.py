@@ -119,8 +119,8 @@ def random_masking(noise: Tensor, mask_ratio: float) -> tuple[Tensor, Tensor, Te
     return ids_shuffle[:, :kept], ids_restore, (ids_restore >= kept).float()
 
 
-def random_patches(noise: Tensor, drop_rate: float) -> Tensor:
-    """Choose the patches that patch dropout keeps: those with the smallest noise.
+def patch_dropout(noise: Tensor, drop_rate: float) -> Tensor:
+    """Return the indices of the patches that patch dropout keeps: those with the smallest noise.
 
     Parameters
     ----------
@@ -131,8 +131,8 @@ def random_patches(noise: Tensor, drop_rate: float) -> Tensor:
 
     Returns
     -------
-    Tensor of shape (B, K), int64
-        Indices of the patches that are kept; at least one per image.
+    ids_keep : Tensor of shape (B, K), int64
+        Indices of the patches that are kept: ``int(N * (1 - drop_rate))``, but at least one per image.
 
     References
     ----------
@@ -141,11 +141,11 @@ def random_patches(noise: Tensor, drop_rate: float) -> Tensor:
     Examples
     --------
     >>> import torch
-    >>> from sktsmae.functional.masking import random_patches
-    >>> random_patches(torch.tensor([[0.9, 0.1, 0.5, 0.7]]), 0.5).tolist()
+    >>> from sktsmae.functional.masking import patch_dropout
+    >>> patch_dropout(torch.tensor([[0.9, 0.1, 0.5, 0.7]]), 0.5).tolist()
     [[1, 2]]
     """
-    kept = max(1, round(noise.shape[1] * (1 - drop_rate)))
+    kept = max(1, int(noise.shape[1] * (1 - drop_rate)))
     return noise.argsort(dim=1)[:, :kept]
 
 

@@ -74,7 +74,8 @@ def smallest_distances(windows: Tensor, shapelets: Tensor) -> Tensor:
     Returns
     -------
     Tensor of shape (B, M, K)
-        The distances, divided by the square root of n.
+        The distances, divided by the square root of n. Distances below 0.3 % of the norm of a shapelet, which may be
+        rounding errors, are 0.
 
     References
     ----------
@@ -86,7 +87,7 @@ def smallest_distances(windows: Tensor, shapelets: Tensor) -> Tensor:
     >>> from sktsmae.functional.shapelets import dilated_windows, smallest_distances
     >>> windows = dilated_windows(torch.tensor([[[0.0, 1.0, 3.0, 2.0]]]), 2, 1)
     >>> smallest_distances(windows, torch.tensor([[[3.0, 2.0], [0.0, 3.0]]])).tolist()
-    [[[0.0, 1.4142135381698608]]]
+    [[[0.0, 0.7071067690849304]]]
     """
     # The energies of the windows are one more row of the matrix product, so that its result is read only once.
     energies = windows.square().sum(-2, keepdim=True)

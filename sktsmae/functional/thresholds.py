@@ -13,8 +13,8 @@ from .quarters import quarter_bounds
 QUANTILES = tuple(torch.sigmoid(torch.linspace(-3.5, 3.5, 8)).tolist())
 # Number of time steps that are compared with the thresholds at once. The result stays in the processor's cache.
 _STEPS = 16
-# Largest number of signals for which `_compute_few` is faster than `_compute`.
-_FEW_SIGNALS = 4
+# Largest number of pairs of a series and a threshold for which `_compute_few` is faster than `_compute`.
+_FEW = 2048
 
 
 def quantile_thresholds(values: Tensor) -> Tensor:
@@ -64,8 +64,8 @@ def threshold_statistics(series: Tensor, thresholds: Tensor) -> Tensor:
     -----
     A single pass over time processes all series and thresholds together, so that the intermediate results fit into the
     processor's cache. Computing the longest runs by a cumulative maximum over whole series took ten times as long. For
-    up to four signals, the steps of the pass would take longer than their arithmetic, so that runs are found from the
-    times at which they begin.
+    few series, such as those of one signal, the calls of the pass take longer than their arithmetic, so that runs are
+    found from the times at which they begin.
 
     References
     ----------
@@ -83,7 +83,7 @@ def threshold_statistics(series: Tensor, thresholds: Tensor) -> Tensor:
     if torch.onnx.is_in_onnx_export():
         compute = _compute_as_scan
     else:
-        compute = _compute_few if len(series) <= _FEW_SIGNALS else _compute
+        compute = _compute_few if len(series) * thresholds.numel() <= _FEW else _compute
     count, longest = compute(series.permute(2, 1, 0).contiguous(), thresholds.T[..., None])
     statistics = torch.stack((count, *longest.unbind(0)), dim=-1) / series.shape[-1]  # (K, C, B, 3)
     return statistics.permute(2, 1, 0, 3)  # (B, C, K, 3)
@@ -171,7 +171,7 @@ def _compute(series: Tensor, limits: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _compute_few(series: Tensor, limits: Tensor) -> tuple[Tensor, Tensor]:
-    """Compute the same for few signals: runs last from one change of "above the limit" to the next."""
+    """Compute the same for few series: runs last from one change of "above the limit" to the next."""
     above = series.movedim(0, -1) > limits[..., None]  # (K, C, B, T)
     begins = F.pad(above[..., 1:] != above[..., :-1], (1, 0), value=True).flatten().nonzero()[:, 0]
     lengths = begins.diff(append=begins.new_tensor([above.numel()]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from ..functional.masking import random_patches
+from ..functional.masking import patch_dropout
 from .encoder import Encoder
 from .scalogram import Scalogram
 from .signal_encoder import SignalEncoder
@@ -93,6 +93,6 @@ class SignalClassifier(nn.Module):
         ids_keep = None
         if self.training and self.patch_drop_rate:
             noise = torch.rand(len(x), self.encoder.num_patches, device=x.device)
-            ids_keep = random_patches(noise, self.patch_drop_rate)
+            ids_keep = patch_dropout(noise, self.patch_drop_rate)
         tokens: Tensor = self.signal_encoder(x, ids_keep)
         return tokens[:, :, 1:].flatten(1, 2)  # without the class tokens

@@ -28,7 +28,7 @@ class TrainingParameters(BaseEstimator):  # numpydoc ignore=PR02
     Parameters
     ----------
     max_epochs : "auto" or int, default="auto"
-        Number of passes over the training data.
+        Number of passes over the training data. Each estimator says what "auto" means.
     batch_size : int, default=32
         Number of signals per step.
     lr : float, default=1e-3

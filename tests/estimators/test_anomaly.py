@@ -236,6 +236,7 @@ def test_damaged_metadata_is_refused(detector, tmp_path, change):
     [
         ({"features": ("statistics", "unknown")}, r"features=.*give one or more of 'summary', 'statistics'"),
         ({"features": ("embedding",)}, "features=.*each at most once"),
+        ({"features": ("shapelets",)}, "features=.*each at most once"),  # training signals contain the shapelets
         ({"features": ()}, "features=.*give one or more"),
         ({"features": ["summary", "summary"]}, "features=.*each at most once"),
         ({"contamination": 0.0}, "'contamination' parameter"),

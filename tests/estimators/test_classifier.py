@@ -417,5 +417,20 @@ def test_head_on_cached_tokens_is_trained_on_all_patches(X, y, new_classifier):
 
 def test_number_of_epochs_makes_600_steps_but_not_more_than_60(X, y, new_classifier):
     classifier = new_classifier(finetune="head", probe=False, max_epochs="auto")
-    assert [classifier._num_epochs(count) for count in (10, 400, 3000, 10**6)] == [60, 24, 4, 1]
-    assert new_classifier(max_epochs=7)._num_epochs(3000) == 7
+    assert classifier.fit(X, y).n_iter_ == 60
+    classifier.set_params(batch_size=1)
+    assert classifier.fit(X, y).n_iter_ == -(-600 // len(X)) < 60
+
+
+def test_patch_dropout_changes_the_training_and_is_saved(X, y, new_classifier, tmp_path):
+    all_patches, half = (new_classifier(finetune="full", patch_drop_rate=rate).fit(X, y) for rate in (0.0, 0.5))
+    assert (all_patches.predict_proba(X) != half.predict_proba(X)).any()
+    assert_array_equal(half.predict_proba(X), half.predict_proba(X))  # no patch is dropped in predictions
+    half.save(tmp_path / "half.safetensors")
+    assert MAEClassifier.load(tmp_path / "half.safetensors").model_.patch_drop_rate == 0.5
+
+
+def test_older_file_of_a_network_says_that_no_patches_were_dropped():
+    folder = Path(__file__).parent
+    assert MAEClassifier.load(folder / "format_1" / "classifier_network.safetensors").patch_drop_rate == 0
+    assert MAEClassifier.load(folder / "format_3" / "classifier.safetensors").patch_drop_rate == 0.5  # has no network

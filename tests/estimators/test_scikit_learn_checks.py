@@ -42,7 +42,7 @@ CLASSIFIERS_WITH_PROBE = [
 REGRESSORS = [
     MAERegressor(pretrainer=PRETRAINER, random_state=0),
     MAERegressor(
-        pretrainer=PRETRAINER, probe=False, finetune="full", **{**HEADS["reasoning"], **QUICK, "max_epochs": 40}
+        pretrainer=PRETRAINER, probe=False, finetune="full", **{**HEADS["reasoning"], **QUICK, "max_epochs": 80}
     ),
 ]
 WINDOWED = [

@@ -204,7 +204,7 @@ def test_patch_dropout_drops_patches_in_training_only():
     everything = model.eval().tokens(x)
     assert everything.shape == (2, 3 * num_patches, 16)
     kept = model.train().tokens(x).unflatten(1, (3, -1))
-    assert kept.shape == (2, 3, round(num_patches / 4), 16)
+    assert kept.shape == (2, 3, num_patches // 4, 16)
     assert_close(model.eval().tokens(x), everything, rtol=0, atol=0)
 
 

@@ -75,6 +75,9 @@ class Features(nn.Module, ABC):
         is 0, probes do not use the kind.
     channel_prior_weight : float
         Total prior weight of the linear models on this kind that use one channel each. If it is 0, there are none.
+    compares_with_training_signals : bool
+        Whether the features contain distances from training signals, so that those of the training signals themselves
+        differ from those of new signals.
     max_fit_signals : int
         Maximum number of signals to pass to `fit`. 0 means that `fit` need not be called.
     """
@@ -86,6 +89,7 @@ class Features(nn.Module, ABC):
     joined: ClassVar[bool] = False
     prior_weight: ClassVar[float] = 1.0
     channel_prior_weight: ClassVar[float] = 0.0
+    compares_with_training_signals: ClassVar[bool] = False
     max_fit_signals: ClassVar[int] = 0
 
     @classmethod

@@ -13,18 +13,21 @@ from ...functional.shapelets import dilated_windows, normalise_windows, smallest
 from .base import FeatureContext, Features, with_channels
 
 SHAPELET_LENGTH = 11
-# Number of shapelets of one channel, and of all channels (`tests/benchmarks/ensemble.md`).
+# Approximate number of shapelets of one channel, and of all channels (`tests/benchmarks/ensemble.md`).
 _PER_CHANNEL, _TOTAL = 2048, 8192
-# Maximum number of distances (float32) at once, so that they fit into the processor's cache.
+# Maximum number of distances, or of values of windows, (float32) at once, so that they fit into the processor's cache.
 _MAX_VALUES = 2**20
 
 
 class Shapelets(Features):
     """The distance of each signal from random windows of the training signals: is there a similar window anywhere?
 
-    A shapelet has eleven samples that are 1, 2, 4, ... samples apart. Half of the shapelets are compared with the
-    values of the windows, and half with the shape of the windows, after both are normalised to zero mean and unit
-    standard deviation. Classes that differ in a short waveform, at any time, differ in these distances.
+    A shapelet has eleven samples (fewer if the signals are shorter) that are 1, 2, 4, ... samples apart. Half of the
+    shapelets are compared with the values of the windows of a signal, relative to its mean, and half with the shape of
+    the windows, which are shifted to a mean of 0 and divided by their standard deviation. Classes that differ in a
+    short waveform, at any time, differ in these distances.
+
+    The distance of a training signal from its own windows is 0.
 
     Parameters
     ----------
@@ -47,10 +50,11 @@ class Shapelets(Features):
     >>> shapelets = Shapelets(1, 100)
     >>> shapelets.fit([x], 20)
     >>> shapelets(x).shape
-    torch.Size([20, 2040])
+    torch.Size([20, 2048])
     """
 
     prior_weight: ClassVar[float] = 2.0
+    compares_with_training_signals: ClassVar[bool] = True
     max_fit_signals: ClassVar[int] = 1000
 
     scale: Tensor
@@ -136,39 +140,40 @@ class Shapelets(Features):
         ]
 
     def fit(self, batches: Iterable[Tensor], n_signals: int) -> None:
-        """Draw shapelets from training signals.
+        """Draw shapelets from training signals, which all have the same probability.
 
         Parameters
         ----------
         batches : iterable of Tensor of shape (B, T) or (B, M, T)
-            Training signals. Leading and trailing NaN is padding.
+            Training signals, of which every channel has values. Leading and trailing NaN is padding.
         n_signals : int
-            Number of signals in all batches together, including those that are skipped.
+            Not used.
         """
         generator = torch.Generator("cpu").manual_seed(0)
         shape = self.shapelets.shape[:-1]
-        signals = (torch.rand(shape, generator=generator, device="cpu") * n_signals).long()
         places = torch.rand(shape, generator=generator, device="cpu")
-        deviations, seen = [], 0
+        deviations: list[Tensor] = []
         for batch in batches:
             x = with_channels(batch).cpu()
-            self._draw(x, signals - seen, places)
-            seen += len(x)
-            deviations.append((x - x.nanmean(-1, keepdim=True)).abs().nanmean(-1))
-        # In place of signals that were skipped.
-        self._draw(x, torch.where(signals < seen, -1, signals % len(x)), places)
-        scale = torch.cat(deviations).nanmean(0)
+            x = x - x.nanmean(-1, keepdim=True)
+            # Reservoir sampling: the n-th signal replaces the source of a shapelet with probability 1 / n, so that the
+            # number of signals need not be known.
+            numbers = torch.arange(1, len(x) + 1) + sum(map(len, deviations))
+            replaces = torch.rand(len(x), *shape, generator=generator, device="cpu") * numbers.view(-1, 1, 1, 1, 1) < 1
+            signals = (replaces * torch.arange(1, len(x) + 1).view(-1, 1, 1, 1, 1)).amax(0) - 1  # the last, or -1
+            self._draw(x, signals, places)
+            deviations.append(x.abs().nanmean(-1))
+        scale = torch.cat(deviations).mean(0)
         self.scale = torch.where(scale > 0, scale, 1)[:, None].to(self.scale)
         self.shapelets = self.shapelets / self.scale[..., None]
         self.shapelets[:, 1] = normalise_windows(self.shapelets[:, 1].mT).mT
 
     def _draw(self, x: Tensor, signals: Tensor, places: Tensor) -> None:
-        """Draw the shapelets (D, 2, M, K) for which `signals` has the index of a signal of `x` (b, M, T).
+        """Draw the shapelets (D, 2, M, K) for which `signals` has the index of a signal of `x` (b, M, T), not -1.
 
         `places` are the places of the shapelets in the signals, from 0 to 1.
         """
-        chosen = (signals >= 0) & (signals < len(x))
-        dilation, _, channel, _ = numbers = chosen.nonzero(as_tuple=True)
+        numbers = dilation, _, channel, _ = (signals >= 0).nonzero(as_tuple=True)
         start, stop = (extent[signals[numbers]] for extent in unpadded_extent(x))
         steps = torch.tensor(self.dilations)[dilation, None] * torch.arange(self.shapelets.shape[-1])
         first = start + (places[numbers] * (stop - start - steps[:, -1]).clamp(min=1)).long()
@@ -191,14 +196,16 @@ class Shapelets(Features):
         with torch.autocast(x.device.type, enabled=False):
             if torch.onnx.is_in_onnx_export():
                 return self._distances(x)
-            # In parts whose distances fit into the processor's cache.
-            values = self.shapelets[0, 0, ..., 0].numel() * x.shape[-1]
+            # In parts whose distances and windows fit into the processor's cache.
+            *_, n_channels, count, length = self.shapelets.shape
+            values = n_channels * max(count, 1 + length) * x.shape[-1]
             parts = x.split(max(1, (_MAX_VALUES if x.device.type == "cpu" else 64 * _MAX_VALUES) // values))
             return torch.cat([map_unpadded(self._distances, part) for part in parts])
 
     def _distances(self, x: Tensor) -> Tensor:
         """Compute the distances of signals without padding."""
-        x = with_channels(x) / self.scale
+        x = with_channels(x)
+        x = (x - x.mean(-1, keepdim=True)) / self.scale
         distances = []
         for dilation, (values, shapes) in zip(self.dilations, self.shapelets, strict=True):
             windows = dilated_windows(x, self.shapelets.shape[-1], dilation)  # (B, M, n, W)
