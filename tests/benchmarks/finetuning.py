@@ -43,7 +43,7 @@ MODES: dict[str, dict[str, Any]] = {
     '`finetune="full"`': {**NETWORK, "finetune": "full"},
 }
 # Patch dropout, number of steps.
-STEPS = [(0.0, 150), (0.5, 300), (0.75, 600), (0.0, 300), (0.5, 600)]
+STEPS = [(0.0, 150), (0.5, 300), (0.75, 600), (0.5, 600)]
 
 
 class CountTrained(Callback):
