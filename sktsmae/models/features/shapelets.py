@@ -20,7 +20,7 @@ _MAX_VALUES = 2**20
 
 
 class Shapelets(Features):
-    """The distance of each signal from random windows of the training signals: is there a similar window anywhere?
+    """The distance of each signal from random windows of the training signals, at the most similar place.
 
     A shapelet has eleven samples (fewer if the signals are shorter) that are 1, 2, 4, ... samples apart. Half of the
     shapelets are compared with the values of the windows of a signal, relative to its mean, and half with the shape of
