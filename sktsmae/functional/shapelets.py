@@ -6,9 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-# Added to the standard deviation of a window before the division, so that the noise of flat windows stays small.
-# Signals should have a standard deviation of about 1.
-_FLAT = 0.05
+from .windows import FLAT_STD
+
 # Largest squared distance, relative to the squared values of a shapelet, that may be a rounding error.
 _ROUNDING = 1e-5
 
@@ -58,7 +57,7 @@ def normalise_windows(windows: Tensor) -> Tensor:
         Windows of which only the shape counts.
     """
     centred = windows - windows.mean(-2, keepdim=True)
-    return centred / (centred.square().mean(-2, keepdim=True).sqrt() + _FLAT)
+    return centred / (centred.square().mean(-2, keepdim=True).sqrt() + FLAT_STD)
 
 
 def smallest_distances(windows: Tensor, shapelets: Tensor) -> Tensor:

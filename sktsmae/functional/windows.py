@@ -9,8 +9,9 @@ from torch.nn import functional as F
 from .spectra import autocorrelation
 from .standardization import standardize
 
-# Added to the standard deviation of a window before the division.
-_FLAT = 0.05
+# Added to the standard deviation of a window before the division, so that the noise of flat windows stays small.
+# Signals should have a standard deviation of about 1.
+FLAT_STD = 0.05
 
 
 def squared_window_distances(x: Tensor, bank: Tensor, step: int = 1) -> Tensor:
@@ -76,15 +77,15 @@ def squared_normalised_window_distances(x: Tensor, bank: Tensor, step: int = 1) 
     """
     n = bank.shape[1]
     bank = bank - bank.mean(1, keepdim=True)
-    bank = bank / (bank.std(1, correction=0, keepdim=True) + _FLAT)
+    bank = bank / (bank.std(1, correction=0, keepdim=True) + FLAT_STD)
     # float64, because the variance is the difference of two means
     mean, mean_square = (
         F.conv1d(power[:, None], torch.full_like(power[:1, None, :n], 1 / n), dilation=step)
         for power in (x.double(), x.double().square())
     )
     std = (mean_square - mean.square()).clamp_min(0).sqrt().to(x.dtype)  # (B, 1, windows)
-    energy = n * (std / (std + _FLAT)).square() + bank.square().sum(1)[:, None]
-    return (energy - 2 * F.conv1d(x[:, None], bank[:, None], dilation=step) / (std + _FLAT)).clamp_min(0)
+    energy = n * (std / (std + FLAT_STD)).square() + bank.square().sum(1)[:, None]
+    return (energy - 2 * F.conv1d(x[:, None], bank[:, None], dilation=step) / (std + FLAT_STD)).clamp_min(0)
 
 
 def mean_of_covering_windows(values: Tensor, length: int) -> Tensor:
