@@ -75,6 +75,9 @@ class Features(nn.Module, ABC):
         is 0, probes do not use the kind.
     channel_prior_weight : float
         Total prior weight of the linear models on this kind that use one channel each. If it is 0, there are none.
+    by_channel : bool
+        Whether all features of the first channel come first, then those of the second channel, and so on. A kind whose
+        features belong to channels in another order overrides `columns_of_channel`.
     compares_with_training_signals : bool
         Whether the features contain distances from training signals, so that those of the training signals themselves
         differ from those of new signals.
@@ -89,8 +92,11 @@ class Features(nn.Module, ABC):
     joined: ClassVar[bool] = False
     prior_weight: ClassVar[float] = 1.0
     channel_prior_weight: ClassVar[float] = 0.0
+    by_channel: ClassVar[bool] = False
     compares_with_training_signals: ClassVar[bool] = False
     max_fit_signals: ClassVar[int] = 0
+
+    n_channels: int
 
     @classmethod
     @abstractmethod
@@ -184,7 +190,10 @@ class Features(nn.Module, ABC):
         slice
             The columns, or all columns if the features are not computed per channel.
         """
-        return slice(None)
+        if not self.by_channel:
+            return slice(None)
+        count = self.out_features // self.n_channels
+        return slice(channel * count, (channel + 1) * count)
 
     def batch_size(self, most: int, n_timepoints: int) -> int:
         """Return the number of signals to process per batch.

@@ -56,6 +56,7 @@ class EncoderEmbedding(Features):
     torch.Size([5, 15360])
     """
 
+    by_channel: ClassVar[bool] = True
     takes_spectrograms: ClassVar[bool] = True
     needs_encoder: ClassVar[bool] = True
 
@@ -139,22 +140,6 @@ class EncoderEmbedding(Features):
             M * D'.
         """
         return self.n_channels * self.channel_features
-
-    def columns_of_channel(self, channel: int) -> slice:
-        """Return the columns of the features of one channel.
-
-        Parameters
-        ----------
-        channel : int
-            Number of the channel.
-
-        Returns
-        -------
-        slice
-            The columns.
-        """
-        count = self.out_features // self.n_channels
-        return slice(channel * count, (channel + 1) * count)
 
     def feature_names(self, scale_names: Sequence[str] | None = None) -> list[str]:
         """Return the names of the features of a signal.

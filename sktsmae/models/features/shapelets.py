@@ -53,6 +53,7 @@ class Shapelets(Features):
     torch.Size([20, 2048])
     """
 
+    by_channel: ClassVar[bool] = True
     prior_weight: ClassVar[float] = 2.0
     compares_with_training_signals: ClassVar[bool] = True
     max_fit_signals: ClassVar[int] = 1000
@@ -101,22 +102,6 @@ class Shapelets(Features):
             Number of shapelets of all channels.
         """
         return self.shapelets[..., 0].numel()
-
-    def columns_of_channel(self, channel: int) -> slice:
-        """Return the columns of the distances of one channel.
-
-        Parameters
-        ----------
-        channel : int
-            Number of the channel.
-
-        Returns
-        -------
-        slice
-            The columns.
-        """
-        count = self.out_features // self.n_channels
-        return slice(channel * count, (channel + 1) * count)
 
     def feature_names(self, scale_names: Sequence[str] | None = None) -> list[str]:
         """Return the names of the features of a signal.

@@ -48,6 +48,7 @@ class Spectrum(Features):
     torch.Size([5, 716])
     """
 
+    by_channel: ClassVar[bool] = True
     prior_weight: ClassVar[float] = 0.25
 
     def __init__(self, n_channels: int, n_timepoints: int, sampling_rate: float | None = None) -> None:
@@ -93,22 +94,6 @@ class Spectrum(Features):
         """
         frequencies = sum(window // 2 for window in self.windows)
         return self.n_channels * (frequencies + self.num_lags + len(self.bands))
-
-    def columns_of_channel(self, channel: int) -> slice:
-        """Return the columns of the features of one channel.
-
-        Parameters
-        ----------
-        channel : int
-            Number of the channel.
-
-        Returns
-        -------
-        slice
-            The columns.
-        """
-        count = self.out_features // self.n_channels
-        return slice(channel * count, (channel + 1) * count)
 
     def feature_names(self, scale_names: Sequence[str] | None = None) -> list[str]:
         """Return the names of the features of a signal.

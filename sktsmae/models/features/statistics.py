@@ -81,6 +81,7 @@ class WaveletStatistics(Features):
     torch.Size([50, 648])
     """
 
+    by_channel: ClassVar[bool] = True
     needs_wavelets: ClassVar[bool] = True
     joined: ClassVar[bool] = True
     # As much as the model on all joined kinds, so that one channel of many can be found.
@@ -155,22 +156,6 @@ class WaveletStatistics(Features):
             One per statistic, threshold and series.
         """
         return self.thresholds.numel() * len(self.statistic_names)
-
-    def columns_of_channel(self, channel: int) -> slice:
-        """Return the columns of the statistics of one channel.
-
-        Parameters
-        ----------
-        channel : int
-            Number of the channel.
-
-        Returns
-        -------
-        slice
-            The columns.
-        """
-        count = self.out_features // self.n_channels
-        return slice(channel * count, (channel + 1) * count)
 
     def batch_size(self, most: int, n_timepoints: int) -> int:
         """Return the number of signals to process per batch.
