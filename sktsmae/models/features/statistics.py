@@ -14,6 +14,7 @@ from torch import Tensor
 from ...functional.gaps import map_unpadded
 from ...functional.resampling import resample
 from ...functional.scales import log_scale_grid, scale_grid
+from ...functional.signed_sums import signed_sums
 from ...functional.thresholds import QUANTILES, quantile_thresholds, threshold_statistics
 from ...functional.wavelets import DIFF_ORDERS
 from ..scalogram import Scalogram
@@ -252,9 +253,7 @@ class WaveletStatistics(Features):
     def _with_sums(self, series: Tensor, amplitudes: Tensor) -> Tensor:
         """Append the random sums of the coefficients to series (..., 1 + V * S, n)."""
         image = series[..., 1:, :] / amplitudes[..., None]
-        # The terms are added one by one, because rounding in a matrix product would depend on the number of signals.
-        terms = zip(self.summands, self.signs[..., None], strict=True)
-        return torch.cat((series, sum(image[..., summand, :] * sign for summand, sign in terms)), dim=-2)
+        return torch.cat((series, signed_sums(image, self.summands, self.signs)), dim=-2)
 
     def feature_names(self, scale_names: Sequence[str] | None = None) -> list[str]:
         """Return the names of the statistics of a signal.
