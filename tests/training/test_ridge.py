@@ -5,9 +5,10 @@ import pytest
 import sklearn
 from numpy.testing import assert_allclose
 from sklearn.linear_model import Ridge
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from sktsmae import MAEClassifier, MAERegressor
-from sktsmae.training import moments
+from sktsmae.training import moments, ridge
 from sktsmae.training.ridge import ALPHAS, FeatureBlock, fit_ridge
 
 
@@ -35,6 +36,22 @@ def test_ridge_agrees_with_refitting_without_each_sample(shape, chunk_values, mo
     assert_allclose(loo, predicted, rtol=1e-6, atol=1e-8)
     expected = Ridge(alpha).fit(features, targets).predict(features)
     assert_allclose(features @ weight.T + bias, expected, rtol=1e-6, atol=1e-8)
+
+
+@pytest.mark.parametrize("shape", [(30, 8), (30, 200)], ids=["more samples", "more features"])
+@pytest.mark.parametrize(("max_rows", "threads"), [(30, 1), (7, 2)], ids=["small", "large"])
+def test_small_decompositions_use_one_thread(shape, max_rows, threads, monkeypatch):
+    def threads_of_blas():
+        return {library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"}
+
+    used, eigh = [], ridge.eigh
+    monkeypatch.setattr(ridge, "MAX_ROWS_OF_ONE_THREAD", max_rows)
+    monkeypatch.setattr(ridge, "eigh", lambda *args, **kwargs: used.append(threads_of_blas()) or eigh(*args, **kwargs))
+    rng = np.random.default_rng(0)
+    with threadpool_limits(2, user_api="blas"):
+        fit(rng.normal(size=shape), rng.normal(size=30), np.ones(30))
+        assert threads_of_blas() == {2}
+    assert used == [{threads}]
 
 
 def test_factor_of_a_block_multiplies_its_features():
