@@ -43,10 +43,6 @@ from ._rollback import rollback_on_error
 from ._unused import warn_unused
 from .pretrainer import MAEPretrainer
 
-# Largest number of channels with which the linear models use the encoder of the package. With more channels, it takes
-# most of the time and does not improve the predictions (`tests/benchmarks/ensemble.md`).
-MAX_ENCODER_CHANNELS = 8
-
 
 @inherit_parameter_docs
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -67,10 +63,10 @@ class MAESupervised(  # numpydoc ignore=PR02
         `MAEPretrainer.save`. ``"scratch"`` uses an untrained ``MAEPretrainer()``.
     probe : bool, default=True
         Whether to fit linear models on frozen features: a ridge regression on each of wavelet statistics, positions,
-        competing kernels, shapelets, spectrum, and the embedding of the encoder, one on statistics and competing
-        kernels together, and if there are several channels, one on the statistics of each channel. All of them also use
-        summary statistics of the channels; one more ridge regression uses only these. With more than 8 channels, the
-        embedding is used only if `pretrainer` is set. For spectrograms, one ridge regression uses only the embedding.
+        competing kernels, shapelets and spectrum, one on statistics and competing kernels together, and if there are
+        several channels, one on the statistics of each channel. All of them also use summary statistics of the
+        channels; one more ridge regression uses only these. If `pretrainer` is set, another one uses the embedding of
+        its encoder. For spectrograms, one ridge regression uses only the embedding.
         Each feature is standardised, limited to two standard deviations in classifiers, and accompanied by its absolute
         value (`models.PiecewiseLinear`). The outputs of the models are averaged with weights that are learned from
         leave-one-out predictions; models with negligible weights are dropped. All labelled samples are used. With more
@@ -380,7 +376,9 @@ class MAESupervised(  # numpydoc ignore=PR02
         loo = np.full((len(samples.rows), self._num_outputs), np.nan)
         if not self.probe:
             return None, loo
-        built, used = self._frozen_features(signal_encoder, spectrograms=samples.X.ndim == 4)
+        kinds = applicable_features(spectrograms=samples.X.ndim == 4)
+        built = self._build_features(signal_encoder, kinds, self.pretrainer_.thresholds_)
+        used = {name: kind for name, kind in built.items() if self._uses_encoder(samples.X) or not kind.needs_encoder}
         weighted = np.flatnonzero(samples.weights > 0)
         rows, targets, weights = samples.rows[weighted], samples.targets[weighted], samples.weights[weighted]
         classes = self._classes_of(targets)
@@ -401,17 +399,13 @@ class MAESupervised(  # numpydoc ignore=PR02
             bar.set_postfix({name: f"{mixture[name]:.2f}" for name in largest})
         return probe, loo
 
-    def _frozen_features(
-        self, signal_encoder: SignalEncoder, spectrograms: bool
-    ) -> tuple[dict[str, Features], dict[str, Features]]:
-        """Return all kinds of features, and those of them that linear models use."""
-        kinds = applicable_features(spectrograms=spectrograms)
-        built = self._build_features(signal_encoder, kinds, self.pretrainer_.thresholds_)
-        used = dict(built)
-        channels = signal_encoder.num_channels(self.input_shape_)
-        if self.pretrainer is None and not spectrograms and channels > MAX_ENCODER_CHANNELS:
-            del used["embedding"]
-        return built, used
+    def _uses_encoder(self, X: np.ndarray) -> bool:
+        """Return whether the linear models use the encoder.
+
+        Beside the other kinds of features, the encoder of the package takes half of the time to predict and does not
+        improve the predictions (`tests/benchmarks/ensemble.md`). No other kind accepts spectrograms.
+        """
+        return self.pretrainer is not None or X.ndim == 4
 
     def _fit_thresholds(self, X: np.ndarray, device: torch.device) -> None:
         """Learn thresholds for the tokens of the fine-tuned encoder, which differ from the pretrainer's tokens."""

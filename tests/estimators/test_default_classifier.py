@@ -138,7 +138,7 @@ def test_weights_of_the_ensemble_are_named_and_sum_to_one(X, y, new_classifier, 
     with monkeypatch.context() as patched:
         patched.setattr(mixture, "_NEGLIGIBLE", 0.0)
         default = MAEClassifier(random_state=0).fit(X, y)
-    kinds = ["summary", "statistics", "positions", "competition", "shapelets", "spectrum", "embedding"]
+    kinds = ["summary", "statistics", "positions", "competition", "shapelets", "spectrum"]
     assert list(default.ensemble_weights_) == [*kinds, "statistics + competition"]
     assert sum(default.ensemble_weights_.values()) == pytest.approx(1)
     network = new_classifier(probe=False, finetune="head").fit(X, y)
@@ -227,18 +227,17 @@ def test_one_channel_of_many_is_found():
     assert of_channels["statistics of channel 7"] > 2 * sum(of_channels.values()) / 10
 
 
-def test_encoder_of_the_package_is_used_for_up_to_eight_channels(X, y, new_pretrainer, monkeypatch):
+def test_linear_models_use_the_encoder_only_if_a_pretrainer_is_given(X, y, new_pretrainer, monkeypatch):
     monkeypatch.setattr(mixture, "_NEGLIGIBLE", 0)
-    X = np.stack([X[:20, -30:]] * 9, axis=1)
 
-    def weights(X, **params):
-        classifier = MAEClassifier(random_state=0, **params).fit(X, y[:20])
+    def weights(pretrainer):
+        classifier = MAEClassifier(pretrainer=pretrainer, random_state=0).fit(X[:20], y[:20])
         assert classifier.transform(X[:2]).shape == (2, len(classifier.get_feature_names_out()))
         return classifier.ensemble_weights_
 
-    assert "embedding" in weights(X[:, :8])
-    assert "embedding" not in weights(X)
-    assert "embedding" in weights(X, pretrainer=new_pretrainer())
+    assert "embedding" not in weights(None)
+    assert "embedding" in weights(new_pretrainer())
+    assert "embedding" in weights(FrozenEstimator(MAEPretrainer.from_pretrained()))
 
 
 @pytest.mark.parametrize("corrupted", ["tiny sample weight", "class weight of zero"])
