@@ -12,9 +12,9 @@ from .quarters import quarter_bounds
 # where the extreme values of rare waveforms lie.
 QUANTILES = tuple(torch.sigmoid(torch.linspace(-3.5, 3.5, 8)).tolist())
 # Number of time steps that are compared with the thresholds at once. The result stays in the processor's cache.
-_STEPS = 16
+_STEPS = 32
 # Largest number of pairs of a series and a threshold for which `_compute_few` is faster than `_compute`.
-_FEW = 2048
+_FEW = 1024
 
 
 def quantile_thresholds(values: Tensor) -> Tensor:
@@ -174,13 +174,14 @@ def _compute(series: Tensor, limits: Tensor) -> tuple[Tensor, Tensor]:
     limits = limits.expand(-1, -1, series.shape[-1]).contiguous()  # the innermost loop is then over C * B
     dtype = torch.int16 if len(series) < 2**15 else torch.int32
     run, longest = torch.zeros(2, 2, *limits.shape, dtype=dtype, device=series.device)
-    count = torch.zeros(limits.shape, dtype=dtype, device=series.device)
+    count = torch.zeros(limits.shape, device=series.device)
     for samples in series.split(_STEPS):
-        above = _above(samples[:, None], limits).to(dtype)  # (steps, K, C, B)
+        above = _above(samples[:, None], limits)  # (steps, K, C, B)
+        count += above.sum(0)
+        above = above.to(dtype)
         for flags in torch.stack((above, 1 - above), dim=1):
             torch.addcmul(flags, run, flags, out=run)  # a run restarts at 0 when it is interrupted
             torch.maximum(longest, run, out=longest)
-            count += flags[0]
     return count, longest
 
 
