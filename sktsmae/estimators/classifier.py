@@ -37,9 +37,9 @@ from ._targets import labelled_rows
 class MAEClassifier(ClassifierMixin, IncrementalSupervised):  # numpydoc ignore=PR02
     """Classify signals by linear models on frozen features, by a fine-tuned network, or by both.
 
-    The default fine-tunes nothing: it fits linear classifiers on several kinds of frozen features, one of which is the
-    embedding of a pre-trained encoder. If `finetune` is set, a network is fine-tuned as well, and the probabilities are
-    averaged.
+    The default fine-tunes nothing: it fits linear classifiers on several kinds of frozen features. If `pretrainer` is
+    set, the embedding of its encoder is one of them. If `finetune` is set, a network is fine-tuned as well, and the
+    probabilities are averaged.
 
     Parameters
     ----------

@@ -29,9 +29,10 @@ from ._targets import labelled_rows
 class MAERegressor(RegressorMixin, IncrementalSupervised):  # numpydoc ignore=PR02
     """Predict a number from a signal by linear models on frozen features, by a fine-tuned network, or by both.
 
-    The default fine-tunes nothing: it fits ridge regressions on several kinds of frozen features, one of which is the
-    embedding of a pre-trained encoder. If `finetune` is set, a network is fine-tuned as well, and the predictions are
-    averaged. If the network is trained for only a few epochs, predictions shrink towards the mean of the targets.
+    The default fine-tunes nothing: it fits ridge regressions on several kinds of frozen features. If `pretrainer` is
+    set, the embedding of its encoder is one of them. If `finetune` is set, a network is fine-tuned as well, and the
+    predictions are averaged. If the network is trained for only a few epochs, predictions shrink towards the mean of
+    the targets.
 
     Attributes
     ----------

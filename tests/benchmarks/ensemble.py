@@ -102,7 +102,8 @@ def splits(codes: np.ndarray, k: int | None) -> Iterator[tuple[np.ndarray, np.nd
 
 def variants(columns: dict[str, Cached]) -> dict[str, dict[str, object]]:
     """Return the changes of each variant: prior weights by kind, basis of the features, pseudo-samples, factor."""
-    default = {name: cached.prior_weight for name, cached in columns.items()}
+    # Without a pretrainer, no linear model uses the embedding of an encoder.
+    default = {name: cached.prior_weight * (name != "embedding") for name, cached in columns.items()}
     used = [name for name, weight in default.items() if weight]
     changed: dict[str, dict[str, object]] = {"default": {}}
     changed |= {f"without {name}": {"weights": {**default, name: 0}} for name in used}
@@ -116,20 +117,21 @@ def variants(columns: dict[str, Cached]) -> dict[str, dict[str, object]]:
         ("shapelets", 1.0),
         ("spectrum", 1.0),
         ("embedding", 0.3),
+        ("embedding", 1.0),
     ]:
         changed[f"prior weight of {name} {weight:g}"] = {"weights": {**default, name: weight}}
     changed["linear"] = {"linear": True, "limit": np.inf}
     changed |= {f"features limited to {limit:g}": {"limit": limit} for limit in (1.5, 3.0, np.inf)}
     changed |= {f"{number} pseudo-samples": {"pseudo_samples": number} for number in (3, 30)}
     changed |= {f"expected factor {factor:g}": {"factor": factor} for factor in (1.0, 10.0)}
-    return changed
+    return {variant: {"weights": default, **change} for variant, change in changed.items()}
 
 
 def evaluate(
     X: np.ndarray, codes: np.ndarray, fit: np.ndarray, test: np.ndarray, columns: dict[str, Cached], change: dict
 ) -> tuple[float, float]:
     """Return the accuracy and the log-loss of one variant."""
-    weights = change.get("weights", {name: cached.prior_weight for name, cached in columns.items()})
+    weights = change["weights"]
     used = {
         name: Cached(kind.columns, kind, weights.get(name, 0))
         for name, kind in columns.items()

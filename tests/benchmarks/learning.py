@@ -41,8 +41,8 @@ PRETRAINERS: dict[str, dict[str, Any]] = {
 CLASSIFIERS: dict[str, tuple[dict[str, Any], bool]] = {
     "default": ({}, False),
     "own pre-training": ({}, True),
-    "fine-tuned": ({"finetune": "full", "max_epochs": 5}, False),
-    "both": ({"finetune": "full", "max_epochs": 5}, True),
+    "fine-tuned": ({"finetune": "full"}, False),
+    "both": ({"finetune": "full"}, True),
 }
 
 
