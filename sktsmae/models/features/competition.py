@@ -157,7 +157,7 @@ class CompetingKernels(Features):
             if torch.onnx.is_in_onnx_export():
                 return self._compete(x)
             # In parts whose responses fit into the processor's cache.
-            values = KERNELS_PER_GROUP * GROUPS * x.shape[-1]
+            values = 2 * KERNELS_PER_GROUP * GROUPS * x.shape[-1]
             parts = x.split(max(1, (_MAX_VALUES if x.device.type == "cpu" else 64 * _MAX_VALUES) // values))
             return torch.cat([map_unpadded(self._compete, part) for part in parts])
 
@@ -165,9 +165,15 @@ class CompetingKernels(Features):
         """Compute the features of signals without padding."""
         x = with_channels(x)
         x = (x - x.mean(-1, keepdim=True)) / self.scale  # a convolution continues signals with zeros
+        views = torch.stack((x, x.diff(dim=-1, prepend=x[..., :1])), dim=1)  # (B, 2, M, T)
         features = []
         for dilation, kernels, channels in zip(self.dilations, self.kernels, self.channels, strict=True):
-            for view, weights, chosen in zip((x, x.diff(dim=-1, prepend=x[..., :1])), kernels, channels, strict=True):
-                inputs = view if self.n_channels == 1 else view[:, chosen].sum(2)  # (B, 1 or G, T)
-                features.append(competing_responses(inputs, weights, dilation).flatten(1))
+            inputs = views  # (B, 2, N, T), where N inputs are shared by G groups
+            if self.n_channels > 1:
+                inputs = torch.stack([views[:, view, chosen].sum(2) for view, chosen in enumerate(channels)], dim=1)
+            num_inputs = inputs.shape[2]
+            of_inputs = kernels.unflatten(2, (num_inputs, -1)).movedim(2, 1)  # (2, N, K, G / N, L)
+            responses = competing_responses(inputs.flatten(1, 2), of_inputs.flatten(0, 1), dilation)
+            responses = responses.unflatten(1, (2, num_inputs)).movedim(2, 4)  # (B, 2, 2, K, N, G / N)
+            features.append(responses.flatten(1))
         return torch.cat(features, dim=1).clamp(min=0).sqrt()
