@@ -45,7 +45,7 @@ def competing_responses(x: Tensor, kernels: Tensor, dilation: int) -> Tensor:
     starts = range(0, 2 * reach + 1, dilation)
     shifted = torch.stack([padded[..., start : start + n_timepoints] for start in starts], dim=1)  # (V, L, B, T)
     responses = kernels.flatten(1, 2) @ shifted.flatten(2)  # (V, K * G, B * T)
-    responses = responses.view(*kernels.shape[:3], len(x), n_timepoints)  # (V, K, G, B, T)
+    responses = responses.view(*kernels.shape[:3], *shifted.shape[2:])  # (V, K, G, B, T)
     compete = _compete_by_comparison if torch.onnx.is_in_onnx_export() else _compete
     return compete(responses).permute(3, 1, 0, 4, 2) / n_timepoints
 
