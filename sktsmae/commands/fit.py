@@ -58,7 +58,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--pretrainer",
         type=Path,
         metavar="FILE",
-        help="file with a pre-trained encoder, written by the command pretrain (default: the encoder in the package)",
+        help="file with a pre-trained encoder, written by the command pretrain (default: the linear "
+        "classifiers use no encoder, and fine-tuning starts from the encoder in the package)",
     )
     parser.add_argument(
         "--finetune",

@@ -56,8 +56,9 @@ class MAESupervised(  # numpydoc ignore=PR02
     Parameters
     ----------
     pretrainer : MAEPretrainer, FrozenEstimator, str, path-like or None, default=None
-        Source of the encoder. None uses the encoder of the package, ``MAEPretrainer.from_pretrained()``. That encoder
-        does not accept spectrograms; for these, None fits ``MAEPretrainer()``. A `MAEPretrainer` is cloned and fitted
+        Source of the encoder. With None, the linear models use no encoder, and `finetune` and `transform` use that of
+        the package; ``FrozenEstimator(MAEPretrainer.from_pretrained())`` lets the linear models use it, too. It does
+        not accept spectrograms; for these, None fits ``MAEPretrainer()``. A `MAEPretrainer` is cloned and fitted
         on all of X, labelled or not, so that GridSearchCV can vary its parameters. ``FrozenEstimator(fitted)`` uses the
         weights of a fitted pretrainer, also after `clone` and in GridSearchCV. A path names a file written by
         `MAEPretrainer.save`. ``"scratch"`` uses an untrained ``MAEPretrainer()``.
@@ -376,9 +377,7 @@ class MAESupervised(  # numpydoc ignore=PR02
         loo = np.full((len(samples.rows), self._num_outputs), np.nan)
         if not self.probe:
             return None, loo
-        kinds = applicable_features(spectrograms=samples.X.ndim == 4)
-        built = self._build_features(signal_encoder, kinds, self.pretrainer_.thresholds_)
-        used = {name: kind for name, kind in built.items() if self._uses_encoder(samples.X) or not kind.needs_encoder}
+        built, used = self._frozen_features(signal_encoder, spectrograms=samples.X.ndim == 4)
         weighted = np.flatnonzero(samples.weights > 0)
         rows, targets, weights = samples.rows[weighted], samples.targets[weighted], samples.weights[weighted]
         classes = self._classes_of(targets)
@@ -399,13 +398,19 @@ class MAESupervised(  # numpydoc ignore=PR02
             bar.set_postfix({name: f"{mixture[name]:.2f}" for name in largest})
         return probe, loo
 
-    def _uses_encoder(self, X: np.ndarray) -> bool:
-        """Return whether the linear models use the encoder.
+    def _frozen_features(
+        self, signal_encoder: SignalEncoder, spectrograms: bool
+    ) -> tuple[dict[str, Features], dict[str, Features]]:
+        """Return all kinds of features, and those of them that linear models use.
 
-        Beside the other kinds of features, the encoder of the package takes half of the time to predict and does not
-        improve the predictions (`tests/benchmarks/ensemble.md`). No other kind accepts spectrograms.
+        Beside the other kinds, the embedding of the encoder in the package hardly changes the predictions, but accounts
+        for half of their time (`tests/benchmarks/ensemble.md`). Therefore it is only used on request. No other kind
+        accepts spectrograms.
         """
-        return self.pretrainer is not None or X.ndim == 4
+        kinds = applicable_features(spectrograms=spectrograms)
+        built = self._build_features(signal_encoder, kinds, self.pretrainer_.thresholds_)
+        uses_encoder = self.pretrainer is not None or spectrograms
+        return built, {name: kind for name, kind in built.items() if uses_encoder or not kind.needs_encoder}
 
     def _fit_thresholds(self, X: np.ndarray, device: torch.device) -> None:
         """Learn thresholds for the tokens of the fine-tuned encoder, which differ from the pretrainer's tokens."""

@@ -12,16 +12,16 @@ def competing_responses(x: Tensor, kernels: Tensor, dilation: int) -> Tensor:
 
     Parameters
     ----------
-    x : Tensor of shape (B, V, T), float32
-        V views of B signals. They continue with zeros at both ends.
-    kernels : Tensor of shape (V, K, G, L), float32
-        K kernels of odd length L in each of G groups for each view; K is a power of two.
+    x : Tensor of shape (B, N, T), float32
+        N inputs, such as views of a signal, of each of B signals. They continue with zeros at both ends.
+    kernels : Tensor of shape (N, K, G, L), float32
+        K kernels of odd length L in each of G groups for each input; K is a power of two.
     dilation : int
         Number of samples between two taps of a kernel.
 
     Returns
     -------
-    Tensor of shape (B, V, 2, K, G), float32
+    Tensor of shape (B, N, 2, K, G), float32
         First, the sum of the kernel's response over the time steps at which it is the largest of the group; second, the
         number of time steps at which it is the smallest. Both are divided by T.
 
@@ -40,18 +40,20 @@ def competing_responses(x: Tensor, kernels: Tensor, dilation: int) -> Tensor:
     [[2.5, 0.5], [0.25, 0.75]]
     """
     reach, n_timepoints = dilation * (kernels.shape[-1] // 2), x.shape[-1]
-    padded = F.pad(x.transpose(0, 1), (reach, reach))  # (V, B, T + 2 * reach)
+    padded = F.pad(x.transpose(0, 1), (reach, reach))  # (N, B, T + 2 * reach)
     # A matrix product with the shifted signals is several times faster than a dilated convolution.
     starts = range(0, 2 * reach + 1, dilation)
-    shifted = torch.stack([padded[..., start : start + n_timepoints] for start in starts], dim=1)  # (V, L, B, T)
-    responses = kernels.flatten(1, 2) @ shifted.flatten(2)  # (V, K * G, B * T)
-    responses = responses.view(*kernels.shape[:3], *shifted.shape[2:])  # (V, K, G, B, T)
+    shifted = torch.stack([padded[..., start : start + n_timepoints] for start in starts], dim=1)  # (N, L, B, T)
+    responses = kernels.flatten(1, 2) @ shifted.flatten(2)  # (N, K * G, B * T)
+    responses = responses.view(*kernels.shape[:3], *shifted.shape[2:])  # (N, K, G, B, T)
     compete = _compete_by_comparison if torch.onnx.is_in_onnx_export() else _compete
     return compete(responses).permute(3, 1, 0, 4, 2) / n_timepoints
 
 
 def _compete(responses: Tensor) -> Tensor:
-    """Return the sums of the largest responses (V, K, G, B, T) and the numbers of the smallest ones, (2, V, G, B, K).
+    """Return the sums of the largest responses and the numbers of the smallest ones, (2, N, G, B, K).
+
+    The shape of the responses is (N, K, G, B, T).
 
     The index of the kernel replaces the last bits of each response (a relative change of less than 1e-6), so that the
     maximum and the minimum contain the index of their kernel. This is three times as fast as comparing all responses
@@ -60,7 +62,7 @@ def _compete(responses: Tensor) -> Tensor:
     num_kernels = responses.shape[1]
     index = torch.arange(num_kernels, dtype=torch.int32, device=responses.device)[:, None, None, None]
     marked = responses.view(torch.int32).bitwise_and_(-num_kernels).bitwise_or_(index).view(torch.float32)
-    largest, smallest = marked.amax(1), marked.amin(1)  # (V, G, B, T)
+    largest, smallest = marked.amax(1), marked.amin(1)  # (N, G, B, T)
     zeros = responses.new_zeros(*largest.shape[:-1], num_kernels)
     sums = zeros.scatter_add(-1, _kernel_of(largest, num_kernels), largest)
     counts = zeros.scatter_add(-1, _kernel_of(smallest, num_kernels), torch.ones_like(smallest))

@@ -40,5 +40,5 @@ def signed_sums(rows: Tensor, summands: Tensor, signs: Tensor) -> Tensor:
     table = rows.flatten(0, -2)
     first = torch.arange(0, len(table), rows.shape[-2], device=rows.device)[:, None, None]  # first row of each matrix
     bags = (first + summands.T).flatten(0, 1)  # (... * K, k)
-    sums = F.embedding_bag(bags, table, mode="sum", per_sample_weights=signs.T.repeat(len(first), 1))
-    return sums.view(*rows.shape[:-2], -1, rows.shape[-1])
+    sums = F.embedding_bag(bags, table, mode="sum", per_sample_weights=signs.to(rows.dtype).T.repeat(len(first), 1))
+    return sums.view(*rows.shape[:-2], summands.shape[1], rows.shape[-1])

@@ -131,7 +131,8 @@ def positions_above(series: Tensor, thresholds: Tensor) -> Tensor:
     Returns
     -------
     Tensor of shape (B, C, K), float32
-        The mean position, from -1 (first value) to 1 (last value); 0 if no value is above the threshold.
+        The mean position, from -1 (first value) to 1 (last value); 0 if no value is above the threshold, or if there is
+        only one value.
 
     Examples
     --------
@@ -144,7 +145,7 @@ def positions_above(series: Tensor, thresholds: Tensor) -> Tensor:
     [-0.75, -1.0]
     """
     last = series.shape[-1] - 1
-    # Whole numbers, whose sums are exact up to about 5,800 time steps.
+    # Whole numbers, whose sums are exact up to 8,192 time steps.
     position = torch.arange(-last, last + 1, 2, dtype=torch.float32, device=series.device)
     means = []
     for limits in thresholds.T[..., None]:

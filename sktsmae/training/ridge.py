@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Sequence
-from functools import cached_property
+from contextlib import ExitStack
+from functools import cache, cached_property
 from typing import NamedTuple
 
 import numpy as np
 from scipy.linalg import eigh
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from .moments import Moments, chunks
 
 # Penalties to choose from.
 ALPHAS = np.logspace(-1, 5, 13)
-# Largest number of samples or features for which BLAS uses one thread. The threads of an eigendecomposition wait for
-# each other several times per row: with 1,000 rows, a second thread saves a third of the time of an idle computer, but
-# if another program uses the cores, too, the decomposition takes seven times as long.
-MAX_ROWS_OF_ONE_THREAD = 1500
+# Largest number of rows of a matrix that is decomposed by a single thread. The threads of an eigendecomposition wait
+# for each other several times per row: with 1,000 rows, a second thread saves a third of the time on an idle computer,
+# but if another program uses the cores, too, the decomposition takes seven times as long.
+MAX_ROWS_FOR_ONE_THREAD = 1500
+
+# The number of threads is a setting of the process, so only one thread at a time may change it.
+_limit_lock = threading.Lock()
 
 
 class FeatureBlock:
@@ -137,21 +142,8 @@ def fit_ridge(
     """
     width = sum(block.width for block in blocks)
     judged = np.ones(len(targets)) if judged is None else judged
-    fit = _fit_samples if len(targets) <= width else _fit_features
-    threads = 1 if min(len(targets), width) <= MAX_ROWS_OF_ONE_THREAD else None
-    with threadpool_limits(threads, user_api="blas"):
-        return fit(blocks, factors, targets, weights.astype(np.float64), judged)
-
-
-def _fit_features(
-    blocks: Sequence[FeatureBlock],
-    factors: Sequence[float],
-    targets: np.ndarray,
-    weights: np.ndarray,
-    judged: np.ndarray,
-) -> RidgeFit:
-    """Fit by the Gram matrix of the features."""
-    width = sum(block.width for block in blocks)
+    if len(targets) <= width:
+        return _fit_samples(blocks, factors, targets, weights.astype(np.float64), judged)
     features = np.concatenate([factor * block.values for block, factor in zip(blocks, factors, strict=True)], axis=1)
     moments = Moments(width, targets.shape[1])
     moments.add(features, targets, weights)
@@ -189,8 +181,7 @@ def solve_ridge(
         Leave-one-out predictions of the n samples: each is predicted by the regression on all other samples.
     """
     gram, products = moments.centred()
-    values, right = eigh(gram, overwrite_a=True, check_finite=False, driver="evd")
-    values = values.clip(0)
+    values, right = _decompose(gram)
     mean, target_mean = moments.features / moments.weight, moments.targets / moments.weight
     projected = right.T @ products  # (F, C)
     rotated = (features - mean) @ right  # (n, F)
@@ -218,9 +209,8 @@ def _fit_samples(
     total, root = weights.sum(), np.sqrt(weights)[:, None]
     target_mean = weights @ targets / total
     y = root * (targets - target_mean)  # (n, C)
-    gram = sum(factor**2 * block.gram for block, factor in zip(blocks, factors, strict=True))
-    values, left = eigh(gram, overwrite_a=True, check_finite=False, driver="evd")
-    values = values.clip(0)
+    grams = [factor**2 * block.gram for block, factor in zip(blocks, factors, strict=True)]
+    values, left = _decompose(np.sum(grams, axis=0))
     projected, leverage = left.T @ y, left**2  # (n, C), (n, n)
     best_error = np.inf
     for alpha in ALPHAS:
@@ -238,3 +228,18 @@ def _fit_samples(
         coefficients.append(factor**2 * np.concatenate(parts).T)
     means = [weight @ block.mean for weight, block in zip(coefficients, blocks, strict=True)]
     return RidgeFit(coefficients, target_mean - sum(means), targets - best_residual / root)
+
+
+def _decompose(gram: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the eigenvalues (n,) and eigenvectors (n, n) of a Gram matrix, which is overwritten."""
+    with ExitStack() as stack:
+        if len(gram) <= MAX_ROWS_FOR_ONE_THREAD:
+            stack.enter_context(_limit_lock)
+            stack.enter_context(_blas().limit(limits=1))
+        values, vectors = eigh(gram, overwrite_a=True, check_finite=False, driver="evd")
+    return values.clip(0), vectors
+
+
+@cache  # finding the libraries takes milliseconds
+def _blas() -> ThreadpoolController:
+    return ThreadpoolController().select(user_api="blas")

@@ -227,17 +227,19 @@ def test_one_channel_of_many_is_found():
     assert of_channels["statistics of channel 7"] > 2 * sum(of_channels.values()) / 10
 
 
-def test_linear_models_use_the_encoder_only_if_a_pretrainer_is_given(X, y, new_pretrainer, monkeypatch):
+@pytest.mark.parametrize(("method", "params"), [("fit", {}), ("partial_fit", {"classes": [0, 1, 2]})])
+def test_linear_models_use_the_encoder_only_if_a_pretrainer_is_given(X, new_pretrainer, monkeypatch, method, params):
     monkeypatch.setattr(mixture, "_NEGLIGIBLE", 0)
 
     def weights(pretrainer):
-        classifier = MAEClassifier(pretrainer=pretrainer, random_state=0).fit(X[:20], y[:20])
+        classifier = MAEClassifier(pretrainer=pretrainer, random_state=0)
+        getattr(classifier, method)(X[:20], np.arange(20) % 3, **params)
         assert classifier.transform(X[:2]).shape == (2, len(classifier.get_feature_names_out()))
         return classifier.ensemble_weights_
 
     assert "embedding" not in weights(None)
-    assert "embedding" in weights(new_pretrainer())
-    assert "embedding" in weights(FrozenEstimator(MAEPretrainer.from_pretrained()))
+    for pretrainer in (new_pretrainer(), FrozenEstimator(MAEPretrainer.from_pretrained())):
+        assert "embedding" in weights(pretrainer)
 
 
 @pytest.mark.parametrize("corrupted", ["tiny sample weight", "class weight of zero"])

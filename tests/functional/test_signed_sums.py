@@ -17,9 +17,10 @@ def test_sums_equal_a_matrix_product_for_any_leading_axes():
     matrix = torch.zeros(10, 6, dtype=torch.float64)
     for terms, of_terms in zip(summands, signs, strict=True):
         matrix[torch.arange(10), terms] += of_terms
-    for shape in [(6, 50), (4, 6, 50), (2, 3, 6, 1)]:
+    for shape in [(6, 50), (4, 6, 50), (2, 3, 6, 1), (0, 3, 6, 50)]:
         rows = torch.randn(shape, generator=generator)
         assert_close(signed_sums(rows, summands, signs), (matrix @ rows.double()).float())
+        assert_close(signed_sums(rows.double(), summands, signs), matrix @ rows.double())
 
 
 def test_sums_do_not_depend_on_the_other_signals_or_on_the_path_for_onnx(monkeypatch):

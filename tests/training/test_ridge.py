@@ -1,5 +1,7 @@
 """Tests of ridge regression with leave-one-out predictions."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import sklearn
@@ -45,13 +47,23 @@ def test_small_decompositions_use_one_thread(shape, max_rows, threads, monkeypat
         return {library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"}
 
     used, eigh = [], ridge.eigh
-    monkeypatch.setattr(ridge, "MAX_ROWS_OF_ONE_THREAD", max_rows)
+    monkeypatch.setattr(ridge, "MAX_ROWS_FOR_ONE_THREAD", max_rows)
     monkeypatch.setattr(ridge, "eigh", lambda *args, **kwargs: used.append(threads_of_blas()) or eigh(*args, **kwargs))
     rng = np.random.default_rng(0)
+    if not threads_of_blas():
+        pytest.skip("threadpoolctl does not know this BLAS")
     with threadpool_limits(2, user_api="blas"):
         fit(rng.normal(size=shape), rng.normal(size=30), np.ones(30))
         assert threads_of_blas() == {2}
     assert used == [{threads}]
+
+
+def test_decompositions_in_several_threads_do_not_change_the_number_of_blas_threads():
+    gram = np.cov(np.random.default_rng(0).normal(size=(200, 300)))
+    before = threadpool_info()
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: ridge._decompose(gram.copy()), range(40)))
+    assert threadpool_info() == before
 
 
 def test_factor_of_a_block_multiplies_its_features():

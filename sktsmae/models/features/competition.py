@@ -157,8 +157,8 @@ class CompetingKernels(Features):
             if torch.onnx.is_in_onnx_export():
                 return self._compete(x)
             # In parts whose responses fit into the processor's cache.
-            values = 2 * KERNELS_PER_GROUP * GROUPS * x.shape[-1]
-            parts = x.split(max(1, (_MAX_VALUES if x.device.type == "cpu" else 64 * _MAX_VALUES) // values))
+            most = _MAX_VALUES if x.device.type == "cpu" else 64 * _MAX_VALUES
+            parts = x.split(max(1, most // _num_responses(x.shape[-1])))
             return torch.cat([map_unpadded(self._compete, part) for part in parts])
 
     def _compete(self, x: Tensor) -> Tensor:
@@ -166,14 +166,22 @@ class CompetingKernels(Features):
         x = with_channels(x)
         x = (x - x.mean(-1, keepdim=True)) / self.scale  # a convolution continues signals with zeros
         views = torch.stack((x, x.diff(dim=-1, prepend=x[..., :1])), dim=1)  # (B, 2, M, T)
+        views_at_once = 1 if _num_responses(x.shape[-1]) > _MAX_VALUES else 2
         features = []
         for dilation, kernels, channels in zip(self.dilations, self.kernels, self.channels, strict=True):
-            inputs = views  # (B, 2, N, T), where N inputs are shared by G groups
+            inputs = views  # (B, 2, N, T); each of N inputs of a view is used by G / N groups
             if self.n_channels > 1:
                 inputs = torch.stack([views[:, view, chosen].sum(2) for view, chosen in enumerate(channels)], dim=1)
             num_inputs = inputs.shape[2]
             of_inputs = kernels.unflatten(2, (num_inputs, -1)).movedim(2, 1)  # (2, N, K, G / N, L)
-            responses = competing_responses(inputs.flatten(1, 2), of_inputs.flatten(0, 1), dilation)
+            at_once = views_at_once * num_inputs
+            parts = zip(inputs.flatten(1, 2).split(at_once, 1), of_inputs.flatten(0, 1).split(at_once), strict=True)
+            responses = torch.cat([competing_responses(*part, dilation) for part in parts], dim=1)
             responses = responses.unflatten(1, (2, num_inputs)).movedim(2, 4)  # (B, 2, 2, K, N, G / N)
             features.append(responses.flatten(1))
         return torch.cat(features, dim=1).clamp(min=0).sqrt()
+
+
+def _num_responses(n_timepoints: int) -> int:
+    """Return the number of responses of all kernels to both views of a signal at one dilation."""
+    return 2 * KERNELS_PER_GROUP * GROUPS * n_timepoints

@@ -2,9 +2,11 @@
 
 import pytest
 import torch
+from torch.nn.functional import conv1d
 from torch.testing import assert_close
 
 from sktsmae.models import CompetingKernels
+from sktsmae.models.features import competition
 
 
 @pytest.mark.parametrize("shape", [(5, 1), (5, 9), (5, 2, 40), (5, 60, 300)])
@@ -68,3 +70,24 @@ def test_features_are_the_same_under_autocast():
     with torch.autocast("cpu", dtype=torch.bfloat16):
         out = features(x)
     assert_close(out, features(x))
+
+
+def test_features_of_several_channels_are_those_of_their_names(monkeypatch):
+    x, features = torch.randn(2, 3, 60), CompetingKernels(3, 60)
+    x -= x.mean(-1, keepdim=True)
+    expected = {}
+    for dilation, kernels, channels in zip(features.dilations, features.kernels, features.channels, strict=True):
+        for view, signals in enumerate((x, x.diff(dim=-1, prepend=x[..., :1]))):
+            for group, chosen in enumerate(channels[view]):
+                weights = kernels[view, :, group, None]  # (K, 1, L)
+                reach = 4 * dilation
+                responses = conv1d(signals[:, chosen].sum(1, keepdim=True), weights, padding=reach, dilation=dilation)
+                largest, smallest = responses.argmax(1), responses.argmin(1)  # (B, T)
+                for kernel in range(len(weights)):
+                    name = f"d{view}_dilation{dilation}_group{group}_kernel{kernel}"
+                    expected[f"{name}_largest"] = (responses[:, kernel] * (largest == kernel)).mean(-1)
+                    expected[f"{name}_smallest"] = (smallest == kernel).float().mean(-1)
+    columns = torch.stack([expected[name] for name in features.feature_names()], dim=1)
+    assert_close(features(x), columns.clamp(min=0).sqrt(), rtol=1e-3, atol=1e-3)
+    monkeypatch.setattr(competition, "_MAX_VALUES", 1)  # one view at a time
+    assert_close(features(x), columns.clamp(min=0).sqrt(), rtol=1e-3, atol=1e-3)
