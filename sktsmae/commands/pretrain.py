@@ -23,8 +23,9 @@ from ._signals import read_and_describe
 EXAMPLE = "pretrain signals.npy --output encoder.safetensors"
 SIGNAL_LEN = 512  # number of samples to which the encoder resamples signals
 # Parameters of `MAEPretrainer` with which the encoder in the package was trained. `tests/benchmarks/ablation.py`
-# compares them with other values.
+# compares them with other values. The training on other signals continues from that encoder.
 RECIPE: dict[str, Any] = {
+    "init": "random",
     "signal_len": SIGNAL_LEN,
     "standardize": "per_scale",
     "patch_size": (8, 8),
@@ -99,14 +100,16 @@ def run(options: argparse.Namespace) -> None:
     if options.synthetic is not None and given:
         raise argparse.ArgumentTypeError(f"{' '.join(given)} cannot be used with --synthetic; remove one of them")
     resolve_device(options.device)
+    parameters = RECIPE
     if options.synthetic is not None:
         X = make_signals(options.synthetic, SIGNAL_LEN, random_state=options.seed)
     else:
+        parameters = {**RECIPE, "init": "auto", "decode_ratio": 1.0}
         X = read_and_describe(options.signals, options, options.split).X
     checkpoints = options.checkpoints or options.output.with_suffix(".checkpoints")
     start = time.perf_counter()
     pretrainer = MAEPretrainer(
-        **RECIPE,
+        **parameters,
         max_epochs=options.epochs,
         device=options.device,
         random_state=options.seed,

@@ -52,8 +52,10 @@ def warn_unused(estimator: BaseEstimator, unused: Mapping[str, Iterable[str]]) -
             )
 
 
-def changed_parameters(estimator: BaseEstimator, names: Iterable[str]) -> list[str]:
-    """Return the names of the parameters that differ from their default.
+def changed_parameters(
+    estimator: BaseEstimator, names: Iterable[str], reference: BaseEstimator | None = None
+) -> list[str]:
+    """Return the names of the parameters that differ from their default, or from those of another estimator.
 
     Parameters
     ----------
@@ -61,14 +63,17 @@ def changed_parameters(estimator: BaseEstimator, names: Iterable[str]) -> list[s
         The estimator.
     names : iterable of str
         Names of parameters.
+    reference : BaseEstimator, default=None
+        The other estimator. None compares with the defaults.
 
     Returns
     -------
     list of str
         A part of `names`, in the same order.
     """
-    defaults, params = type(estimator)().get_params(deep=False), estimator.get_params(deep=False)
-    return [name for name in names if not _same(params[name], defaults[name])]
+    reference = type(estimator)() if reference is None else reference
+    params, other = estimator.get_params(deep=False), reference.get_params(deep=False)
+    return [name for name in names if not _same(params[name], other[name])]
 
 
 def _same(value: Any, default: Any) -> bool:

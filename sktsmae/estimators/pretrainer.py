@@ -106,8 +106,8 @@ class MAEPretrainer(  # numpydoc ignore=PR02
         Initial weights. "shipped" continues from the encoder of the package, ``MAEPretrainer.from_pretrained()``, which
         determines the architecture: the parameters from `representation` to `patch_size`, `embed_dim`, `depth`,
         `num_heads`, `mlp_rank_ratio` and `rope` have no effect. A path does the same with a file that `save` wrote.
-        "auto" means "shipped" if all of these parameters have their defaults and X contains signals, and "random"
-        otherwise.
+        "auto" means "shipped" if X contains signals and all of these parameters have their defaults, or all have the
+        values of ``MAEPretrainer.from_pretrained()``; otherwise, it means "random".
     representation : {"image", "waveform"}, default="image"
         What is divided into patches: the wavelet image of each signal, or with "waveform", the standardised signal
         itself, as in Ti-MAE [5]_. "waveform" is for comparison (`tests/benchmarks/waveform.md`); the parameters from
@@ -621,14 +621,12 @@ class MAEPretrainer(  # numpydoc ignore=PR02
 
     def _source(self, X: np.ndarray) -> MAEPretrainer | None:
         """Return the pretrainer from whose weights the training continues; None for random weights."""
-        if self.init == "auto":
-            from_package = X.ndim < 4 and not changed_parameters(self, ARCHITECTURE_PARAMETERS)
-        else:
-            from_package = self.init == "shipped"
-        if from_package:
-            return MAEPretrainer.from_pretrained()
-        if self.init in ("auto", "random"):
+        if self.init == "random" or (self.init == "auto" and X.ndim == 4):
             return None
+        if self.init in ("auto", "shipped"):
+            package = MAEPretrainer.from_pretrained()
+            differs = all(changed_parameters(self, ARCHITECTURE_PARAMETERS, other) for other in (None, package))
+            return None if self.init == "auto" and differs else package
         if not os.path.exists(self.init):
             raise FileNotFoundError(
                 f"init={self.init!r}: no such file; give 'auto', 'shipped', 'random', or the path of a file written by "
@@ -690,6 +688,7 @@ class MAEPretrainer(  # numpydoc ignore=PR02
         if source is not None:
             has_mixing = source.model_.settings["channel_mixing"] != "none"
             names = [*ARCHITECTURE_PARAMETERS, *(MIXING_PARAMETERS if has_mixing else ())]
+            names = changed_parameters(self, names, source)
             unused[f"init={self.init!r}: give init='random'"] = names
         elif self.representation == "waveform":
             unused["representation='waveform': choose representation='image'"] = IMAGE_PARAMETERS

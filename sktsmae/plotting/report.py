@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
+from sklearn.base import is_classifier
 from sklearn.metrics import ConfusionMatrixDisplay, accuracy_score, f1_score, log_loss
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
@@ -54,6 +55,8 @@ def report(
 
     Raises
     ------
+    TypeError
+        If the estimator is not a classifier.
     ValueError
         If a label is not a class of the classifier, or if the lengths differ.
 
@@ -70,6 +73,8 @@ def report(
     >>> path.read_text()[:15]
     '<!doctype html>'
     """
+    if not is_classifier(classifier):
+        raise TypeError(f"classifier={classifier!r} is not a classifier; report needs one, such as MAEClassifier.")
     check_is_fitted(classifier)
     probabilities = classifier.predict_proba(X) if probabilities is None else np.asarray(probabilities)
     y, signals = np.asarray(y), np.asarray(X)

@@ -57,6 +57,15 @@ def test_encoder_equals_an_encoder_fitted_in_python(save, signals, tmp_path):
     np.testing.assert_allclose(encoder.transform(signals), expected.transform(signals), atol=1e-4)
 
 
+def test_training_on_signals_continues_from_the_encoder_in_the_package(signals, tmp_path, monkeypatch):
+    monkeypatch.undo()  # the recipe of that encoder
+    output = tmp_path / "encoder.safetensors"
+    assert main(["pretrain", str(save_npy(tmp_path, signals)), "--output", str(output), "--epochs", "1"]) == 0
+    encoders = MAEPretrainer.load(output).encoder_, MAEPretrainer.from_pretrained().encoder_
+    weights, shipped = (encoder.blocks[0].attn.proj.weight.detach() for encoder in encoders)
+    assert 0 < (weights - shipped).abs().max() < 0.1 * shipped.abs().max()
+
+
 def test_description_of_an_encoder_contains_the_command_and_the_losses(tmp_path):
     output = tmp_path / "encoder.safetensors"
     assert main(["pretrain", "--synthetic", "20", "--output", str(output), "--epochs", "2", "--seed", "5"]) == 0

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -287,6 +290,17 @@ def test_default_pretrainer_trains_for_few_epochs_and_lowers_the_loss(X, shipped
 def test_setting_the_architecture_starts_from_random_weights(X, params, shipped):
     pretrainer = MAEPretrainer(**params, max_epochs=0, random_state=0, device="cpu").fit(X)
     assert pretrainer.model_.settings != shipped.model_.settings
+
+
+@pytest.mark.parametrize("init", ["auto", "shipped"])
+def test_training_of_the_encoder_in_the_package_continues(X, shipped, same_weights, init):
+    pretrainer = clone(shipped).set_params(init=init, max_epochs=0, device="cpu", batch_size=64, decode_ratio=1.0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # the architecture that was set is that of the encoder
+        pretrainer.fit(X)
+    assert same_weights(pretrainer.encoder_, shipped.encoder_)
+    changed = clone(pretrainer).set_params(init="auto", embed_dim=32).fit(X)
+    assert changed.encoder_.embed_dim == 32
 
 
 def test_random_weights_can_be_requested(X, shipped):

@@ -6,6 +6,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
+from sktsmae import MAERegressor
 from sktsmae.__main__ import main
 from sktsmae.plotting import report
 
@@ -84,6 +85,13 @@ def test_wrong_arguments_are_refused(page, X, y):
         page(y=y[:-1])
     with pytest.raises(ValueError, match="probabilities has no row without NaN"):
         page(probabilities=np.full((41, 7), np.nan))
+
+
+def test_regressor_is_refused(X, tmp_path):
+    regressor = MAERegressor(random_state=0)
+    with pytest.raises(TypeError, match=r"classifier=MAERegressor\(random_state=0\) is not a classifier; report needs"):
+        report(regressor, X, X.mean(1), tmp_path / "report.html")
+    assert not list(tmp_path.iterdir())
 
 
 def test_fit_command_writes_a_report_about_leave_one_out_predictions(X, y, tmp_path, capsys):
