@@ -448,13 +448,21 @@ class MAEPretrainer(  # numpydoc ignore=PR02
                 self.seed_, self.history_, self._optimizer_state = draw_seed(self.random_state), [], None
             earlier = self.history_
             with seeded(self.seed_ + len(earlier), device):
+                source = self._source(X) if fitted is None else self
                 if fitted is None:
-                    model, self.readout_layers_ = build_network(self, X, self._source(X))
+                    model, self.readout_layers_ = build_network(self, X, source)
                 else:
                     model = copy.deepcopy(fitted)
                 dataset = SignalDataset(X, np.arange(len(X)))
                 self.net_, self._optimizer_state = train_one_pass(
-                    self, model, MeanLoss(), dataset, device, self._optimizer_state, net_class=PretextNet
+                    self,
+                    model,
+                    MeanLoss(),
+                    dataset,
+                    device,
+                    self._optimizer_state,
+                    min_warmup_steps=1 if source is None else WARMUP_STEPS_FROM_PRETRAINED,
+                    net_class=PretextNet,
                 )
                 thresholds = self._fit_thresholds(model, X, device)
                 if fitted is not None and thresholds is not None and self.thresholds_ is not None:

@@ -111,6 +111,7 @@ def train_one_pass(
     device: torch.device,
     optimizer_state: dict[str, Any] | None,
     *,
+    min_warmup_steps: int = 1,
     net_class: Any = Net,
 ) -> tuple[Net, dict[str, Any]]:
     """Train a module for one pass over new samples.
@@ -130,6 +131,8 @@ def train_one_pass(
     optimizer_state : dict or None
         State of the optimizer after the previous pass, by parameter name. None in the first pass, during which the
         learning rate warms up.
+    min_warmup_steps : int, default=1
+        Minimum number of steps of the warm-up, including those of earlier passes.
     net_class : callable, default=Net
         Class of the skorch net, or a function with the same arguments.
 
@@ -145,8 +148,10 @@ def train_one_pass(
     FloatingPointError
         If the training diverges.
     """
-    warmup = math.ceil(len(dataset) / params.batch_size) if optimizer_state is None else 1
-    schedule = LRScheduler(LambdaLR, lr_lambda=lambda step: min(1.0, (step + 1) / warmup), step_every="batch")
+    steps = math.ceil(len(dataset) / params.batch_size) if optimizer_state is None else 1
+    earlier = 0 if optimizer_state is None else max(int(state["step"]) for state in optimizer_state.values())
+    warmup = max(min_warmup_steps, steps)
+    schedule = LRScheduler(LambdaLR, lr_lambda=lambda step: min(1.0, (earlier + step + 1) / warmup), step_every="batch")
     empty = SignalDataset(dataset.X, dataset.index[:0])
     net = _build_net(net_class, params, module, criterion, dataset, empty, device, 1.0, [("_schedule", schedule)])
     state = net.optimizer_.state

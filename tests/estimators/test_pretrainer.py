@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import warnings
 
 import numpy as np
@@ -15,6 +16,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sktsmae import CWTTransformer, MAEPretrainer
+from sktsmae.datasets import make_signals
 from sktsmae.models import CWT_MAE_RoPE, Encoder
 
 
@@ -301,6 +303,15 @@ def test_training_of_the_encoder_in_the_package_continues(X, shipped, same_weigh
     assert same_weights(pretrainer.encoder_, shipped.encoder_)
     changed = clone(pretrainer).set_params(init="auto", embed_dim=32).fit(X)
     assert changed.encoder_.embed_dim == 32
+
+
+def test_few_steps_of_partial_fit_do_not_undo_the_pretraining(shipped):
+    signals = make_signals(32, 100, random_state=0)
+    pretrainer, before = copy.deepcopy(shipped).set_params(device="cpu"), shipped.score(signals)
+    for _ in range(2):
+        assert pretrainer.partial_fit(signals).score(signals) > before - 0.1  # at the full learning rate: -2
+    steps = {int(state["step"]) for state in pretrainer._optimizer_state.values()}
+    assert steps == {2}
 
 
 def test_random_weights_can_be_requested(X, shipped):
