@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import contextmanager
 from functools import cache, cached_property
 from typing import NamedTuple
 
@@ -16,9 +16,10 @@ from .moments import Moments, chunks
 
 # Penalties to choose from.
 ALPHAS = np.logspace(-1, 5, 13)
-# Largest number of rows of a matrix that is decomposed by a single thread. The threads of an eigendecomposition wait
-# for each other several times per row: with 1,000 rows, a second thread saves a third of the time on an idle computer,
-# but if another program uses the cores, too, the decomposition takes seven times as long.
+# Largest number of samples, or of features if there are fewer, for which BLAS uses one thread. Its threads wait for
+# each other several times per row of an eigendecomposition, and after each matrix product they wait actively for the
+# next one. With 1,000 samples, a second thread saves less than a tenth of a fit on an idle computer. If another program
+# uses the cores, too, the decompositions take seven times as long with it.
 MAX_ROWS_FOR_ONE_THREAD = 1500
 
 # The number of threads is a setting of the process, so only one thread at a time may change it.
@@ -142,15 +143,17 @@ def fit_ridge(
     """
     width = sum(block.width for block in blocks)
     judged = np.ones(len(targets)) if judged is None else judged
-    if len(targets) <= width:
-        return _fit_samples(blocks, factors, targets, weights.astype(np.float64), judged)
-    features = np.concatenate([factor * block.values for block, factor in zip(blocks, factors, strict=True)], axis=1)
-    moments = Moments(width, targets.shape[1])
-    moments.add(features, targets, weights)
-    coefficients, bias, loo = solve_ridge(moments, features, targets, weights, judged)
-    starts = np.cumsum([block.width for block in blocks])[:-1]
-    of_blocks = zip(factors, np.split(coefficients, starts, axis=1), strict=True)
-    return RidgeFit([factor * weight for factor, weight in of_blocks], bias, loo)
+    with _limited_blas_threads(min(len(targets), width)):
+        if len(targets) <= width:
+            return _fit_samples(blocks, factors, targets, weights.astype(np.float64), judged)
+        scaled = [factor * block.values for block, factor in zip(blocks, factors, strict=True)]
+        features = np.concatenate(scaled, axis=1)
+        moments = Moments(width, targets.shape[1])
+        moments.add(features, targets, weights)
+        coefficients, bias, loo = solve_ridge(moments, features, targets, weights, judged)
+        starts = np.cumsum([block.width for block in blocks])[:-1]
+        of_blocks = zip(factors, np.split(coefficients, starts, axis=1), strict=True)
+        return RidgeFit([factor * weight for factor, weight in of_blocks], bias, loo)
 
 
 def solve_ridge(
@@ -181,7 +184,8 @@ def solve_ridge(
         Leave-one-out predictions of the n samples: each is predicted by the regression on all other samples.
     """
     gram, products = moments.centred()
-    values, right = _decompose(gram)
+    values, right = eigh(gram, overwrite_a=True, check_finite=False, driver="evd")
+    values = values.clip(0)
     mean, target_mean = moments.features / moments.weight, moments.targets / moments.weight
     projected = right.T @ products  # (F, C)
     rotated = (features - mean) @ right  # (n, F)
@@ -209,8 +213,9 @@ def _fit_samples(
     total, root = weights.sum(), np.sqrt(weights)[:, None]
     target_mean = weights @ targets / total
     y = root * (targets - target_mean)  # (n, C)
-    grams = [factor**2 * block.gram for block, factor in zip(blocks, factors, strict=True)]
-    values, left = _decompose(np.sum(grams, axis=0))
+    gram = sum(factor**2 * block.gram for block, factor in zip(blocks, factors, strict=True))
+    values, left = eigh(gram, overwrite_a=True, check_finite=False, driver="evd")
+    values = values.clip(0)
     projected, leverage = left.T @ y, left**2  # (n, C), (n, n)
     best_error = np.inf
     for alpha in ALPHAS:
@@ -230,14 +235,14 @@ def _fit_samples(
     return RidgeFit(coefficients, target_mean - sum(means), targets - best_residual / root)
 
 
-def _decompose(gram: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the eigenvalues (n,) and eigenvectors (n, n) of a Gram matrix, which is overwritten."""
-    with ExitStack() as stack:
-        if len(gram) <= MAX_ROWS_FOR_ONE_THREAD:
-            stack.enter_context(_limit_lock)
-            stack.enter_context(_blas().limit(limits=1))
-        values, vectors = eigh(gram, overwrite_a=True, check_finite=False, driver="evd")
-    return values.clip(0), vectors
+@contextmanager
+def _limited_blas_threads(num_rows: int) -> Iterator[None]:
+    """Limit BLAS to one thread inside the context if matrices have few rows."""
+    if num_rows > MAX_ROWS_FOR_ONE_THREAD:
+        yield
+        return
+    with _limit_lock, _blas().limit(limits=1):
+        yield
 
 
 @cache  # finding the libraries takes milliseconds

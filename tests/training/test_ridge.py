@@ -58,11 +58,11 @@ def test_small_decompositions_use_one_thread(shape, max_rows, threads, monkeypat
     assert used == [{threads}]
 
 
-def test_decompositions_in_several_threads_do_not_change_the_number_of_blas_threads():
-    gram = np.cov(np.random.default_rng(0).normal(size=(200, 300)))
+def test_fits_in_several_threads_do_not_change_the_number_of_blas_threads():
+    features, targets = np.split(np.random.default_rng(0).normal(size=(200, 301)), [300], axis=1)
     before = threadpool_info()
     with ThreadPoolExecutor(4) as pool:
-        list(pool.map(lambda _: ridge._decompose(gram.copy()), range(40)))
+        list(pool.map(lambda _: fit(features, targets, np.ones(200)), range(40)))
     assert threadpool_info() == before
 
 
