@@ -48,8 +48,7 @@ def labelled_rows(
     check_consistent_length(X, y)
     weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
     rows = np.flatnonzero(is_labelled & (weights > 0))
-    if y.dtype.kind == "f":
-        assert_all_finite(y[rows], input_name="y")
+    _check_finite(y, rows)
     if len(rows) == 0:
         raise ValueError(
             f"no row of y has both a label (unlabeled={unlabeled!r}) and a positive sample_weight; give at least one."
@@ -78,8 +77,7 @@ def class_labels(y: Any, unlabeled: Any) -> np.ndarray:
         If a row has neither a label nor the mark, or if y contains text and numbers.
     """
     labels, is_labelled = _read_labels(y, unlabeled)
-    if labels.dtype.kind == "f":
-        assert_all_finite(labels[is_labelled], input_name="y")
+    _check_finite(labels, np.flatnonzero(is_labelled))
     return labels if is_labelled.all() else _to_array(y, unlabeled)
 
 
@@ -96,13 +94,7 @@ def _read_labels(y: Any, mark: Any) -> tuple[np.ndarray, np.ndarray]:
     labelled = np.array([mark is None or not _is_same(value, mark) for value in values], dtype=bool)
     if y.dtype != object:
         return y, labelled
-    missing = [row for row, value in enumerate(values) if labelled[row] and _is_missing(value)]
-    if missing:
-        rows = ", ".join(map(str, missing[:5])) + (" ..." if len(missing) > 5 else "")
-        raise ValueError(
-            f"y has no value in {len(missing)} of {len(y)} rows ({rows}); remove these rows, or set "
-            "unlabeled=float('nan') of a MAEClassifier or MAERegressor to use them unlabelled."
-        )
+    _refuse_missing([row for row, value in enumerate(values) if labelled[row] and _is_missing(value)], len(y))
     known = [value for value, is_known in zip(values, labelled, strict=True) if is_known]
     # Objects of one type, and numbers, get the dtype of that type. Text stays an object, whatever its length.
     types = {type(value) for value in known}
@@ -111,6 +103,23 @@ def _read_labels(y: Any, mark: Any) -> tuple[np.ndarray, np.ndarray]:
     labels = np.zeros(len(y), dtype=np.array(known).dtype if same_type or numbers else object)
     labels[labelled] = known
     return labels, labelled
+
+
+def _check_finite(y: np.ndarray, rows: np.ndarray) -> None:
+    """Raise if y contains numbers, and some of the given rows are not finite."""
+    if y.dtype.kind == "f":
+        _refuse_missing(rows[np.isnan(y[rows])].tolist(), len(y))
+        assert_all_finite(y[rows], input_name="y")
+
+
+def _refuse_missing(missing: list[int], num_rows: int) -> None:
+    """Raise if there are rows without a value."""
+    if missing:
+        rows = ", ".join(map(str, missing[:5])) + (" ..." if len(missing) > 5 else "")
+        raise ValueError(
+            f"y has no value in {len(missing)} of {num_rows} rows ({rows}); remove these rows, or set "
+            "unlabeled=float('nan') of a MAEClassifier or MAERegressor to use them unlabelled."
+        )
 
 
 def _to_array(y: Any, mark: Any) -> np.ndarray:

@@ -173,7 +173,7 @@ INVALID_Y = {
     "one-class": (lambda y: np.full(41, "ABD"), r"y has only one class, \['ABD'\]"),
     "continuous": (lambda y: np.linspace(0, 1, 41), "Unknown label type.*continuous"),
     "two-columns": (lambda y: np.column_stack([y, y]), r"y should be a 1d array.*\(41, 2\)"),
-    "nan": (lambda y: np.where(y == "ABD", np.nan, 1.0), "y contains NaN"),
+    "nan": (lambda y: np.where(y == "ABD", np.nan, 1.0), r"y has no value in [0-9]+ of"),
 }
 INVALID_WEIGHTS = {
     "negative": (np.full(41, -1.0), "Negative values.*sample_weight"),

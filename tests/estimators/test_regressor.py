@@ -78,7 +78,7 @@ def test_samples_with_large_weights_have_smaller_errors(new_regressor):
 
 INVALID_Y = {
     "text": (lambda y: np.where(y > 0.1, "fast", "slow"), "y contains values that are not numbers"),
-    "nan": (lambda y: np.where(y > 0.19, np.nan, y), "y contains NaN"),
+    "nan": (lambda y: np.where(y > 0.19, np.nan, y), r"y has no value in [0-9]+ of 40 rows"),
     "shorter": (lambda y: y[:-1], "inconsistent numbers of samples"),
     "None": (lambda y: None, "requires y to be passed"),
     "None-in-object-array": (lambda y: np.array([None, *y[1:]], dtype=object), r"y has no value in 1 of 40 rows \(0\)"),

@@ -469,7 +469,7 @@ def test_invalid_parameters_are_refused(refused, fitted, steps, params, message)
         ),
         ([np.ones(5)] * 2, [[(0.5, 5, 1)], []], r"y\[0\] contains \(0.5, 5, 1\)"),
         ([np.ones(5)] * 2, [[(0, 2, 1), (2, 5, "b")], []], "y contains text 'b' and int 1; convert all labels to text"),
-        ([np.ones(5), np.ones(3)], [1.0, np.nan], "Input y contains NaN"),
+        ([np.ones(5), np.ones(3)], [1.0, np.nan], r"y has no value in 1 of 2 rows \(1\)"),
         ([np.ones(5), np.ones(3)], ["a", None], r"y has no value in 1 of 2 rows \(1\)"),
     ],
 )
