@@ -31,7 +31,7 @@ from ..training.features import FeaturesInMemory, TrainingFeatures, are_streamed
 from ..training.labelled_samples import LabelledSamples
 from ..training.progress_bar import progress_bar
 from ..training.sample_weights import mean_one, mean_weight_of_classes
-from ..training.seeds import draw_seed, seeded
+from ..training.seeds import draw_seed, seeded, unseeded
 from ..training.streamed_features import StreamedFeatures
 from ._base import EmbeddingMixin
 from ._blockwise import blockwise
@@ -221,9 +221,9 @@ class MAESupervised(  # numpydoc ignore=PR02
             if not 0 <= network_weight <= 1:
                 raise ValueError(f"network_weight={network_weight}")
             layer_counts = {"num_res_blocks": head["num_res_blocks"]} if head and head["head"] == "mlp" else {}
-        estimator._ensemble = restore(
-            lambda: estimator._build_ensemble(inputs), {**estimator._settings, **layer_counts}, state, path
-        )
+        settings = {**estimator._settings, **layer_counts}
+        with unseeded():
+            estimator._ensemble = restore(lambda: estimator._build_ensemble(inputs), settings, state, path)
         estimator.ensemble_.network_weight = network_weight
         return estimator
 

@@ -26,6 +26,7 @@ from ..signals.map_batches import map_batches
 from ..signals.validation import check_signals
 from ..training.constraints import DEVICE, POSITIVE_INT, SAMPLING_RATE
 from ..training.novelty import fit_novelty, fit_window_profile
+from ..training.seeds import unseeded
 from ._base import SignalInputMixin
 from ._persistence import damaged_metadata, dump_estimator, params_of, restore_fitted
 from ._rollback import rollback_on_error
@@ -300,7 +301,8 @@ class MAEAnomalyDetector(OutlierMixin, SignalInputMixin, BaseEstimator):  # nump
             window = None if settings["profile"] is None else [operator.index(size) for size in settings["profile"]]
             if window is not None and not 0 <= window[0] <= detector.input_shape_[-1] // 2:
                 raise ValueError(f"window_length={window[0]}")
-        joined: Any = restore(partial(detector._build, names, n_samples, window), settings, state, path)
+        with unseeded():
+            joined: Any = restore(partial(detector._build, names, n_samples, window), settings, state, path)
         detector.model_ = joined["model"]
         detector.profile_ = joined["profile"] if window is not None else None
         return detector

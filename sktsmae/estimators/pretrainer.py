@@ -53,7 +53,7 @@ from ..training.holdout import hold_out
 from ..training.loop import train, train_one_pass
 from ..training.parameters import TrainingParameters
 from ..training.pretext_net import PretextNet
-from ..training.seeds import draw_seed, seeded
+from ..training.seeds import draw_seed, seeded, unseeded
 from ._base import EmbeddingMixin
 from ._blockwise import blockwise
 from ._docs import inherit_parameter_docs
@@ -551,7 +551,8 @@ class MAEPretrainer(  # numpydoc ignore=PR02
         description = metadata.get("estimator", {"params": {}, "fitted": {"input_shape_": [stored.get("signal_len")]}})
         with damaged_metadata(path):
             task = pretext_task_class(params_of(description).get("pretext_task", "reconstruction"))
-        model = restore(lambda: task(**stored), stored, state, path)
+        with unseeded():
+            model = restore(lambda: task(**stored), stored, state, path)
         settings = model.settings
         shared = set(cls._parameter_constraints) & set(settings)
         with damaged_metadata(path):

@@ -149,7 +149,8 @@ def train_one_pass(
         If the training diverges.
     """
     steps = math.ceil(len(dataset) / params.batch_size) if optimizer_state is None else 1
-    earlier = 0 if optimizer_state is None else max(int(state["step"]) for state in optimizer_state.values())
+    # Weights that are not trained, such as those of a teacher, have an empty state.
+    earlier = max((int(state["step"]) for state in (optimizer_state or {}).values() if state), default=0)
     warmup = max(min_warmup_steps, steps)
     schedule = LRScheduler(LambdaLR, lr_lambda=lambda step: min(1.0, (earlier + step + 1) / warmup), step_every="batch")
     empty = SignalDataset(dataset.X, dataset.index[:0])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,19 @@ from sklearn.utils import check_random_state
 
 # All threads of the process share the generators of torch, so only one fit at a time may use them.
 _GENERATORS = threading.RLock()
+
+
+def unseeded() -> AbstractContextManager[Any]:
+    """Return a context for code that draws random numbers of no importance, such as weights that a file replaces.
+
+    Without it, a fit in another thread would get other random numbers.
+
+    Returns
+    -------
+    context manager
+        The context.
+    """
+    return seeded(0, torch.device("cpu"))
 
 
 @contextmanager
