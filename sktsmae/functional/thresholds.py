@@ -114,7 +114,7 @@ def quarter_fractions(series: Tensor, thresholds: Tensor) -> Tensor:
     """
     limits = thresholds[..., None]  # (C, K, 1)
     quarters = quarter_bounds(series.shape[-1])
-    fractions = [(series[:, :, None, start:stop] > limits).float().mean(-1) for start, stop in quarters]
+    fractions = [_above(series[:, :, None, start:stop], limits).mean(-1) for start, stop in quarters]
     return torch.stack(fractions, dim=-1)
 
 
