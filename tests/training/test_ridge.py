@@ -50,12 +50,12 @@ def test_small_decompositions_use_one_thread(shape, max_rows, threads, monkeypat
     monkeypatch.setattr(ridge, "MAX_ROWS_FOR_ONE_THREAD", max_rows)
     monkeypatch.setattr(ridge, "eigh", lambda *args, **kwargs: used.append(threads_of_blas()) or eigh(*args, **kwargs))
     rng = np.random.default_rng(0)
-    if not threads_of_blas():
-        pytest.skip("threadpoolctl does not know this BLAS")
     with threadpool_limits(2, user_api="blas"):
+        before = threads_of_blas()
         fit(rng.normal(size=shape), rng.normal(size=30), np.ones(30))
-        assert threads_of_blas() == {2}
-    assert used == [{threads}]
+        assert threads_of_blas() == before
+    assert before <= {2}  # empty if threadpoolctl does not know the library
+    assert used == [{threads} if before else set()]
 
 
 def test_fits_in_several_threads_do_not_change_the_number_of_blas_threads():
