@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from .quarters import quarter_bounds
 
@@ -80,10 +79,11 @@ def threshold_statistics(series: Tensor, thresholds: Tensor) -> Tensor:
     >>> threshold_statistics(series, torch.tensor([[0.5]])).flatten().tolist()
     [0.5, 0.375, 0.25]
     """
-    if torch.onnx.is_in_onnx_export():
-        compute = _compute_as_scan
-    else:
-        compute = _compute_few if len(series) * thresholds.numel() <= _FEW else _compute
+    in_onnx = torch.onnx.is_in_onnx_export()
+    if not in_onnx and len(series) * thresholds.numel() <= _FEW:
+        count, longest = _compute_few(series, thresholds)
+        return torch.stack((count, *longest.unbind(0)), dim=-1) / series.shape[-1]  # (B, C, K, 3)
+    compute = _compute_as_scan if in_onnx else _compute
     count, longest = compute(series.permute(2, 1, 0).contiguous(), thresholds.T[..., None])
     statistics = torch.stack((count, *longest.unbind(0)), dim=-1) / series.shape[-1]  # (K, C, B, 3)
     return statistics.permute(2, 1, 0, 3)  # (B, C, K, 3)
@@ -186,15 +186,22 @@ def _compute(series: Tensor, limits: Tensor) -> tuple[Tensor, Tensor]:
     return count, longest
 
 
-def _compute_few(series: Tensor, limits: Tensor) -> tuple[Tensor, Tensor]:
-    """Compute the same for few series: runs last from one change of "above the limit" to the next."""
-    above = series.movedim(0, -1) > limits[..., None]  # (K, C, B, T)
-    begins = F.pad(above[..., 1:] != above[..., :-1], (1, 0), value=True).flatten().nonzero()[:, 0]
-    lengths = begins.diff(append=begins.new_tensor([above.numel()]))
-    rows = begins // len(series) + torch.where(above.flatten()[begins], 0, above[..., 0].numel())
-    longest = lengths.new_zeros(2, *above.shape[:-1])
+def _compute_few(series: Tensor, thresholds: Tensor) -> tuple[Tensor, Tensor]:
+    """Compute the same for a few series (B, C, T) and thresholds (C, K), as (B, C, K) and (2, B, C, K).
+
+    Runs last from one change of "above the threshold" to the next.
+    """
+    above = series[:, :, None] > thresholds[..., None]  # (B, C, K, T)
+    begins = torch.ones_like(above)
+    torch.ne(above[..., 1:], above[..., :-1], out=begins[..., 1:])
+    first = begins.flatten().nonzero()[:, 0]
+    lengths = first.diff(append=first.new_tensor([above.numel()]))
+    # The rows of the runs above the thresholds, and then those of the runs not above them.
+    rows = first // series.shape[-1] + torch.where(above.flatten()[first], 0, above[..., 0].numel())
+    longest, total = lengths.new_zeros(2, 2, *above.shape[:-1])
     longest.view(-1).scatter_reduce_(0, rows, lengths, "amax")
-    return above.sum(-1), longest
+    total.view(-1).scatter_add_(0, rows, lengths)
+    return total[0], longest
 
 
 def _compute_as_scan(series: Tensor, limits: Tensor) -> tuple[Tensor, Tensor]:

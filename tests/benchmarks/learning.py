@@ -1,8 +1,9 @@
 """Benchmark of own pre-training and fine-tuning: do they improve on the encoder of the package, and on the default?
 
 Run ``python tests/benchmarks/learning.py DATA {frozen,classifiers} [SET ...] [--signals N]``. DATA is a folder with a
-file ``SET.npz`` per data set as for ``accuracy.py``; the set "SPARwatch" is that of the package. Only training splits
-are used: N signals train an encoder, up to 600 others test it. Some of the N signals, drawn several times, have labels:
+file ``SET.npz`` per data set as for ``accuracy.py``; the set "SPARwatch" is that of the package. N signals train an
+encoder, up to 600 others test it. All are of the training split, unless it is too small: then both splits are pooled.
+Some of the N signals, drawn several times, have labels:
 
 - "frozen": ten per class. They train a ridge classifier on the frozen embedding.
 - "classifiers": 50 per class, and at least 300 in all. They train `MAEClassifier`, which uses the other signals too.
@@ -63,12 +64,14 @@ class Split(NamedTuple):
 
 
 def split(folder: Path, name: str, n_signals: int) -> Split:
-    """Return a random split of the training signals of a data set."""
+    """Return a random split of the signals of a data set."""
     if name == "SPARwatch":
         bunch = load_sparwatch()
         X, y = bunch.data[:, :3], bunch.target
     else:
-        X, y, _, _ = load(folder, name)
+        X, y, X_test, y_test = load(folder, name)
+        if len(y) < n_signals + TEST_SIGNALS:
+            X, y = np.concatenate([X, X_test]), np.concatenate([y, y_test])
     y = np.unique(y, return_inverse=True)[1]
     order = np.random.default_rng(0).permutation(len(y))
     n_signals = min(n_signals, len(y) - TEST_SIGNALS // 2)
