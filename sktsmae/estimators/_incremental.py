@@ -108,7 +108,7 @@ class IncrementalSupervised(MAESupervised, ABC):
                 with seeded(seed, device):
                     signal_encoder = self._start(X)
                     built, used = self._frozen_features(signal_encoder, spectrograms=X.ndim == 4)
-                    probe = self._probe_class(built, self._num_outputs, model_inputs(used, 1)).to(device)
+                    probe = self._probe_class(built, self._num_outputs, model_inputs(used, joined=used)).to(device)
                     self._accumulated = AccumulatedFeatures(probe, batch, targets, self.batch_size, device, seed)
             else:
                 self._accumulated.to(device)

@@ -385,7 +385,8 @@ class MAESupervised(  # numpydoc ignore=PR02
         balanced = weights / mean_weight_of_classes(weights, strata, strata.max() + 1)[strata]
         channels = signal_encoder.num_channels(self.input_shape_)
         in_memory = fits_in_memory(used.values(), len(rows))
-        inputs = model_inputs(used, channels if in_memory else 1)
+        # With many samples, a model on all kinds is the best one (`tests/benchmarks/ensemble.md`).
+        inputs = model_inputs(used, channels) if in_memory else model_inputs(used, joined=used)
         probe = self._probe_class(built, self._num_outputs, inputs).to(device)
         steps, unit = (len(used), "step") if in_memory else (len(rows), "sample")
         with progress_bar(f"{type(self).__name__}, linear models", steps, unit, self.verbose) as bar:

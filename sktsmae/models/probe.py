@@ -284,7 +284,9 @@ class LinearProbeClassifier(LinearProbe):
         return (self.inverse_temperature * log_mixture + self.class_offset).log_softmax(-1)
 
 
-def model_inputs(features: Mapping[str, Features], n_channels: int = 1) -> list[ModelInput]:
+def model_inputs(
+    features: Mapping[str, Features], n_channels: int = 1, joined: Iterable[str] | None = None
+) -> list[ModelInput]:
     """Return the inputs of the linear models of a probe.
 
     Parameters
@@ -293,6 +295,8 @@ def model_inputs(features: Mapping[str, Features], n_channels: int = 1) -> list[
         The kinds of features, by name.
     n_channels : int, default=1
         Number of channels that have linear models of their own, if there are several.
+    joined : iterable of str, default=None
+        The kinds that one model uses together. None means those with the attribute `Features.joined`.
 
     Returns
     -------
@@ -301,7 +305,9 @@ def model_inputs(features: Mapping[str, Features], n_channels: int = 1) -> list[
         that has a prior weight for them. All of them also use the shared kinds.
     """
     shared = [name for name, kind in features.items() if kind.shared]
-    joined = [name for name, kind in features.items() if kind.joined]
+    if joined is None:
+        joined = [name for name, kind in features.items() if kind.joined]
+    joined = [name for name in joined if name not in shared]
     own = [ModelInput([name]) for name in features] + ([ModelInput(joined)] if len(joined) > 1 else [])
     if n_channels > 1:
         per_channel = [name for name, kind in features.items() if kind.channel_prior_weight]

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from ..models import LinearProbe
-from .feature_sums import DesignMatrices, FeatureSums, merge_sums
+from .feature_sums import DesignMatrix, FeatureSums, merge_sums
 from .features import LinearFit, TrainingFeatures
 from .labelled_samples import LabelledSamples
 from .streamed_features import LOO_SAMPLES
@@ -62,7 +62,7 @@ class AccumulatedFeatures(TrainingFeatures):
         self.targets, self.weights = batch.targets[:0], batch.weights[:0]
         self._keys, self._classes = np.zeros(0), np.zeros(0, dtype=int)
         self._seed, self._count = seed, 0  # the number of samples until now
-        self._matrices = DesignMatrices(probe, batch.X, batch.rows, batch.weights, batch_size, device, WIDTH)
+        self._matrix = DesignMatrix(probe, batch.X, batch.rows, batch.weights, batch_size, device, WIDTH)
         self._sums: FeatureSums | None = None
         self.add(batch, targets)
 
@@ -82,10 +82,9 @@ class AccumulatedFeatures(TrainingFeatures):
         classes = np.concatenate([self._classes, targets.argmax(1)])  # a regressor has one column, so one class
         kept = _smallest(keys, classes, LOO_SAMPLES)
         old, new = kept[kept < len(self._keys)], kept[kept >= len(self._keys)] - len(self._keys)
-        sums = self._matrices.sums(batch.X, batch.rows, targets, batch.weights, new)
+        sums = self._matrix.sums(batch.X, batch.rows, targets, batch.weights, new)
         if self._sums is not None:
-            values = {name: of_kind[old] for name, of_kind in self._sums.values.items()}
-            sums = merge_sums([self._sums._replace(values=values), sums])
+            sums = merge_sums([self._sums._replace(values=self._sums.values[old]), sums])
         self._sums, self._count = sums, self._count + len(batch.rows)
         self._keys, self._classes, self.rows = keys[kept], classes[kept], np.arange(len(kept))
         self.targets = np.concatenate([self.targets[old], batch.targets[new]])
@@ -99,7 +98,7 @@ class AccumulatedFeatures(TrainingFeatures):
         device : torch.device
             The device.
         """
-        self._matrices.to(device)
+        self._matrix.to(device)
 
     def fit_models(self, targets: np.ndarray, weights: np.ndarray, judged: np.ndarray) -> Iterator[LinearFit]:
         """Fit the linear models of the probe to all batches.
@@ -119,7 +118,7 @@ class AccumulatedFeatures(TrainingFeatures):
             The next model.
         """
         assert self._sums is not None
-        yield from self._matrices.fit_models(self._sums, targets, self.weights, judged)
+        yield from self._matrix.fit_models(self._sums, targets, self.weights, judged)
 
 
 def _smallest(keys: np.ndarray, classes: np.ndarray, count: int) -> np.ndarray:

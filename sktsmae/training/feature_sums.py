@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -16,7 +16,7 @@ from ..signals.spread_rows import spread_rows
 from .features import LinearFit, block_factors, fit_thresholds
 from .moments import Moments
 from .ridge import solve_ridge
-from .sketch import CountSketch
+from .sketch import CountSketch, divide_columns
 
 # Number of samples from which the means and standard deviations of features are computed.
 BASIS_SAMPLES = 1000
@@ -39,85 +39,31 @@ class StreamedKind(NamedTuple):
         The standardisation.
     sketch : CountSketch or None
         The projection, if there is one.
+    columns : ndarray of int
+        Columns of the design matrix with the results.
     """
 
     transform: nn.Module
     batch_size: int
     basis: PiecewiseLinearBasis
     sketch: CountSketch | None
+    columns: np.ndarray
 
-    @property
-    def width(self) -> int:
-        """Number of columns that a ridge regression uses.
-
-        Returns
-        -------
-        int
-            The number.
-        """
-        return 2 * len(self.basis.mean) if self.sketch is None else self.sketch.width
-
-
-class Design(NamedTuple):
-    """The columns of the ridge regression of one model, computed from several kinds of features.
-
-    Attributes
-    ----------
-    names : sequence of str
-        The kinds.
-    factors : mapping of str to float
-        The factor of each kind.
-    projected : sequence of str
-        Those of the kinds that are projected. The sum of their projections is a projection of all of them.
-    """
-
-    names: Sequence[str]
-    factors: Mapping[str, float]
-    projected: Sequence[str]
-
-    def matrix(self, values: Mapping[str, np.ndarray]) -> np.ndarray:
-        """Compute the columns from the values of each kind.
-
-        Parameters
-        ----------
-        values : mapping of str to ndarray of shape (n, width of the kind)
-            Values of each kind.
-
-        Returns
-        -------
-        ndarray of shape (n, width), float32
-            The columns of the exact kinds, and then those of the sum of the projections.
-        """
-        parts = [np.float32(self.factors[name]) * values[name] for name in self.names]
-        exact = [part for name, part in zip(self.names, parts, strict=True) if name not in self.projected]
-        projected = [part for name, part in zip(self.names, parts, strict=True) if name in self.projected]
-        return np.concatenate([*exact, *([sum(projected)] if projected else [])], axis=1)
-
-    def expand(self, coefficients: np.ndarray, kinds: Mapping[str, StreamedKind]) -> np.ndarray:
+    def expand(self, coefficients: np.ndarray) -> np.ndarray:
         """Compute the coefficients of the features that equal the coefficients of the columns.
 
         Parameters
         ----------
-        coefficients : ndarray of shape (C, width)
+        coefficients : ndarray of shape (C, columns)
             Coefficients of the columns.
-        kinds : mapping of str to StreamedKind
-            The kinds.
 
         Returns
         -------
-        ndarray of shape (C, 2 * F)
-            Coefficients of the standardised features of all kinds, and of half of their absolute values.
+        ndarray of shape (C, 2, F)
+            Coefficients of the standardised features, and of half of their absolute values.
         """
-        expanded, start = [], 0
-        for name in self.names:
-            sketch = kinds[name].sketch
-            if sketch is None:
-                weight = coefficients[:, start : start + kinds[name].width]
-                start += kinds[name].width
-            else:
-                weight = sketch.expand(coefficients[:, -sketch.width :])
-            expanded.append(self.factors[name] * weight.reshape(len(weight), 2, -1))
-        return np.concatenate(expanded, axis=2).reshape(len(coefficients), -1)
+        of_features = coefficients if self.sketch is None else self.sketch.expand(coefficients)
+        return of_features.reshape(len(of_features), 2, -1)
 
 
 class FeatureSums(NamedTuple):
@@ -125,14 +71,14 @@ class FeatureSums(NamedTuple):
 
     Attributes
     ----------
-    moments : list of Moments
-        For each model, the sums over its design matrix.
-    values : dict of str to ndarray of shape (j, width of the kind)
-        The features of the samples with leave-one-out predictions.
+    moments : Moments
+        The sums over the design matrix.
+    values : ndarray of shape (j, width), float32
+        The rows of the design matrix of the samples with leave-one-out predictions.
     """
 
-    moments: list[Moments]
-    values: dict[str, np.ndarray]
+    moments: Moments
+    values: np.ndarray
 
 
 def merge_sums(parts: Sequence[FeatureSums]) -> FeatureSums:
@@ -148,21 +94,21 @@ def merge_sums(parts: Sequence[FeatureSums]) -> FeatureSums:
     FeatureSums
         The sums over all of them.
     """
-    moments = [Moments.total(of_model) for of_model in zip(*(part.moments for part in parts), strict=True)]
-    values = {name: np.concatenate([part.values[name] for part in parts]) for name in parts[0].values}
-    return FeatureSums(moments, values)
+    return FeatureSums(Moments.total([part.moments for part in parts]), np.concatenate([part.values for part in parts]))
 
 
-class DesignMatrices:
-    """The design matrices of the linear models of a probe, which are computed chunk by chunk and summed.
+class DesignMatrix:
+    """The design matrix of the linear models of a probe, which is computed chunk by chunk and summed.
 
-    Kinds of features with more values per sample than `width` are projected to `width` columns. Thresholds, means and
-    standard deviations are learned from the samples that are given here.
+    Its columns are the features of all kinds, or random projections of them, next to each other. Each model uses the
+    columns of its kinds, so that the sums over one matrix suffice for all models. Thresholds, means and standard
+    deviations are learned from the samples that are given here.
 
     Parameters
     ----------
     probe : LinearProbe
-        The probe. Its features are fitted in place. None of its models uses a single channel.
+        The probe. Its features are fitted in place. None of its models uses a single channel, and all models use their
+        kinds in the same order.
     X : ndarray of shape (n, ...)
         All samples, labelled or not.
     samples : ndarray of int of shape (m,)
@@ -174,15 +120,14 @@ class DesignMatrices:
     device : torch.device
         Device to compute on.
     width : int
-        Number of columns of a projection. A ridge regression then decomposes a matrix of about `width` x `width`
-        numbers, for any number of samples and features.
+        Largest number of columns, which are divided among the kinds by `divide_columns`.
 
     Attributes
     ----------
     kinds : dict of str to StreamedKind
         The kinds of features.
-    designs : list of Design
-        The columns of each model.
+    width : int
+        Number of columns.
     """
 
     def __init__(
@@ -197,18 +142,26 @@ class DesignMatrices:
     ) -> None:
         self._device, self._limit = device, min(probe.limit, _LIMIT)
         rows = spread_rows(len(samples), BASIS_SAMPLES)
+        used: dict[str, Features] = {name: probe.features[name] for name in probe.used_kinds}  # type: ignore[misc]
+        counts = [2 * kind.out_features for kind in used.values()]
+        widths = divide_columns(counts, width)
+        starts = np.cumsum([0, *widths])
+        self.width = int(starts[-1])
         self.kinds: dict[str, StreamedKind] = {}
-        for number, name in enumerate(probe.used_kinds):
-            kind: Features = probe.features[name]  # type: ignore[assignment]
+        for (name, kind), count, start, stop in zip(used.items(), counts, starts[:-1], starts[1:], strict=True):
             size = kind.batch_size(batch_size, X.shape[-1])
             fit_thresholds(kind, X, size, device)
             raw = torch.from_numpy(map_batches(kind, X, size, device, samples[rows]))
             basis = PiecewiseLinearBasis(kind.out_features, self._limit)
             basis.fit(raw, torch.from_numpy(weights[rows]))
-            sketch = CountSketch(2 * kind.out_features, width, number) if 2 * kind.out_features > width else None
+            sketch = CountSketch(count, stop - start) if stop - start < count else None
             parts = [kind, basis] if sketch is None else [kind, basis, sketch]
-            self.kinds[name] = StreamedKind(nn.Sequential(*parts).to(device), size, basis, sketch)
-        self.designs = [self._design(probe, names) for names, _ in probe.inputs]
+            transform = nn.Sequential(*parts).to(device)
+            self.kinds[name] = StreamedKind(transform, size, basis, sketch, np.arange(start, stop))
+        self._inputs = [
+            (names, block_factors(probe, names, [used[name].out_features for name in names]))
+            for names, _ in probe.inputs
+        ]
 
     def to(self, device: torch.device) -> None:
         """Move the networks that compute the features to a device.
@@ -253,22 +206,19 @@ class DesignMatrices:
         FeatureSums
             The sums, and the features of the samples `kept`.
         """
-        values = {name: np.empty((len(kept), kind.width), np.float32) for name, kind in self.kinds.items()}
-        widths = [design.matrix({name: part[:0] for name, part in values.items()}).shape[1] for design in self.designs]
-        all_moments = [Moments(width, targets.shape[1]) for width in widths]
+        values, moments = np.empty((len(kept), self.width), np.float32), Moments(self.width, targets.shape[1])
         for start in range(0, len(samples), _CHUNK_SAMPLES):
             chunk = slice(start, min(start + _CHUNK_SAMPLES, len(samples)))
-            of_chunk = {
-                name: map_batches(kind.transform, X, kind.batch_size, self._device, samples[chunk])
-                for name, kind in self.kinds.items()
-            }
-            for design, moments in zip(self.designs, all_moments, strict=True):
-                moments.add(design.matrix(of_chunk), targets[chunk], weights[chunk])
+            of_kinds = [
+                map_batches(kind.transform, X, kind.batch_size, self._device, samples[chunk])
+                for kind in self.kinds.values()
+            ]
+            matrix = np.concatenate(of_kinds, axis=1)
+            moments.add(matrix, targets[chunk], weights[chunk])
             inside = slice(*np.searchsorted(kept, [chunk.start, chunk.stop]))
-            for name, part in values.items():
-                part[inside] = of_chunk[name][kept[inside] - start]
+            values[inside] = matrix[kept[inside] - start]
             advance(chunk.stop - start)
-        return FeatureSums(all_moments, values)
+        return FeatureSums(moments, values)
 
     def fit_models(
         self, sums: FeatureSums, targets: np.ndarray, weights: np.ndarray, judged: np.ndarray
@@ -291,20 +241,16 @@ class DesignMatrices:
         LinearFit
             The next model.
         """
-        for design, moments in zip(self.designs, sums.moments, strict=True):
-            coefficients, bias, loo = solve_ridge(moments, design.matrix(sums.values), targets, weights, judged)
-            bases = [self.kinds[name].basis for name in design.names]
-            yield LinearFit(
-                torch.cat([basis.mean.cpu() for basis in bases]),
-                torch.cat([basis.scale.cpu() for basis in bases]),
-                self._limit,
-                design.expand(coefficients, self.kinds),
-                bias,
-                loo,
+        for names, factors in self._inputs:
+            kinds = [self.kinds[name] for name in names]
+            columns = np.concatenate([kind.columns for kind in kinds])
+            of_columns = np.repeat(np.float32(factors), [len(kind.columns) for kind in kinds])
+            moments = sums.moments.centred(columns, of_columns)
+            coefficients, bias, loo = solve_ridge(
+                moments, of_columns * sums.values[:, columns], targets, weights, judged
             )
-
-    def _design(self, probe: LinearProbe, names: Sequence[str]) -> Design:
-        kinds: list[Features] = [probe.features[name] for name in names]  # type: ignore[misc]
-        factors = block_factors(probe, names, [kind.out_features for kind in kinds])
-        projected = [name for name in names if self.kinds[name].sketch is not None]
-        return Design(names, dict(zip(names, factors, strict=True)), projected)
+            parts = np.split(of_columns * coefficients, np.cumsum([len(kind.columns) for kind in kinds])[:-1], axis=1)
+            weight = np.concatenate([kind.expand(part) for kind, part in zip(kinds, parts, strict=True)], axis=2)
+            mean = torch.cat([kind.basis.mean.cpu() for kind in kinds])
+            scale = torch.cat([kind.basis.scale.cpu() for kind in kinds])
+            yield LinearFit(mean, scale, self._limit, weight.reshape(len(weight), -1), bias, loo)

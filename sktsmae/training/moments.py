@@ -3,13 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Self
+from typing import NamedTuple, Self
 
 import numpy as np
 from scipy.linalg.blas import dsyrk
 
 # Number of values that are converted to float64 at once (32 MB).
 CHUNK_VALUES = 2**22
+
+
+class CentredMoments(NamedTuple):
+    """Weighted means, and weighted sums of products of centred values, in float64.
+
+    Attributes
+    ----------
+    weight : float
+        Sum of the sample weights.
+    mean : ndarray of shape (F,)
+        Means of the features.
+    target_mean : ndarray of shape (C,)
+        Means of the targets.
+    gram : ndarray of shape (F, F)
+        Sums of the products of two features; only the lower triangle is filled.
+    products : ndarray of shape (F, C)
+        Sums of the products of a feature and a target.
+    """
+
+    weight: float
+    mean: np.ndarray
+    target_mean: np.ndarray
+    gram: np.ndarray
+    products: np.ndarray
 
 
 class Moments:
@@ -95,19 +119,30 @@ class Moments:
                 np.add(getattr(total, name), getattr(part, name), out=getattr(total, name))
         return total
 
-    def centred(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return the sums of products of centred features and targets.
+    def centred(self, columns: np.ndarray | None = None, factors: np.ndarray | float = 1.0) -> CentredMoments:
+        """Return means, and sums of products of centred features and targets.
+
+        Parameters
+        ----------
+        columns : ndarray of int of shape (f,), default=None
+            The features to use, in increasing order. None uses all.
+        factors : float or ndarray of shape (f,), default=1.0
+            Factors by which these features are multiplied.
 
         Returns
         -------
-        gram : ndarray of shape (F, F)
-            Sums of the products of two features; only the lower triangle is filled.
-        products : ndarray of shape (F, C)
-            Sums of the products of a feature and a target.
+        CentredMoments
+            The results, which are copies.
         """
-        mean = self.features / self.weight
-        gram = dsyrk(-self.weight, mean[:, None], beta=1.0, c=self.gram, lower=True)
-        return gram, self.products - np.outer(mean, self.targets)
+        columns = np.arange(len(self.features)) if columns is None else columns
+        factors = np.broadcast_to(factors, columns.shape)
+        mean, target_mean = factors * self.features[columns] / self.weight, self.targets / self.weight
+        gram = self.gram.T[np.ix_(columns, columns)].T  # in the order that BLAS updates in place
+        gram *= factors
+        gram *= factors[:, None]
+        gram = dsyrk(-self.weight, mean[:, None], beta=1.0, c=gram, lower=True, overwrite_c=True)
+        products = factors[:, None] * self.products[columns] - np.outer(mean, self.targets)
+        return CentredMoments(self.weight, mean, target_mean, gram, products)
 
 
 def chunks(count: int, size: int) -> Iterator[slice]:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache, cached_property
 from typing import NamedTuple
 
 import numpy as np
-from scipy.linalg import eigh
+from scipy.linalg import cho_factor, cho_solve, eigh, solve_triangular
 from threadpoolctl import ThreadpoolController
 
-from .moments import Moments, chunks
+from .moments import CentredMoments, Moments, chunks
 
 # Penalties to choose from.
 ALPHAS = np.logspace(-1, 5, 13)
@@ -150,20 +150,20 @@ def fit_ridge(
         features = np.concatenate(scaled, axis=1)
         moments = Moments(width, targets.shape[1])
         moments.add(features, targets, weights)
-        coefficients, bias, loo = solve_ridge(moments, features, targets, weights, judged)
+        coefficients, bias, loo = solve_ridge(moments.centred(), features, targets, weights, judged)
         starts = np.cumsum([block.width for block in blocks])[:-1]
         of_blocks = zip(factors, np.split(coefficients, starts, axis=1), strict=True)
         return RidgeFit([factor * weight for factor, weight in of_blocks], bias, loo)
 
 
 def solve_ridge(
-    moments: Moments, features: np.ndarray, targets: np.ndarray, weights: np.ndarray, judged: np.ndarray
+    moments: CentredMoments, features: np.ndarray, targets: np.ndarray, weights: np.ndarray, judged: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Compute a ridge regression from sums over samples, with the penalty that suits some of these samples best.
 
     Parameters
     ----------
-    moments : Moments
+    moments : CentredMoments
         Sums over all samples.
     features : ndarray of shape (n, F)
         Features of n of these samples.
@@ -183,23 +183,36 @@ def solve_ridge(
     loo : ndarray of shape (n, C)
         Leave-one-out predictions of the n samples: each is predicted by the regression on all other samples.
     """
-    gram, products = moments.centred()
-    values, right = eigh(gram, overwrite_a=True, check_finite=False, driver="evd")
-    values = values.clip(0)
-    mean, target_mean = moments.features / moments.weight, moments.targets / moments.weight
-    projected = right.T @ products  # (F, C)
-    rotated = (features - mean) @ right  # (n, F)
-    inverses = 1 / (values + ALPHAS[:, None])  # (alphas, F)
-    leverages = weights[:, None] * (rotated**2 @ inverses.T + 1 / moments.weight)  # (n, alphas)
-    best_error = np.inf
-    for inverse, leverage in zip(inverses, leverages.T, strict=True):
-        residual = targets - target_mean - rotated @ (inverse[:, None] * projected)
-        loo_residual = residual / (1 - leverage).clip(1e-10)[:, None]
-        error = ((judged * weights) @ loo_residual**2).sum()
-        if error < best_error:
-            best_error, best_inverse, best_residual = error, inverse, loo_residual
-    coefficients = (right @ (best_inverse[:, None] * projected)).T
-    return coefficients, target_mean - coefficients @ mean, targets - best_residual
+
+    @cache
+    def solve(index: int) -> tuple[float, np.ndarray, np.ndarray]:
+        """Return the error for one penalty, the coefficients, and the leave-one-out residuals."""
+        gram = moments.gram.copy(order="F")
+        np.fill_diagonal(gram, gram.diagonal() + ALPHAS[index])
+        factor = cho_factor(gram, lower=True, overwrite_a=True, check_finite=False)
+        coefficients = cho_solve(factor, moments.products, check_finite=False)  # (F, C)
+        residuals = np.empty(targets.shape)
+        for part in chunks(len(features), features.shape[1]):
+            centred = features[part] - moments.mean
+            rotated = solve_triangular(factor[0], centred.T, lower=True, check_finite=False)  # (F, chunk)
+            leverage = weights[part] * ((rotated**2).sum(0) + 1 / moments.weight)
+            residual = targets[part] - moments.target_mean - centred @ coefficients
+            residuals[part] = residual / (1 - leverage).clip(1e-10)[:, None]
+        return float(((judged * weights) @ residuals**2).sum()), coefficients, residuals
+
+    best = _descend(lambda index: solve(index)[0], len(ALPHAS))
+    _, coefficients, residuals = solve(best)
+    return coefficients.T, moments.target_mean - moments.mean @ coefficients, targets - residuals
+
+
+def _descend(function: Callable[[int], float], count: int) -> int:
+    """Return the index, below `count`, of a minimum of a function, by steps to smaller values from the middle."""
+    best = count // 2
+    while True:
+        neighbours = range(max(0, best - 1), min(count, best + 2))
+        previous, best = best, min(neighbours, key=function)
+        if best == previous:
+            return best
 
 
 def _fit_samples(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -16,9 +18,6 @@ class CountSketch(nn.Module):
         Number of features F.
     width : int
         Number of columns of the projection.
-    seed : int, default=0
-        Seed of the columns and signs. With different seeds, the sum of the projections of two kinds of features is a
-        projection of both kinds together.
 
     References
     ----------
@@ -35,9 +34,9 @@ class CountSketch(nn.Module):
     column: Tensor
     sign: Tensor
 
-    def __init__(self, count: int, width: int, seed: int = 0) -> None:
+    def __init__(self, count: int, width: int) -> None:
         super().__init__()
-        generator = torch.Generator("cpu").manual_seed(seed)
+        generator = torch.Generator("cpu").manual_seed(0)
         self.width = width
         # A permutation instead of random columns, so that all columns have equally many features.
         self.register_buffer("column", torch.randperm(count, generator=generator, device="cpu") % width)
@@ -73,3 +72,31 @@ class CountSketch(nn.Module):
         """
         expanded: np.ndarray = weight[:, self.column.cpu().numpy()] * self.sign.cpu().numpy()
         return expanded
+
+
+def divide_columns(counts: Sequence[int], total: int) -> list[int]:
+    """Divide a number of columns among several kinds of features.
+
+    Parameters
+    ----------
+    counts : sequence of int
+        Number of features of each kind.
+    total : int
+        Number of columns.
+
+    Returns
+    -------
+    list of int
+        Number of columns of each kind: all kinds have the same number, except those that have fewer features.
+
+    Examples
+    --------
+    >>> from sktsmae.training.sketch import divide_columns
+    >>> divide_columns([16, 5000, 200, 7000], 1000)
+    [16, 392, 200, 392]
+    """
+    widths, left = list(counts), total
+    for position, kind in enumerate(sorted(range(len(counts)), key=counts.__getitem__)):
+        widths[kind] = min(counts[kind], left // (len(counts) - position))
+        left -= widths[kind]
+    return widths

@@ -11,12 +11,12 @@ import torch
 from ..models import LinearProbe
 from ..signals.dask_signals import blocks_of, prefetch, tree_reduce
 from ..signals.spread_rows import spread_rows
-from .feature_sums import BASIS_SAMPLES, DesignMatrices, FeatureSums, merge_sums
+from .feature_sums import BASIS_SAMPLES, DesignMatrix, FeatureSums, merge_sums
 from .features import LinearFit, TrainingFeatures
 from .subset import choose_samples
 
-# Number of columns to which features are projected. Decompositions take most of the time of a fit.
-WIDTH = 4096
+# Number of columns of all features together. The Gram matrix takes half a gigabyte.
+WIDTH = 8192
 # Number of samples with leave-one-out predictions, from which penalties and weights are learned.
 LOO_SAMPLES = 5000
 # Number of signals, in one or more blocks of a Dask array, for which one set of sums (about 1 GB) is computed.
@@ -52,8 +52,8 @@ class StreamedFeatures(TrainingFeatures):
 
     Attributes
     ----------
-    matrices : DesignMatrices
-        The design matrices of the models.
+    matrix : DesignMatrix
+        The design matrix of the models.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class StreamedFeatures(TrainingFeatures):
         self._X, self._samples, self._advance = X, samples, advance
         most: Any = max(probe.features[name].max_fit_signals for name in probe.used_kinds)  # type: ignore[type-var]
         prefetch(X, np.union1d(samples[spread_rows(len(samples), BASIS_SAMPLES)], spread_rows(len(X), most)))
-        self.matrices = DesignMatrices(probe, X, samples, weights, batch_size, device, WIDTH)
+        self.matrix = DesignMatrix(probe, X, samples, weights, batch_size, device, WIDTH)
 
     def fit_models(self, targets: np.ndarray, weights: np.ndarray, judged: np.ndarray) -> Iterator[LinearFit]:
         """Fit the linear models of the probe.
@@ -93,16 +93,16 @@ class StreamedFeatures(TrainingFeatures):
         """
         blocks = blocks_of(self._X)
         if blocks is None:
-            sums = self.matrices.sums(self._X, self._samples, targets, weights, self.rows, self._advance)
+            sums = self.matrix.sums(self._X, self._samples, targets, weights, self.rows, self._advance)
         else:
             sums = self._sums_of_blocks(blocks, targets, weights)
-        yield from self.matrices.fit_models(sums, targets[self.rows], weights[self.rows], judged)
+        yield from self.matrix.fit_models(sums, targets[self.rows], weights[self.rows], judged)
 
     def _sums_of_blocks(self, blocks: list, targets: np.ndarray, weights: np.ndarray) -> FeatureSums:
         """Compute the sums over all samples by Dask."""
         import dask
 
-        matrices, results, group = dask.delayed(self.matrices), [], []
+        matrix, results, group = dask.delayed(self.matrix), [], []
         for rows, block in blocks:
             group.append((rows, block))
             start = group[0][0].start
@@ -113,7 +113,7 @@ class StreamedFeatures(TrainingFeatures):
                 first, last = np.searchsorted(self.rows, [inside.start, inside.stop])
                 samples, kept = self._samples[inside] - start, self.rows[first:last] - inside.start
                 arrays = [array for _, array in group]
-                results.append(dask.delayed(_sums)(matrices, arrays, samples, targets[inside], weights[inside], kept))
+                results.append(dask.delayed(_sums)(matrix, arrays, samples, targets[inside], weights[inside], kept))
             group = []
         sums: FeatureSums = tree_reduce(results, merge_sums)
         self._advance(len(self._samples))
@@ -121,12 +121,12 @@ class StreamedFeatures(TrainingFeatures):
 
 
 def _sums(
-    matrices: DesignMatrices,
+    matrix: DesignMatrix,
     blocks: list[np.ndarray],
     samples: np.ndarray,
     targets: np.ndarray,
     weights: np.ndarray,
     kept: np.ndarray,
 ) -> FeatureSums:
-    """Compute the sums over consecutive blocks of signals, as `DesignMatrices.sums` does for one array."""
-    return matrices.sums(np.concatenate([block[:] for block in blocks]), samples, targets, weights, kept)
+    """Compute the sums over consecutive blocks of signals, as `DesignMatrix.sums` does for one array."""
+    return matrix.sums(np.concatenate([block[:] for block in blocks]), samples, targets, weights, kept)

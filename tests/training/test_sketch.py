@@ -1,10 +1,11 @@
 """Tests of the random projection of features."""
 
 import numpy as np
+import pytest
 import torch
 from numpy.testing import assert_allclose
 
-from sktsmae.training.sketch import CountSketch
+from sktsmae.training.sketch import CountSketch, divide_columns
 
 
 def test_coefficients_of_the_projection_expand_to_coefficients_of_the_features():
@@ -22,13 +23,14 @@ def test_projection_preserves_inner_products_on_average():
     assert error < 2 * 2000 / np.sqrt(1000)  # the standard deviation of a projected inner product
 
 
-def test_sum_of_projections_with_different_seeds_preserves_the_sum_of_inner_products():
-    features = torch.randn(40, 2000)
-    gram = features @ features.T
-
-    def error(seed: int) -> float:
-        # Two kinds with the same features. With the same seed, the inner products would be four times those of one.
-        together = CountSketch(2000, 1000, seed=0)(features) + CountSketch(2000, 1000, seed=seed)(features)
-        return (together @ together.T - 2 * gram).std().item()
-
-    assert error(1) < 2 * 4000 / np.sqrt(1000) < error(0)
+@pytest.mark.parametrize(
+    ("counts", "total", "expected"),
+    [
+        ([16, 5000, 200, 7000], 1000, [16, 392, 200, 392]),
+        ([10, 20], 100, [10, 20]),
+        ([7000, 5000], 101, [51, 50]),
+    ],
+    ids=["two large kinds", "columns left", "odd number"],
+)
+def test_large_kinds_of_features_get_equally_many_columns(counts, total, expected):
+    assert divide_columns(counts, total) == expected

@@ -10,7 +10,7 @@ from sklearn.linear_model import Ridge
 
 from sktsmae.models import CompetingKernels, LinearProbe, SummaryStatistics, WaveletStatistics
 from sktsmae.training import feature_sums, ridge, streamed_features
-from sktsmae.training.features import fits_in_memory
+from sktsmae.training.features import block_factors, fits_in_memory
 from sktsmae.training.probe import fit_regressor_probe
 from sktsmae.training.ridge import ALPHAS
 from sktsmae.training.streamed_features import StreamedFeatures
@@ -48,11 +48,13 @@ def fit_streamed(probe, samples):
 def test_models_are_ridge_regressions_of_scikit_learn_on_the_whole_matrix(probe, samples):
     X, targets, weights = samples
     streamed, fits = fit_streamed(probe, samples)
-    values = {name: kind.transform(torch.from_numpy(X)).numpy() for name, kind in streamed.matrices.kinds.items()}
-    for design, fit in zip(streamed.matrices.designs, fits, strict=True):
-        whole = design.matrix(values).astype(np.float64)
-        kinds = [probe.features[name](torch.from_numpy(X)) for name in design.names]
-        standardized = ((torch.cat(kinds, dim=1) - fit.mean) / fit.scale).double().numpy()
+    for (names, _), fit in zip(probe.inputs, fits, strict=True):
+        kinds = [streamed.matrix.kinds[name] for name in names]
+        factors = block_factors(probe, names, [probe.features[name].out_features for name in names])
+        values = [kind.transform(torch.from_numpy(X)).double().numpy() for kind in kinds]
+        whole = np.concatenate([factor * value for factor, value in zip(factors, values, strict=True)], axis=1)
+        features = [probe.features[name](torch.from_numpy(X)) for name in names]
+        standardized = ((torch.cat(features, dim=1) - fit.mean) / fit.scale).double().numpy()
         predicted = np.concatenate([standardized, np.abs(standardized) / 2], axis=1) @ fit.weight.T + fit.bias
         differences = [
             np.abs(Ridge(alpha).fit(whole, targets, weights).predict(whole).reshape(-1, 1) - predicted).max()
