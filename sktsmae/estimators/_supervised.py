@@ -43,6 +43,9 @@ from ._rollback import rollback_on_error
 from ._unused import warn_unused
 from .pretrainer import MAEPretrainer
 
+# With more samples, a linear model on all kinds of features is the most accurate (`tests/benchmarks/ensemble.md`).
+_MANY_SAMPLES = 4000
+
 
 @inherit_parameter_docs
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -71,10 +74,11 @@ class MAESupervised(  # numpydoc ignore=PR02
         Each feature is standardised, limited to two standard deviations in classifiers, and accompanied by its absolute
         value (`models.PiecewiseLinear`). The outputs of the models are averaged with weights that are learned from
         leave-one-out predictions; models with negligible weights are dropped. All labelled samples are used. With more
-        than 4,000 of them, or more than 4 * 10**8 values of one kind of features, each kind is projected at random to
-        4,096 columns, only sums over the samples are kept in memory, weights are learned from 5,000 leave-one-out
-        predictions, and channels have no models of their own. The weight of a fine-tuned network is learned from a
-        fraction `validation_fraction` of the samples, on which it is not trained.
+        than 4,000 of them, channels have no models of their own, and the ridge regression on several kinds uses all of
+        them. With more than 10,000, or more than 4 * 10**8 values of one kind of features, the features are projected
+        at random to 8,192 columns, only sums over the samples are kept in memory, and weights are learned from 5,000
+        leave-one-out predictions. The weight of a fine-tuned network is learned from a fraction `validation_fraction`
+        of the samples, on which it is not trained.
     unlabeled : object, default=None
         Value of `y` that marks rows without a label or target, such as -1 or NaN. These rows are used only to pre-train
         the encoder and to learn thresholds. None means that all rows have a label or target.
@@ -385,8 +389,8 @@ class MAESupervised(  # numpydoc ignore=PR02
         balanced = weights / mean_weight_of_classes(weights, strata, strata.max() + 1)[strata]
         channels = signal_encoder.num_channels(self.input_shape_)
         in_memory = fits_in_memory(used.values(), len(rows))
-        # With many samples, a model on all kinds is the best one (`tests/benchmarks/ensemble.md`).
-        inputs = model_inputs(used, channels) if in_memory else model_inputs(used, joined=used)
+        many = len(rows) > _MANY_SAMPLES or not in_memory
+        inputs = model_inputs(used, joined=used) if many else model_inputs(used, channels)
         probe = self._probe_class(built, self._num_outputs, inputs).to(device)
         steps, unit = (len(used), "step") if in_memory else (len(rows), "sample")
         with progress_bar(f"{type(self).__name__}, linear models", steps, unit, self.verbose) as bar:

@@ -58,7 +58,7 @@ class MAEClassifier(ClassifierMixin, IncrementalSupervised):  # numpydoc ignore=
         Weight of each linear classifier and of the fine-tuned network in the ensemble.
     loo_proba_ : ndarray of shape (n, C), float32
         Leave-one-out probabilities of the linear classifiers for the rows of X in `fit`; NaN for rows without a label
-        or weight, and with more than 4,000 samples for all but 5,000. It does not exist after `partial_fit` and `load`.
+        or weight, and with more than 10,000 samples for all but 5,000. It does not exist after `partial_fit` and `load`.
     probe_ : LinearProbeClassifier
         The linear classifiers. The attribute does not exist with ``probe=False``.
     model_ : SignalClassifier
@@ -124,7 +124,7 @@ class MAEClassifier(ClassifierMixin, IncrementalSupervised):  # numpydoc ignore=
             Signals of one channel or of M channels, or spectrograms from `CWTTransformer`. NaN inside a signal is
             interpolated; leading and trailing NaN is padding and is ignored. X may also be a list of signals of
             different lengths: shorter ones are padded to the longest, which sets the scales. After `fit`, longer
-            signals in a list are resampled to that length, with a warning. If X is a Dask array of more than 4,000
+            signals in a list are resampled to that length, with a warning. If X is a Dask array of more than 10,000
             labelled signals and no network is fine-tuned, each worker computes the sums of its own blocks; other Dask
             arrays are copied to a temporary file.
         y : array-like of shape (n,)

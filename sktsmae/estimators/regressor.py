@@ -44,7 +44,7 @@ class MAERegressor(RegressorMixin, IncrementalSupervised):  # numpydoc ignore=PR
         Weight of each linear model and of the fine-tuned network in the ensemble.
     loo_prediction_ : ndarray of shape (n,), float64
         Leave-one-out predictions of the linear models for the rows of X in `fit`; NaN for rows without a target or
-        weight, and with more than 4,000 samples for all but 5,000. A loaded estimator does not have it.
+        weight, and with more than 10,000 samples for all but 5,000. A loaded estimator does not have it.
     probe_ : LinearProbe
         The linear models. The attribute does not exist with ``probe=False``.
     model_ : SignalClassifier
@@ -101,7 +101,7 @@ class MAERegressor(RegressorMixin, IncrementalSupervised):  # numpydoc ignore=PR
             Signals of one channel or of M channels, or spectrograms from `CWTTransformer`. NaN inside a signal is
             interpolated; leading and trailing NaN is padding and is ignored. X may also be a list of signals of
             different lengths: shorter ones are padded to the longest, which sets the scales. After `fit`, longer
-            signals in a list are resampled to that length, with a warning. If X is a Dask array of more than 4,000
+            signals in a list are resampled to that length, with a warning. If X is a Dask array of more than 10,000
             labelled signals and no network is fine-tuned, each worker computes the sums of its own blocks; other Dask
             arrays are copied to a temporary file.
         y : array-like of shape (n,)

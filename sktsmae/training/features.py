@@ -18,7 +18,7 @@ from ..signals.map_batches import map_batches
 from .ridge import FeatureBlock, fit_ridge
 
 # If there are more samples, or more values of one kind of features (1.6 GB), only sums over the samples are kept.
-_MAX_SAMPLES, _MAX_VALUES = 4000, 4 * 10**8
+_MAX_SAMPLES, _MAX_VALUES = 10_000, 4 * 10**8
 
 
 class LinearFit(NamedTuple):
@@ -209,7 +209,7 @@ def are_streamed(n_samples: int) -> bool:
     Returns
     -------
     bool
-        True if there are more than 4,000 samples.
+        True if there are more than 10,000 samples.
     """
     return n_samples > _MAX_SAMPLES
 
@@ -227,7 +227,7 @@ def fits_in_memory(kinds: Iterable[Features], n_samples: int) -> bool:
     Returns
     -------
     bool
-        True if there are at most 4,000 samples, and at most 4 * 10**8 values of each kind.
+        True if there are at most 10,000 samples, and at most 4 * 10**8 values of each kind.
     """
     return not are_streamed(n_samples) and 2 * n_samples * max(kind.out_features for kind in kinds) <= _MAX_VALUES
 

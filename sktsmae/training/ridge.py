@@ -9,7 +9,9 @@ from functools import cache, cached_property
 from typing import NamedTuple
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve, eigh, solve_triangular
+from scipy.linalg import cho_factor, cho_solve, solve_triangular
+from scipy.linalg.blas import dsyrk
+from scipy.linalg.lapack import dpotri
 from threadpoolctl import ThreadpoolController
 
 from .moments import CentredMoments, Moments, chunks
@@ -21,6 +23,9 @@ ALPHAS = np.logspace(-1, 5, 13)
 # next one. With 1,000 samples, a second thread saves less than a tenth of a fit on an idle computer. If another program
 # uses the cores, too, the decompositions take seven times as long with it.
 MAX_ROWS_FOR_ONE_THREAD = 1500
+
+# Largest number of samples of which the Gram matrix of a block is kept (128 MB), and not computed for each model.
+_MAX_KEPT_ROWS = 4000
 
 # The number of threads is a setting of the process, so only one thread at a time may change it.
 _limit_lock = threading.Lock()
@@ -60,20 +65,34 @@ class FeatureBlock:
         """
         return self.values.shape[1]
 
-    @cached_property
-    def gram(self) -> np.ndarray:
-        """Gram matrix of the samples.
+    def add_gram(self, total: np.ndarray, factor: float) -> None:
+        """Add the Gram matrix of the samples, whose features are multiplied by a factor, to a matrix in place.
 
-        Returns
-        -------
-        ndarray of shape (n, n), float64
-            Products of the centred features of each pair of samples, which are multiplied by the square roots of the
-            weights.
+        The Gram matrix contains the products of the centred features of each pair of samples, which are multiplied by
+        the square roots of the weights.
+
+        Parameters
+        ----------
+        total : ndarray of shape (n, n), float64
+            The matrix, in Fortran order. Only the lower triangle is filled.
+        factor : float
+            The factor.
         """
-        gram = np.zeros((len(self.values), len(self.values)))
-        for _, columns in self.columns():
-            gram += columns @ columns.T
+        if len(self.values) <= _MAX_KEPT_ROWS:
+            total += factor**2 * self._gram
+        else:
+            self._sum_products(total, factor)
+
+    @cached_property
+    def _gram(self) -> np.ndarray:
+        """Gram matrix of the samples, which several models can use."""
+        gram = np.zeros((len(self.values), len(self.values)), order="F")
+        self._sum_products(gram, 1.0)
         return gram
+
+    def _sum_products(self, total: np.ndarray, factor: float) -> None:
+        for _, columns in self.columns():
+            dsyrk(factor**2, columns.T, beta=1.0, c=total, trans=True, lower=True, overwrite_c=True)
 
     def columns(self) -> Iterator[tuple[slice, np.ndarray]]:
         """Yield the centred features, multiplied by the square roots of the weights, in chunks of columns.
@@ -187,22 +206,27 @@ def solve_ridge(
     @cache
     def solve(index: int) -> tuple[float, np.ndarray, np.ndarray]:
         """Return the error for one penalty, the coefficients, and the leave-one-out residuals."""
-        gram = moments.gram.copy(order="F")
-        np.fill_diagonal(gram, gram.diagonal() + ALPHAS[index])
-        factor = cho_factor(gram, lower=True, overwrite_a=True, check_finite=False)
-        coefficients = cho_solve(factor, moments.products, check_finite=False)  # (F, C)
+        decomposed = _decompose(moments.gram, ALPHAS[index])
+        coefficients = cho_solve((decomposed, True), moments.products, check_finite=False)  # (F, C)
         residuals = np.empty(targets.shape)
         for part in chunks(len(features), features.shape[1]):
             centred = features[part] - moments.mean
-            rotated = solve_triangular(factor[0], centred.T, lower=True, check_finite=False)  # (F, chunk)
+            rotated = solve_triangular(decomposed, centred.T, lower=True, check_finite=False)  # (F, chunk)
             leverage = weights[part] * ((rotated**2).sum(0) + 1 / moments.weight)
             residual = targets[part] - moments.target_mean - centred @ coefficients
             residuals[part] = residual / (1 - leverage).clip(1e-10)[:, None]
         return float(((judged * weights) @ residuals**2).sum()), coefficients, residuals
 
-    best = _descend(lambda index: solve(index)[0], len(ALPHAS))
-    _, coefficients, residuals = solve(best)
+    _, coefficients, residuals = solve(_descend(lambda index: solve(index)[0], len(ALPHAS)))
     return coefficients.T, moments.target_mean - moments.mean @ coefficients, targets - residuals
+
+
+def _decompose(gram: np.ndarray, alpha: float) -> np.ndarray:
+    """Return the Cholesky decomposition of a matrix plus `alpha` times the identity. Only lower triangles are used."""
+    shifted = gram.copy(order="F")
+    np.fill_diagonal(shifted, shifted.diagonal() + alpha)
+    decomposed: np.ndarray = cho_factor(shifted, lower=True, overwrite_a=True, check_finite=False)[0]
+    return decomposed
 
 
 def _descend(function: Callable[[int], float], count: int) -> int:
@@ -226,26 +250,32 @@ def _fit_samples(
     total, root = weights.sum(), np.sqrt(weights)[:, None]
     target_mean = weights @ targets / total
     y = root * (targets - target_mean)  # (n, C)
-    gram = sum(factor**2 * block.gram for block, factor in zip(blocks, factors, strict=True))
-    values, left = eigh(gram, overwrite_a=True, check_finite=False, driver="evd")
-    values = values.clip(0)
-    projected, leverage = left.T @ y, left**2  # (n, C), (n, n)
-    best_error = np.inf
-    for alpha in ALPHAS:
-        shrinkage = values / (values + alpha)
-        residual = y - left @ (shrinkage[:, None] * projected)
+    gram = np.zeros((len(y), len(y)), order="F")
+    for block, factor in zip(blocks, factors, strict=True):
+        block.add_gram(gram, factor)
+    # The features are centred, so the intercept is an eigenvector with the eigenvalue 0. Another eigenvalue makes the
+    # inverse below more accurate, and has no effect on `y`, which is centred, too.
+    intercept, eigenvalue = root / np.sqrt(total), gram.trace() / len(y)
+    dsyrk(eigenvalue, intercept, beta=1.0, c=gram, lower=True, overwrite_c=True)
+
+    @cache
+    def solve(index: int) -> tuple[float, np.ndarray, np.ndarray]:
+        """Return the error for one penalty, the dual coefficients, and the leave-one-out residuals."""
+        decomposed = _decompose(gram, ALPHAS[index])
+        dual = cho_solve((decomposed, True), y, check_finite=False)  # (n, C)
+        inverse, _ = dpotri(decomposed, lower=True, overwrite_c=True)
         # The intercept is not penalised, so it adds its own leverage.
-        loo_residual = residual / (1 - leverage @ shrinkage - weights / total).clip(1e-10)[:, None]
-        error = (judged @ loo_residual**2).sum()
-        if error < best_error:
-            best_error, best_alpha, best_residual = error, alpha, loo_residual
-    dual = left @ (projected / (values + best_alpha)[:, None])  # (n, C)
+        unexplained = inverse.diagonal() - weights / total / (ALPHAS[index] + eigenvalue)  # divided by the penalty
+        residuals = dual / unexplained.clip(1e-10 / ALPHAS[index])[:, None]
+        return float((judged @ residuals**2).sum()), dual, residuals
+
+    _, dual, residuals = solve(_descend(lambda index: solve(index)[0], len(ALPHAS)))
     coefficients = []
     for block, factor in zip(blocks, factors, strict=True):
         parts = [columns.T @ dual for _, columns in block.columns()]
         coefficients.append(factor**2 * np.concatenate(parts).T)
     means = [weight @ block.mean for weight, block in zip(coefficients, blocks, strict=True)]
-    return RidgeFit(coefficients, target_mean - sum(means), targets - best_residual / root)
+    return RidgeFit(coefficients, target_mean - sum(means), targets - residuals / root)
 
 
 @contextmanager

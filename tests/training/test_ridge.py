@@ -46,15 +46,14 @@ def test_small_decompositions_use_one_thread(shape, max_rows, threads, monkeypat
     def threads_of_blas():
         return {library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"}
 
-    used = []
+    used, decompose = [], ridge.cho_factor
+
+    def recorded(*args, **kwargs):
+        used.append(threads_of_blas())
+        return decompose(*args, **kwargs)
+
     monkeypatch.setattr(ridge, "MAX_ROWS_FOR_ONE_THREAD", max_rows)
-    for name in ("eigh", "cho_factor"):  # one of them, depending on the shape
-
-        def decompose(*args, function=getattr(ridge, name), **kwargs):
-            used.append(threads_of_blas())
-            return function(*args, **kwargs)
-
-        monkeypatch.setattr(ridge, name, decompose)
+    monkeypatch.setattr(ridge, "cho_factor", recorded)
     rng = np.random.default_rng(0)
     with threadpool_limits(2, user_api="blas"):
         before = threads_of_blas()

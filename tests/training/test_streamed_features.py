@@ -84,8 +84,8 @@ def test_all_samples_are_used_but_leave_one_out_predictions_are_those_of_a_subse
 
 def test_features_of_many_samples_or_many_channels_are_not_kept_in_memory():
     one_channel, many_channels = [SummaryStatistics(1), WaveletStatistics(1, 60)], [WaveletStatistics(64, 60)]
-    assert fits_in_memory(one_channel, 4000)
-    assert not fits_in_memory(one_channel, 4001)
+    assert fits_in_memory(one_channel, 10_000)
+    assert not fits_in_memory(one_channel, 10_001)
     assert fits_in_memory(many_channels, 1000)
     assert not fits_in_memory(many_channels, 2000)
 
