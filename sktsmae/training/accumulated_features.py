@@ -13,8 +13,8 @@ from .features import LinearFit, TrainingFeatures
 from .labelled_samples import LabelledSamples
 from .streamed_features import LOO_SAMPLES
 
-# Number of columns to which features are projected. The sums are kept between the batches.
-WIDTH = 2048
+# Number of columns of all features together. The sums (128 MB) are kept between the batches.
+WIDTH = 4096
 # Number of samples of each class of which the features are kept at least.
 _MIN_PER_CLASS = 2
 

@@ -15,6 +15,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import log_loss
 
 from sktsmae import CWTTransformer, MAEClassifier, MAEPretrainer
+from sktsmae.estimators import _supervised
 from sktsmae.models import EncoderEmbedding, SignalClassifier
 from sktsmae.training import features, mixture, streamed_features
 
@@ -215,6 +216,17 @@ def test_every_channel_has_a_model_of_its_own_unless_features_are_streamed(X_cha
     projected = MAEClassifier(random_state=0).fit(X_channels, y)
     assert not set(names) & set(projected.ensemble_weights_)
     assert projected.score(X_channels, y) > 0.5
+
+
+def test_many_samples_have_a_model_on_all_kinds_of_features_instead_of_single_channels(X_channels, y, monkeypatch):
+    monkeypatch.setattr(mixture, "_NEGLIGIBLE", 0)
+    few = list(MAEClassifier(random_state=0).fit(X_channels, y).ensemble_weights_)
+    monkeypatch.setattr(_supervised, "_MANY_SAMPLES", len(y) - 1)
+    many = list(MAEClassifier(random_state=0).fit(X_channels, y).ensemble_weights_)
+    kinds = ["statistics", "positions", "competition", "shapelets", "spectrum"]
+    channels = [f"statistics of channel {channel}" for channel in range(2)]
+    assert few == ["summary", *kinds, "statistics + competition", *channels]
+    assert many == ["summary", *kinds, " + ".join(kinds)]
 
 
 def test_one_channel_of_many_is_found():

@@ -76,6 +76,14 @@ def test_single_joined_kind_has_no_second_model():
     assert probe.inputs == [ModelInput(["all"]), ModelInput(["all", "a"])]
 
 
+def test_given_kinds_have_a_model_together_instead_of_joined_kinds():
+    features = {"all": Shared(0, 1), "a": Joined(1, 2), "b": Columns(2, 3), "c": Joined(3, 4)}
+    inputs = model_inputs(features, joined=features)
+    assert [kinds for kinds, _ in inputs[:4]] == [kinds for kinds, _ in model_inputs(features)[:4]]
+    assert inputs[4:] == [ModelInput(["all", "a", "b", "c"])]
+    assert len(model_inputs(features, joined=["all", "a"])) == 4
+
+
 class PerChannel(Columns):
     """Two columns for each of two channels. Each channel has a linear model of its own."""
 

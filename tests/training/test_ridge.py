@@ -40,6 +40,17 @@ def test_ridge_agrees_with_refitting_without_each_sample(shape, chunk_values, mo
     assert_allclose(features @ weight.T + bias, expected, rtol=1e-6, atol=1e-8)
 
 
+@pytest.mark.parametrize("scale", [1e-3, 1.0, 30.0])
+def test_leave_one_out_predictions_are_accurate_when_the_samples_are_fitted_almost_exactly(scale, monkeypatch):
+    monkeypatch.setattr(ridge, "ALPHAS", np.array([0.1]))
+    features = np.random.default_rng(0).normal(size=(8, 3000)) * scale + 5
+    targets = np.where(np.arange(8) < 4, 1.0, -1.0)
+    _, _, loo = fit(features, targets, np.ones(8))
+    refits = [Ridge(0.1, solver="svd").fit(np.delete(features, row, 0), np.delete(targets, row)) for row in range(8)]
+    expected = [refit.predict(features[[row]]) for row, refit in enumerate(refits)]
+    assert_allclose(loo, expected, rtol=1e-6)
+
+
 @pytest.mark.parametrize("shape", [(30, 8), (30, 200)], ids=["more samples", "more features"])
 @pytest.mark.parametrize(("max_rows", "threads"), [(30, 1), (7, 2)], ids=["small", "large"])
 def test_small_decompositions_use_one_thread(shape, max_rows, threads, monkeypatch):
