@@ -9,9 +9,9 @@ from functools import cache, cached_property
 from typing import NamedTuple
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve, solve_triangular
+from scipy.linalg import cho_solve, cholesky, solve_triangular
 from scipy.linalg.blas import dsyrk
-from scipy.linalg.lapack import dpotri
+from scipy.linalg.lapack import dtrtri
 from threadpoolctl import ThreadpoolController
 
 from .moments import CentredMoments, Moments, chunks
@@ -24,6 +24,8 @@ ALPHAS = np.logspace(-1, 5, 13)
 # uses the cores, too, the decompositions take seven times as long with it.
 MAX_ROWS_FOR_ONE_THREAD = 1500
 
+# Number of samples with whose leave-one-out predictions penalties are compared if there are more samples than features.
+_SEARCH_SAMPLES = 2000
 # Largest number of samples of which the Gram matrix of a block is kept (128 MB), and not computed for each model.
 _MAX_KEPT_ROWS = 4000
 
@@ -191,7 +193,8 @@ def solve_ridge(
     weights : ndarray of shape (n,)
         Their weights, which are positive.
     judged : ndarray of bool of shape (n,)
-        Those of the n samples whose leave-one-out predictions determine the penalty.
+        Those of the n samples whose leave-one-out predictions determine the penalty. Of more than 2,000, a random
+        subset of 2,000 is used.
 
     Returns
     -------
@@ -203,29 +206,35 @@ def solve_ridge(
         Leave-one-out predictions of the n samples: each is predicted by the regression on all other samples.
     """
 
-    @cache
-    def solve(index: int) -> tuple[float, np.ndarray, np.ndarray]:
-        """Return the error for one penalty, the coefficients, and the leave-one-out residuals."""
+    def solve(index: int, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the coefficients (F, C) for one penalty, and the leave-one-out residuals of some samples."""
         decomposed = _decompose(moments.gram, ALPHAS[index])
-        coefficients = cho_solve((decomposed, True), moments.products, check_finite=False)  # (F, C)
-        residuals = np.empty(targets.shape)
-        for part in chunks(len(features), features.shape[1]):
+        coefficients = cho_solve((decomposed, True), moments.products, check_finite=False)
+        residuals = np.empty((len(rows), targets.shape[1]))
+        for chunk in chunks(len(rows), features.shape[1]):
+            part = rows[chunk]
             centred = features[part] - moments.mean
             rotated = solve_triangular(decomposed, centred.T, lower=True, check_finite=False)  # (F, chunk)
             leverage = weights[part] * ((rotated**2).sum(0) + 1 / moments.weight)
             residual = targets[part] - moments.target_mean - centred @ coefficients
-            residuals[part] = residual / (1 - leverage).clip(1e-10)[:, None]
-        return float(((judged * weights) @ residuals**2).sum()), coefficients, residuals
+            residuals[chunk] = residual / (1 - leverage).clip(1e-10)[:, None]
+        return coefficients, residuals
 
-    _, coefficients, residuals = solve(_descend(lambda index: solve(index)[0], len(ALPHAS)))
+    some = np.random.default_rng(0).permutation(np.flatnonzero(judged))[:_SEARCH_SAMPLES]
+
+    @cache
+    def error(index: int) -> float:
+        return float((weights[some] @ solve(index, some)[1] ** 2).sum())
+
+    coefficients, residuals = solve(_descend(error, len(ALPHAS)), np.arange(len(features)))
     return coefficients.T, moments.target_mean - moments.mean @ coefficients, targets - residuals
 
 
 def _decompose(gram: np.ndarray, alpha: float) -> np.ndarray:
-    """Return the Cholesky decomposition of a matrix plus `alpha` times the identity. Only lower triangles are used."""
+    """Return the Cholesky decomposition (lower triangle) of a matrix plus `alpha` times the identity."""
     shifted = gram.copy(order="F")
     np.fill_diagonal(shifted, shifted.diagonal() + alpha)
-    decomposed: np.ndarray = cho_factor(shifted, lower=True, overwrite_a=True, check_finite=False)[0]
+    decomposed: np.ndarray = cholesky(shifted, lower=True, overwrite_a=True, check_finite=False)
     return decomposed
 
 
@@ -263,9 +272,10 @@ def _fit_samples(
         """Return the error for one penalty, the dual coefficients, and the leave-one-out residuals."""
         decomposed = _decompose(gram, ALPHAS[index])
         dual = cho_solve((decomposed, True), y, check_finite=False)  # (n, C)
-        inverse, _ = dpotri(decomposed, lower=True, overwrite_c=True)
+        inverse, _ = dtrtri(decomposed, lower=True, overwrite_c=True)
+        diagonal = np.einsum("ij,ij->j", inverse, inverse)  # of the inverse of the whole matrix
         # The intercept is not penalised, so it adds its own leverage.
-        unexplained = inverse.diagonal() - weights / total / (ALPHAS[index] + eigenvalue)  # divided by the penalty
+        unexplained = diagonal - weights / total / (ALPHAS[index] + eigenvalue)  # divided by the penalty
         residuals = dual / unexplained.clip(1e-10 / ALPHAS[index])[:, None]
         return float((judged @ residuals**2).sum()), dual, residuals
 

@@ -57,14 +57,14 @@ def test_small_decompositions_use_one_thread(shape, max_rows, threads, monkeypat
     def threads_of_blas():
         return {library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"}
 
-    used, decompose = [], ridge.cho_factor
+    used, decompose = [], ridge.cholesky
 
     def recorded(*args, **kwargs):
         used.append(threads_of_blas())
         return decompose(*args, **kwargs)
 
     monkeypatch.setattr(ridge, "MAX_ROWS_FOR_ONE_THREAD", max_rows)
-    monkeypatch.setattr(ridge, "cho_factor", recorded)
+    monkeypatch.setattr(ridge, "cholesky", recorded)
     rng = np.random.default_rng(0)
     with threadpool_limits(2, user_api="blas"):
         before = threads_of_blas()
