@@ -27,7 +27,7 @@ from ..signals.device import resolve_device
 from ..signals.map_batches import map_batches
 from ..signals.validation import check_signals
 from ..training.constraints import SAMPLING_RATE
-from ..training.features import FeaturesInMemory, TrainingFeatures, are_streamed, fits_in_memory
+from ..training.features import MANY_SAMPLES, FeaturesInMemory, TrainingFeatures, are_streamed, fits_in_memory
 from ..training.labelled_samples import LabelledSamples
 from ..training.progress_bar import progress_bar
 from ..training.sample_weights import mean_one, mean_weight_of_classes
@@ -42,9 +42,6 @@ from ._pretrained import Pretrainer, fit_pretrainer
 from ._rollback import rollback_on_error
 from ._unused import warn_unused
 from .pretrainer import MAEPretrainer
-
-# With more samples, a linear model on all kinds of features is the most accurate (`tests/benchmarks/ensemble.md`).
-_MANY_SAMPLES = 4000
 
 
 @inherit_parameter_docs
@@ -74,11 +71,12 @@ class MAESupervised(  # numpydoc ignore=PR02
         Each feature is standardised, limited to two standard deviations in classifiers, and accompanied by its absolute
         value (`models.PiecewiseLinear`). The outputs of the models are averaged with weights that are learned from
         leave-one-out predictions; models with negligible weights are dropped. All labelled samples are used. With more
-        than 4,000 of them, channels have no models of their own, and the ridge regression on several kinds uses all of
-        them. With more than 10,000, or more than 4 * 10**8 values of one kind of features, the features are projected
-        at random to 8,192 columns, only sums over the samples are kept in memory, and weights are learned from 5,000
-        leave-one-out predictions. The weight of a fine-tuned network is learned from a fraction `validation_fraction`
-        of the samples, on which it is not trained.
+        than 4,000 of them, channels have no models of their own, and one ridge regression uses all kinds of features,
+        instead of only statistics and competing kernels. With more than 10,000 samples, or more than 4 * 10**8 values
+        of features that are needed at once, the same holds, and the features are projected at random to 8,192 columns,
+        only sums over the samples are kept in memory, and weights are learned from 5,000 leave-one-out predictions. The
+        weight of a fine-tuned network is learned from a fraction `validation_fraction` of the samples, on which it is
+        not trained.
     unlabeled : object, default=None
         Value of `y` that marks rows without a label or target, such as -1 or NaN. These rows are used only to pre-train
         the encoder and to learn thresholds. None means that all rows have a label or target.
@@ -326,7 +324,8 @@ class MAESupervised(  # numpydoc ignore=PR02
             device = resolve_device(self.device)
             X = check_signals(self, X, reset=True, min_samples=2)
             samples = self._encode_targets(X, y, sample_weight)
-            if self.finetune != "none" or not are_streamed(len(samples.rows)):  # X is read several times
+            reads_once = self.finetune == "none" and are_streamed(np.count_nonzero(samples.weights > 0))
+            if not reads_once:
                 X = stack.enter_context(local_copy(X))
             samples = samples._replace(X=X, weights=mean_one(samples.weights).astype(np.float32))
             warn_unused(self, self._unused_parameters(self._pretrains(X)))
@@ -389,7 +388,7 @@ class MAESupervised(  # numpydoc ignore=PR02
         balanced = weights / mean_weight_of_classes(weights, strata, strata.max() + 1)[strata]
         channels = signal_encoder.num_channels(self.input_shape_)
         in_memory = fits_in_memory(used.values(), len(rows))
-        many = len(rows) > _MANY_SAMPLES or not in_memory
+        many = len(rows) > MANY_SAMPLES or not in_memory
         inputs = model_inputs(used, joined=used) if many else model_inputs(used, channels)
         probe = self._probe_class(built, self._num_outputs, inputs).to(device)
         steps, unit = (len(used), "step") if in_memory else (len(rows), "sample")

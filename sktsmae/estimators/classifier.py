@@ -58,7 +58,8 @@ class MAEClassifier(ClassifierMixin, IncrementalSupervised):  # numpydoc ignore=
         Weight of each linear classifier and of the fine-tuned network in the ensemble.
     loo_proba_ : ndarray of shape (n, C), float32
         Leave-one-out probabilities of the linear classifiers for the rows of X in `fit`; NaN for rows without a label
-        or weight, and with more than 10,000 samples for all but 5,000. It does not exist after `partial_fit` and `load`.
+        or weight, and with more than 10,000 samples for all but 5,000. It does not exist after `partial_fit` and
+        `load`.
     probe_ : LinearProbeClassifier
         The linear classifiers. The attribute does not exist with ``probe=False``.
     model_ : SignalClassifier
@@ -156,10 +157,11 @@ class MAEClassifier(ClassifierMixin, IncrementalSupervised):  # numpydoc ignore=
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> MAEClassifier:
         """Learn from another batch of signals, without access to the earlier ones.
 
-        The result approximates a fit to all batches together, with these differences: Features are projected to 2,048
-        columns. Thresholds and the standardisation of features are learned from the first batch, which should therefore
-        be a random sample of at least some hundred signals. Channels have no models of their own. The models are fitted
-        when they are first used. The sums over all batches take up to 600 MB of memory, also in a pickle.
+        The result approximates a fit to all batches together, with these differences: Features are projected to 4,096
+        columns in all, and one model uses all kinds of features. Thresholds and the standardisation of features are
+        learned from the first batch, which should therefore be a random sample of at least some hundred signals.
+        Channels have no models of their own. The models are fitted when they are first used. The sums over all batches
+        and the features of up to 5,000 signals take up to 220 MB of memory, also in a pickle.
 
         Parameters
         ----------

@@ -133,11 +133,11 @@ class MAERegressor(RegressorMixin, IncrementalSupervised):  # numpydoc ignore=PR
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> MAERegressor:
         """Learn from another batch of signals, without access to the earlier ones.
 
-        The result approximates a fit to all batches together, with these differences: Features are projected to 2,048
-        columns. Thresholds and the standardisation of features and targets are learned from the first batch, which
-        should therefore be a random sample of at least some hundred signals. Channels have no models of their own. The
-        models are fitted when they are first used. The sums over all batches take up to 600 MB of memory, also in a
-        pickle.
+        The result approximates a fit to all batches together, with these differences: Features are projected to 4,096
+        columns in all, and one model uses all kinds of features. Thresholds and the standardisation of features and
+        targets are learned from the first batch, which should therefore be a random sample of at least some hundred
+        signals. Channels have no models of their own. The models are fitted when they are first used. The sums over all
+        batches and the features of up to 5,000 signals take up to 220 MB of memory, also in a pickle.
 
         Parameters
         ----------

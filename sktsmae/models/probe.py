@@ -296,7 +296,7 @@ def model_inputs(
     n_channels : int, default=1
         Number of channels that have linear models of their own, if there are several.
     joined : iterable of str, default=None
-        The kinds that one model uses together. None means those with the attribute `Features.joined`.
+        The kinds that one model uses together, in any order. None means those with the attribute `Features.joined`.
 
     Returns
     -------
@@ -307,7 +307,7 @@ def model_inputs(
     shared = [name for name, kind in features.items() if kind.shared]
     if joined is None:
         joined = [name for name, kind in features.items() if kind.joined]
-    joined = [name for name in joined if name not in shared]
+    joined = [name for name in features if name in set(joined) and name not in shared]
     own = [ModelInput([name]) for name in features] + ([ModelInput(joined)] if len(joined) > 1 else [])
     if n_channels > 1:
         per_channel = [name for name, kind in features.items() if kind.channel_prior_weight]

@@ -241,14 +241,17 @@ class DesignMatrix:
         LinearFit
             The next model.
         """
-        for names, factors in self._inputs:
+        all_moments, values = sums
+        del sums
+        for number, (names, factors) in enumerate(self._inputs, 1):
             kinds = [self.kinds[name] for name in names]
             columns = np.concatenate([kind.columns for kind in kinds])
-            of_columns = np.repeat(np.float32(factors), [len(kind.columns) for kind in kinds])
-            moments = sums.moments.centred(columns, of_columns)
-            coefficients, bias, loo = solve_ridge(
-                moments, of_columns * sums.values[:, columns], targets, weights, judged
-            )
+            of_columns = np.repeat(np.array(factors, dtype=np.float32), [len(kind.columns) for kind in kinds])
+            moments = all_moments.centred(columns, of_columns)
+            if number == len(self._inputs):
+                del all_moments  # because the last model, on all kinds, needs the most memory
+            features = of_columns * values[:, columns]
+            coefficients, bias, loo = solve_ridge(moments, features, targets, weights, judged)
             parts = np.split(of_columns * coefficients, np.cumsum([len(kind.columns) for kind in kinds])[:-1], axis=1)
             weight = np.concatenate([kind.expand(part) for kind, part in zip(kinds, parts, strict=True)], axis=2)
             mean = torch.cat([kind.basis.mean.cpu() for kind in kinds])

@@ -17,7 +17,10 @@ from ..signals.batches import sample_batches
 from ..signals.map_batches import map_batches
 from .ridge import FeatureBlock, fit_ridge
 
-# If there are more samples, or more values of one kind of features (1.6 GB), only sums over the samples are kept.
+# With more samples, a linear model on all kinds of features is the most accurate (`tests/benchmarks/ensemble.md`), and
+# models on single channels would take long.
+MANY_SAMPLES = 4000
+# If there are more samples, or more values of features that are needed at once (1.6 GB), only sums are kept.
 _MAX_SAMPLES, _MAX_VALUES = 10_000, 4 * 10**8
 
 
@@ -227,9 +230,12 @@ def fits_in_memory(kinds: Iterable[Features], n_samples: int) -> bool:
     Returns
     -------
     bool
-        True if there are at most 10,000 samples, and at most 4 * 10**8 values of each kind.
+        True if there are at most 10,000 samples, and at most 4 * 10**8 values of each kind (of all kinds together if
+        there are more than 4,000 samples).
     """
-    return not are_streamed(n_samples) and 2 * n_samples * max(kind.out_features for kind in kinds) <= _MAX_VALUES
+    widths = [2 * kind.out_features for kind in kinds]
+    at_once = sum(widths) if n_samples > MANY_SAMPLES else max(widths)
+    return not are_streamed(n_samples) and n_samples * at_once <= _MAX_VALUES
 
 
 def fit_thresholds(kind: Features, X: np.ndarray, batch_size: int, device: torch.device) -> None:

@@ -18,10 +18,8 @@ from .moments import CentredMoments, Moments, chunks
 
 # Penalties to choose from.
 ALPHAS = np.logspace(-1, 5, 13)
-# Largest number of samples, or of features if there are fewer, for which BLAS uses one thread. Its threads wait for
-# each other several times per row of an eigendecomposition, and after each matrix product they wait actively for the
-# next one. With 1,000 samples, a second thread saves less than a tenth of a fit on an idle computer. If another program
-# uses the cores, too, the decompositions take seven times as long with it.
+# Largest number of samples, or of features if there are fewer, for which BLAS uses one thread. After each matrix
+# product its threads wait actively for the next one, which slows down other programs, and BLAS if these use the cores.
 MAX_ROWS_FOR_ONE_THREAD = 1500
 
 # Number of samples with whose leave-one-out predictions penalties are compared if there are more samples than features.
@@ -93,6 +91,7 @@ class FeatureBlock:
         return gram
 
     def _sum_products(self, total: np.ndarray, factor: float) -> None:
+        """Add the same, computed chunk by chunk."""
         for _, columns in self.columns():
             dsyrk(factor**2, columns.T, beta=1.0, c=total, trans=True, lower=True, overwrite_c=True)
 
@@ -135,7 +134,10 @@ def fit_ridge(
     weights: np.ndarray,
     judged: np.ndarray | None = None,
 ) -> RidgeFit:
-    """Fit a ridge regression with the penalty that minimises the squared error of the leave-one-out predictions.
+    """Fit a ridge regression with a penalty for which leave-one-out predictions have a small squared error.
+
+    Among the penalties of a grid, it is found by steps to smaller errors from the middle. If there are more samples
+    than features, the errors of up to 2,000 samples are compared.
 
     Parameters
     ----------
@@ -160,18 +162,20 @@ def fit_ridge(
     References
     ----------
     G. H. Golub, M. Heath and G. Wahba, "Generalized cross-validation as a method for choosing a good ridge parameter",
-    Technometrics 21, 1979 (leave-one-out predictions from one decomposition).
+    Technometrics 21, 1979 (leave-one-out predictions without fitting again).
     """
     width = sum(block.width for block in blocks)
     judged = np.ones(len(targets)) if judged is None else judged
     with _limited_blas_threads(min(len(targets), width)):
         if len(targets) <= width:
             return _fit_samples(blocks, factors, targets, weights.astype(np.float64), judged)
-        scaled = [factor * block.values for block, factor in zip(blocks, factors, strict=True)]
-        features = np.concatenate(scaled, axis=1)
-        moments = Moments(width, targets.shape[1])
-        moments.add(features, targets, weights)
-        coefficients, bias, loo = solve_ridge(moments.centred(), features, targets, weights, judged)
+        parts = (factor * block.values for block, factor in zip(blocks, factors, strict=True))
+        features = np.concatenate(list(parts), axis=1)
+        sums = Moments(width, targets.shape[1])
+        sums.add(features, targets, weights)
+        moments = sums.centred()
+        del sums  # which are as large as the result
+        coefficients, bias, loo = solve_ridge(moments, features, targets, weights, judged)
         starts = np.cumsum([block.width for block in blocks])[:-1]
         of_blocks = zip(factors, np.split(coefficients, starts, axis=1), strict=True)
         return RidgeFit([factor * weight for factor, weight in of_blocks], bias, loo)

@@ -15,11 +15,11 @@ from .feature_sums import BASIS_SAMPLES, DesignMatrix, FeatureSums, merge_sums
 from .features import LinearFit, TrainingFeatures
 from .subset import choose_samples
 
-# Number of columns of all features together. The Gram matrix takes half a gigabyte.
+# Number of columns of all features together. A Gram matrix takes half a gigabyte, and there are up to two of them.
 WIDTH = 8192
 # Number of samples with leave-one-out predictions, from which penalties and weights are learned.
 LOO_SAMPLES = 5000
-# Number of signals, in one or more blocks of a Dask array, for which one set of sums (about 1 GB) is computed.
+# Number of signals, in one or more blocks of a Dask array, for which one set of sums (half a gigabyte) is computed.
 GROUP_SAMPLES = 10_000
 
 
@@ -91,12 +91,15 @@ class StreamedFeatures(TrainingFeatures):
         LinearFit
             The next model.
         """
+        fits = self.matrix.fit_models(self._sum_all(targets, weights), targets[self.rows], weights[self.rows], judged)
+        yield from fits
+
+    def _sum_all(self, targets: np.ndarray, weights: np.ndarray) -> FeatureSums:
+        """Compute the sums over all samples."""
         blocks = blocks_of(self._X)
         if blocks is None:
-            sums = self.matrix.sums(self._X, self._samples, targets, weights, self.rows, self._advance)
-        else:
-            sums = self._sums_of_blocks(blocks, targets, weights)
-        yield from self.matrix.fit_models(sums, targets[self.rows], weights[self.rows], judged)
+            return self.matrix.sums(self._X, self._samples, targets, weights, self.rows, self._advance)
+        return self._sums_of_blocks(blocks, targets, weights)
 
     def _sums_of_blocks(self, blocks: list, targets: np.ndarray, weights: np.ndarray) -> FeatureSums:
         """Compute the sums over all samples by Dask."""

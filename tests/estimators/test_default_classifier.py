@@ -204,7 +204,7 @@ def test_samples_for_the_weight_of_a_network_are_not_used_to_train_it(new_classi
     assert sum(len(batch[0]) for training, batch in record.batches) == 32  # of 41
 
 
-def test_every_channel_has_a_model_of_its_own_unless_features_are_streamed(X_channels, y, monkeypatch, tmp_path):
+def test_every_channel_has_a_model_of_its_own_unless_there_are_many_samples(X_channels, y, monkeypatch, tmp_path):
     names = [f"statistics of channel {channel}" for channel in range(2)]
     exact = MAEClassifier(random_state=0).fit(X_channels, y)
     assert list(exact.ensemble_weights_)[-2:] == names
@@ -221,7 +221,7 @@ def test_every_channel_has_a_model_of_its_own_unless_features_are_streamed(X_cha
 def test_many_samples_have_a_model_on_all_kinds_of_features_instead_of_single_channels(X_channels, y, monkeypatch):
     monkeypatch.setattr(mixture, "_NEGLIGIBLE", 0)
     few = list(MAEClassifier(random_state=0).fit(X_channels, y).ensemble_weights_)
-    monkeypatch.setattr(_supervised, "_MANY_SAMPLES", len(y) - 1)
+    monkeypatch.setattr(_supervised, "MANY_SAMPLES", len(y) - 1)
     many = list(MAEClassifier(random_state=0).fit(X_channels, y).ensemble_weights_)
     kinds = ["statistics", "positions", "competition", "shapelets", "spectrum"]
     channels = [f"statistics of channel {channel}" for channel in range(2)]

@@ -10,7 +10,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from sktsmae import MAEClassifier, MAERegressor
 from sktsmae.datasets import load_sparwatch
-from sktsmae.training import accumulated_features
+from sktsmae.training import accumulated_features, mixture
 
 
 @pytest.fixture(autouse=True)
@@ -60,6 +60,14 @@ def test_every_batch_improves_the_classifier_almost_as_much_as_a_fit_to_all_sign
     accumulated = fit_batches(MAEClassifier(random_state=0), X[train], y[train], [40, 80], classes=np.unique(y))
     assert first_batch < expected - 0.1
     assert accumulated.score(X[test], y[test]) > (first_batch + expected) / 2
+
+
+def test_one_model_uses_all_kinds_of_features(signals, monkeypatch):
+    monkeypatch.setattr(mixture, "_NEGLIGIBLE", 0)
+    X, y = signals
+    names = fit_batches(MAEClassifier(random_state=0), X, y, [80], classes=np.unique(y)).probe_.model_names
+    assert names[-1] == " + ".join(names[1:-1])
+    assert names[:2] == ["summary", "statistics"]
 
 
 def test_regressor_learns_from_batches(signals):

@@ -81,6 +81,7 @@ def test_given_kinds_have_a_model_together_instead_of_joined_kinds():
     inputs = model_inputs(features, joined=features)
     assert [kinds for kinds, _ in inputs[:4]] == [kinds for kinds, _ in model_inputs(features)[:4]]
     assert inputs[4:] == [ModelInput(["all", "a", "b", "c"])]
+    assert model_inputs(features, joined=["c", "a"]) == model_inputs(features)  # in the order of the features
     assert len(model_inputs(features, joined=["all", "a"])) == 4
 
 

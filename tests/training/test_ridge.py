@@ -83,7 +83,9 @@ def test_fits_in_several_threads_do_not_change_the_number_of_blas_threads():
     assert threadpool_info() == before
 
 
-def test_factor_of_a_block_multiplies_its_features():
+@pytest.mark.parametrize("max_kept_rows", [0, 4000])
+def test_factor_of_a_block_multiplies_its_features(max_kept_rows, monkeypatch):
+    monkeypatch.setattr(ridge, "_MAX_KEPT_ROWS", max_kept_rows)
     rng = np.random.default_rng(0)
     for shape in [(30, 8), (30, 200)]:
         features, targets, weights = rng.normal(size=shape), rng.normal(size=(30, 2)), rng.uniform(0.5, 2, 30)
@@ -107,6 +109,28 @@ def test_sample_weight_of_two_equals_a_repeated_sample():
     expected_weight, expected_bias, _ = fit(features[repeated], targets[repeated], np.ones(50))
     assert_allclose(weight, expected_weight, rtol=1e-6, atol=1e-9)
     assert_allclose(bias, expected_bias, rtol=1e-6, atol=1e-9)
+
+
+def test_penalty_is_chosen_by_some_of_many_samples_but_all_have_leave_one_out_predictions(monkeypatch):
+    rng = np.random.default_rng(0)
+    features = rng.normal(size=(60, 8))
+    targets = features[:, 0] + rng.normal(size=60)
+    expected = fit(features, targets, np.ones(60))
+    monkeypatch.setattr(ridge, "_SEARCH_SAMPLES", 40)
+    for value, value_of_all in zip(fit(features, targets, np.ones(60)), expected, strict=True):
+        assert_allclose(value, value_of_all, rtol=1e-9)  # both choose the same penalty
+    monkeypatch.setattr(ridge, "_SEARCH_SAMPLES", 0)
+    smallest = Ridge(ALPHAS[0]).fit(features, targets).coef_
+    assert_allclose(fit(features, targets, np.ones(60))[0][0], smallest, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("errors", "expected"),
+    [([5, 4, 3, 2, 1], 4), ([1, 2, 3, 4, 5], 0), ([0, 0, 0, 0, 0], 0), ([3, 1, 2, 4, 0], 1), ([7], 0)],
+    ids=["last", "first", "equal", "minimum next to the middle", "one"],
+)
+def test_search_for_a_penalty_stops_at_a_minimum(errors, expected):
+    assert ridge._descend(errors.__getitem__, len(errors)) == expected
 
 
 def test_constant_features_get_finite_coefficients():

@@ -69,7 +69,8 @@ class Features(nn.Module, ABC):
     shared : bool
         Whether all linear models of a probe use the kind, in addition to their own kind.
     joined : bool
-        Whether a probe also has a linear model on all joined kinds together.
+        Whether a probe also has a linear model on all joined kinds together. With many samples, the model is on all
+        kinds.
     prior_weight : float
         Prior weight of the linear model on this kind in the mixture of a probe, relative to that of other kinds. If it
         is 0, probes do not use the kind.
