@@ -324,7 +324,7 @@ class MAESupervised(  # numpydoc ignore=PR02
             device = resolve_device(self.device)
             X = check_signals(self, X, reset=True, min_samples=2)
             samples = self._encode_targets(X, y, sample_weight)
-            reads_once = self.finetune == "none" and are_streamed(np.count_nonzero(samples.weights > 0))
+            reads_once = self.finetune == "none" and are_streamed(int((samples.weights > 0).sum()))
             if not reads_once:
                 X = stack.enter_context(local_copy(X))
             samples = samples._replace(X=X, weights=mean_one(samples.weights).astype(np.float32))

@@ -209,29 +209,29 @@ def solve_ridge(
     loo : ndarray of shape (n, C)
         Leave-one-out predictions of the n samples: each is predicted by the regression on all other samples.
     """
-
-    def solve(index: int, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the coefficients (F, C) for one penalty, and the leave-one-out residuals of some samples."""
-        decomposed = _decompose(moments.gram, ALPHAS[index])
-        coefficients = cho_solve((decomposed, True), moments.products, check_finite=False)
-        residuals = np.empty((len(rows), targets.shape[1]))
-        for chunk in chunks(len(rows), features.shape[1]):
-            part = rows[chunk]
-            centred = features[part] - moments.mean
-            rotated = solve_triangular(decomposed, centred.T, lower=True, check_finite=False)  # (F, chunk)
-            leverage = weights[part] * ((rotated**2).sum(0) + 1 / moments.weight)
-            residual = targets[part] - moments.target_mean - centred @ coefficients
-            residuals[chunk] = residual / (1 - leverage).clip(1e-10)[:, None]
-        return coefficients, residuals
-
+    samples = features, targets, weights
     some = np.random.default_rng(0).permutation(np.flatnonzero(judged))[:_SEARCH_SAMPLES]
-
-    @cache
-    def error(index: int) -> float:
-        return float((weights[some] @ solve(index, some)[1] ** 2).sum())
-
-    coefficients, residuals = solve(_descend(error, len(ALPHAS)), np.arange(len(features)))
+    some_samples = [values[some] for values in samples]
+    error = cache(lambda index: float((weights[some] @ _solve(moments, ALPHAS[index], *some_samples)[1] ** 2).sum()))
+    best = _descend(error, len(ALPHAS))
+    coefficients, residuals = _solve(moments, float(ALPHAS[best]), *samples)
     return coefficients.T, moments.target_mean - moments.mean @ coefficients, targets - residuals
+
+
+def _solve(
+    moments: CentredMoments, alpha: float, features: np.ndarray, targets: np.ndarray, weights: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the coefficients (F, C) for a penalty, and the leave-one-out residuals (n, C) of n samples."""
+    decomposed = _decompose(moments.gram, alpha)
+    coefficients = cho_solve((decomposed, True), moments.products, check_finite=False)
+    residuals = np.empty(targets.shape)
+    for part in chunks(len(features), features.shape[1]):
+        centred = features[part] - moments.mean
+        rotated = solve_triangular(decomposed, centred.T, lower=True, check_finite=False)  # (F, chunk)
+        leverage = weights[part] * ((rotated**2).sum(0) + 1 / moments.weight)
+        residual = targets[part] - moments.target_mean - centred @ coefficients
+        residuals[part] = residual / (1 - leverage).clip(1e-10)[:, None]
+    return coefficients, residuals
 
 
 def _decompose(gram: np.ndarray, alpha: float) -> np.ndarray:
