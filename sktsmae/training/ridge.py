@@ -209,12 +209,13 @@ def solve_ridge(
     loo : ndarray of shape (n, C)
         Leave-one-out predictions of the n samples: each is predicted by the regression on all other samples.
     """
+    alphas: list[float] = ALPHAS.tolist()
     samples = features, targets, weights
     some = np.random.default_rng(0).permutation(np.flatnonzero(judged))[:_SEARCH_SAMPLES]
     some_samples = [values[some] for values in samples]
-    error = cache(lambda index: float((weights[some] @ _solve(moments, ALPHAS[index], *some_samples)[1] ** 2).sum()))
-    best = _descend(error, len(ALPHAS))
-    coefficients, residuals = _solve(moments, float(ALPHAS[best]), *samples)
+    error = cache(lambda index: float((weights[some] @ _solve(moments, alphas[index], *some_samples)[1] ** 2).sum()))
+    best = _descend(error, len(alphas))
+    coefficients, residuals = _solve(moments, alphas[best], *samples)
     return coefficients.T, moments.target_mean - moments.mean @ coefficients, targets - residuals
 
 
