@@ -382,8 +382,8 @@ class MAEClassifier(ClassifierMixin, IncrementalSupervised):  # numpydoc ignore=
         codes = np.searchsorted(self.classes_, labels).clip(max=len(self.classes_) - 1)
         if (unknown := self.classes_[codes] != labels).any():
             raise ValueError(
-                f"y contains the label {labels[unknown].tolist()[0]!r}, which is not one of the classes of the first call of "
-                f"partial_fit, {self.classes_.tolist()}."
+                f"y contains the label {labels[unknown].tolist()[0]!r}, which is not one of the classes of the first "
+                f"call of partial_fit, {self.classes_.tolist()}."
             )
         return LabelledSamples(X, rows, codes, weights)
 

@@ -115,7 +115,7 @@ def test_batches_may_lack_classes_and_labels(signals):
     ("settings", "classes", "message"),
     [
         ({}, None, "classes must be passed on the first call"),
-        ({}, ["ABD", "ER"], "which is not one of the classes"),
+        ({}, ["ABD", "ER"], "contains the label '[A-Z]+', which is not one of the classes"),
         ({"class_weight": "balanced"}, "all", "class_weight='balanced': partial_fit"),
     ],
 )
