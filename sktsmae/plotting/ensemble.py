@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +13,8 @@ from ._drawing import axes_of
 
 # Largest number of bars. With many channels, an ensemble has many more models.
 _MAX_BARS = 16
+# Largest number of characters in a line of a name. The model on all kinds of features has a name of two lines.
+_MAX_CHARACTERS = 36
 
 
 class EnsembleDisplay:
@@ -91,7 +94,8 @@ class EnsembleDisplay:
         """
         weights = _largest(self.weights)
         axis = axes_of(ax, 1, (6, 0.8 + 0.35 * len(weights)))[0]
-        bars = axis.barh(list(weights), list(weights.values()), color="tab:blue", height=0.7)
+        names = [textwrap.fill(name, _MAX_CHARACTERS) for name in weights]
+        bars = axis.barh(names, list(weights.values()), color="tab:blue", height=0.7)
         axis.bar_label(bars, fmt="%.2f", padding=3)
         axis.set(xlabel="weight", xlim=(0, 1.2 * max(weights.values())), title="Models of the ensemble")
         axis.invert_yaxis()  # the first model at the top

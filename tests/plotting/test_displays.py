@@ -232,6 +232,14 @@ def test_single_epoch_has_no_fractions_of_epochs():
     assert [tick for tick in axis.get_xticks() if lowest <= tick <= highest] == [1]
 
 
+def test_name_of_the_model_on_all_kinds_has_two_lines():
+    name = "statistics + positions + competition + shapelets + spectrum"
+    axis = EnsembleDisplay({"statistics": 0.4, name: 0.6}).plot().ax_
+    lines = [label.get_text().split("\n") for label in axis.get_yticklabels()]
+    assert [len(of_label) for of_label in lines] == [1, 2]
+    assert " ".join(lines[1]) == name
+
+
 def test_label_of_the_longest_bar_is_inside_of_the_axes():
     axis = EnsembleDisplay({"statistics + competition": 0.7, "embedding": 0.3}).plot().ax_
     axis.figure.draw_without_rendering()
