@@ -242,17 +242,17 @@ class DesignMatrix:
             The next model.
         """
         all_moments, values = sums
-        del sums
+        del sums  # so that the Gram matrix can be freed below, if the caller does not keep it
         for number, (names, factors) in enumerate(self._inputs, 1):
             kinds = [self.kinds[name] for name in names]
-            columns = np.concatenate([kind.columns for kind in kinds])
-            of_columns = np.repeat(np.array(factors, dtype=np.float32), [len(kind.columns) for kind in kinds])
+            columns, widths = np.concatenate([kind.columns for kind in kinds]), [len(kind.columns) for kind in kinds]
+            of_columns = np.repeat(np.array(factors, dtype=np.float32), widths)
             moments = all_moments.centred(columns, of_columns)
             if number == len(self._inputs):
                 del all_moments  # because the last model, on all kinds, needs the most memory
             features = of_columns * values[:, columns]
             coefficients, bias, loo = solve_ridge(moments, features, targets, weights, judged)
-            parts = np.split(of_columns * coefficients, np.cumsum([len(kind.columns) for kind in kinds])[:-1], axis=1)
+            parts = np.split(of_columns * coefficients, np.cumsum(widths)[:-1], axis=1)
             weight = np.concatenate([kind.expand(part) for kind, part in zip(kinds, parts, strict=True)], axis=2)
             mean = torch.cat([kind.basis.mean.cpu() for kind in kinds])
             scale = torch.cat([kind.basis.scale.cpu() for kind in kinds])

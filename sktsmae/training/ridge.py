@@ -275,13 +275,14 @@ def _fit_samples(
     @cache
     def solve(index: int) -> tuple[float, np.ndarray, np.ndarray]:
         """Return the error for one penalty, the dual coefficients, and the leave-one-out residuals."""
-        decomposed = _decompose(gram, ALPHAS[index])
+        alpha = ALPHAS[index]
+        decomposed = _decompose(gram, alpha)
         dual = cho_solve((decomposed, True), y, check_finite=False)  # (n, C)
         inverse, _ = dtrtri(decomposed, lower=True, overwrite_c=True)
         diagonal = np.einsum("ij,ij->j", inverse, inverse)  # of the inverse of the whole matrix
         # The intercept is not penalised, so it adds its own leverage.
-        unexplained = diagonal - weights / total / (ALPHAS[index] + eigenvalue)  # divided by the penalty
-        residuals = dual / unexplained.clip(1e-10 / ALPHAS[index])[:, None]
+        unexplained = diagonal - weights / total / (alpha + eigenvalue)  # divided by the penalty
+        residuals = dual / unexplained.clip(1e-10 / alpha)[:, None]
         return float((judged @ residuals**2).sum()), dual, residuals
 
     _, dual, residuals = solve(_descend(lambda index: solve(index)[0], len(ALPHAS)))

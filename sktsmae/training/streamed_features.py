@@ -91,8 +91,10 @@ class StreamedFeatures(TrainingFeatures):
         LinearFit
             The next model.
         """
-        fits = self.matrix.fit_models(self._sum_all(targets, weights), targets[self.rows], weights[self.rows], judged)
-        yield from fits
+        # No variable refers to the sums, because `DesignMatrix.fit_models` frees them.
+        yield from self.matrix.fit_models(
+            self._sum_all(targets, weights), targets[self.rows], weights[self.rows], judged
+        )
 
     def _sum_all(self, targets: np.ndarray, weights: np.ndarray) -> FeatureSums:
         """Compute the sums over all samples."""
